@@ -1,0 +1,76 @@
+"""Random augmentation of a batch of tiles, deterministic for a given generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import albumentations
+import numpy as np
+
+from sdlib.errors import ConfigError
+
+__all__ = ["AUGMENTATIONS", "augmentation"]
+
+Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def _none(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return images
+
+
+def _dihedral(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One of the square's eight symmetries for each tile: exact, no resampling."""
+    turns = rng.integers(0, 8, len(images))
+    for turn in range(1, 8):
+        chosen = np.flatnonzero(turns == turn)
+        part = np.rot90(images[chosen], turn % 4, axes=(1, 2))
+        images[chosen] = part[:, :, ::-1] if turn >= 4 else part
+    return images
+
+
+def _crop_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Random crop of 64 to 100 % of the area, resized back, then flips (the paper's first step)."""
+    side = images.shape[1]
+    transform = albumentations.Compose(
+        [
+            albumentations.RandomResizedCrop((side, side), scale=(0.64, 1.0), ratio=(1.0, 1.0)),
+            albumentations.HorizontalFlip(),
+            albumentations.VerticalFlip(),
+        ],
+        seed=int(rng.integers(2**32)),
+    )
+    for index, image in enumerate(images):
+        images[index] = transform(image=image)["image"]
+    return images
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "none": _none,
+    "dihedral": _dihedral,
+    "crop_flip": _crop_flip,
+}
+
+
+def augmentation(name: str) -> Augmentation:
+    """The augmentation called ``name``.
+
+    Returns
+    -------
+    callable
+        Takes uint8 images (n, S, S, 3), which it may overwrite, and a generator; returns the same
+        shape and dtype.
+
+    Raises
+    ------
+    ConfigError
+        Where there is none of that name.
+
+    Examples
+    --------
+    >>> images = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
+    >>> augmentation("dihedral")(images, np.random.default_rng(0)).shape
+    (1, 2, 2, 3)
+    """
+    if name not in AUGMENTATIONS:
+        raise ConfigError(f"unknown augmentation {name!r}; expected one of {list(AUGMENTATIONS)}")
+    return AUGMENTATIONS[name]

@@ -1,0 +1,190 @@
+"""Chapters: executed by papermill into a staging copy, held at the gate, built into a site.
+
+``python -m sdlib.chapters execute | gate | build | unlock | show`` is what the Snakefile and the
+Makefile call. The staging copy is ``outputs/site``; the site ends in its ``_build/html``.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from sdlib.errors import ConfigError, DataError, SdlibError
+from sdlib.files import atomic_path
+from sdlib.gate import gate
+from sdlib.paths import ROOT
+from sdlib.site import build, refuse, show, unlock
+
+__all__ = ["chapters", "execute", "parameters"]
+
+CELL_TIMEOUT = 1800  # seconds; chapters read rows, only the demonstrations compute
+KERNEL_TIMEOUT = 120  # seconds; importing torch on a busy machine
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def chapters(root: Path = ROOT) -> list[Path]:
+    """The notebooks of ``_toc.yml``, in its order, relative to ``root``.
+
+    >>> [chapter.stem for chapter in chapters()][0]
+    '01_shortcuts'
+    """
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    files = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+    pages = [Path(file) for file in files if not (root / f"{file}.md").exists()]
+    return [page.with_suffix(".ipynb") for page in pages]
+
+
+def parameters(chapter: Path) -> dict[str, Any]:
+    """Names and defaults of a chapter's parameters cell.
+
+    Raises
+    ------
+    DataError
+        The file is not there or is not a notebook.
+    """
+    import papermill  # a second to import, and the Snakefile imports this module
+
+    try:
+        found = papermill.inspect_notebook(str(chapter))
+    except (OSError, ValueError, papermill.exceptions.PapermillException) as error:
+        raise DataError(f"expected a notebook at {chapter}: {error}") from error
+    return {name: ast.literal_eval(entry["default"]) for name, entry in found.items()}
+
+
+def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -> None:
+    """Execute a chapter with papermill and write the result to ``out``, whole or not at all.
+
+    The chapter runs in its own folder, as in JupyterLab. What papermill notes about this machine
+    (paths, times) is left out of the copy; only values that differ from the defaults are injected.
+
+    Parameters
+    ----------
+    chapter, out : pathlib.Path
+        The notebook in the book; its executed copy.
+    values : mapping, optional
+        Parameters by name. Text is converted to the type of the default.
+
+    Raises
+    ------
+    ConfigError
+        A name that the chapter does not declare, or a value of another type.
+    SdlibError
+        A cell failed, or the kernel died.
+    """
+    import nbformat
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    chapter = Path(chapter).resolve()
+    defaults = parameters(chapter)
+    typed = {name: _typed(chapter, name, value, defaults) for name, value in (values or {}).items()}
+    try:
+        notebook = papermill.execute_notebook(
+            str(chapter),
+            None,
+            parameters={name: v for name, v in typed.items() if v != defaults[name]},
+            cwd=str(chapter.parent),
+            kernel_name="python3",
+            progress_bar=False,
+            start_timeout=KERNEL_TIMEOUT,
+            execution_timeout=CELL_TIMEOUT,
+        )
+    except papermill.PapermillExecutionError as error:
+        trace = ANSI.sub("", "\n".join(error.traceback))
+        raise SdlibError(
+            f"{chapter.stem}, cell {error.cell_index + 1} failed: "
+            f"{error.ename}: {error.evalue}\n{trace}"
+        ) from error
+    except (DeadKernelError, CellTimeoutError, RuntimeError) as error:
+        raise SdlibError(f"{chapter.stem} was not finished: {str(error).strip()}") from error
+    for part in (notebook, *notebook.cells):
+        part.metadata.pop("papermill", None)
+    with atomic_path(out) as temporary:
+        nbformat.write(notebook, temporary)
+
+
+def _typed(chapter: Path, name: str, value: Any, defaults: Mapping[str, Any]) -> Any:
+    if name not in defaults:
+        known = ", ".join(defaults) or "none"
+        raise ConfigError(f"{chapter.stem} has no parameter {name!r}; its parameters: {known}")
+    default = defaults[name]
+    if isinstance(value, str) and not isinstance(default, str):
+        with contextlib.suppress(ValueError, SyntaxError):  # still text, refused below
+            value = ast.literal_eval(value)
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if default is not None and type(value) is not type(default):
+        expected = type(default).__name__
+        raise ConfigError(
+            f"{chapter.stem}: expected parameter {name} as {expected} like {default!r}, "
+            f"got {value!r}"
+        )
+    return value
+
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@app.command("execute")
+def _execute(
+    chapter: Path,
+    out: Path,
+    profile: Annotated[str | None, typer.Option(help="passed if the chapter declares it")] = None,
+    source: Annotated[str | None, typer.Option(help="passed if the chapter declares it")] = None,
+    parameter: Annotated[list[str] | None, typer.Option("-p", help="name=value")] = None,
+) -> None:
+    """Execute CHAPTER and write the executed copy to OUT."""
+    declared = parameters(chapter)
+    values = {"profile": profile, "source": source}
+    values = {name: v for name, v in values.items() if v is not None and name in declared}
+    for text in parameter or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"expected -p name=value, got {text!r}")
+        values[name] = value
+    execute(chapter, out, values)
+
+
+@app.command("gate")
+def _gate(folder: Path) -> None:
+    """Refuse executed chapters with errors, stderr, progress bars or paths of this machine."""
+    refuse(gate(folder), "findings in executed chapters")
+
+
+@app.command("build")
+def _build() -> None:
+    """Build the site from the executed chapters."""
+    build()
+
+
+@app.command("unlock")
+def _unlock() -> None:
+    """Remove a stale lock of snakemake."""
+    unlock()
+
+
+@app.command("show")
+def _show(page: Path) -> None:
+    """Say where the book is; open it if someone is looking."""
+    show(page)
+
+
+def main() -> None:
+    """Run the command line; an error raised on purpose is one message and exit status 2."""
+    try:
+        app()
+    except SdlibError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

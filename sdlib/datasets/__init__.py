@@ -1,0 +1,40 @@
+"""Data sets: one a module, all of them ending as tiles with targets and groups.
+
+The names below are loaded when they are first used: making phantoms in many processes should
+not wait for PyTorch in each of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+HOMES = {
+    "ManifestDataset": "manifest",
+    "TileSet": "tiles",
+    "add_cutouts": "cutout",
+    "grouped_split": "splits",
+    "load_lc25000_lung": "open_he",
+    "load_open_pcam": "open_he",
+    "load_pcam": "pcam",
+    "make_cutout_set": "cutout",
+    "read_image": "images",
+}
+
+__all__ = [
+    "ManifestDataset",
+    "TileSet",
+    "add_cutouts",
+    "grouped_split",
+    "load_lc25000_lung",
+    "load_open_pcam",
+    "load_pcam",
+    "make_cutout_set",
+    "read_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in HOMES:
+        return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,170 @@
+"""Open H&E tiles in folders with a manifest: ``open-pcam`` and LC25000's lung tissue.
+
+**open-pcam** (the source called ``open``): 23,552 tiles of PatchCamelyon as JPEG, 96 x 96 px RGB,
+lymph node; x: the tile, y: tumour in the central 32 x 32 px. Official splits that share no slide:
+train 10,000 benign and 9,171 tumour, validation 1,500 and 1,407, test 744 and 730. CC0. Limits:
+no slide or patient identifiers, so intervals over tiles are too narrow; the probable centre is
+known only as a stain cluster derived from colour. It is a part of PatchCamelyon, which
+``python -m sdlib fetch pcam`` downloads and :func:`sdlib.datasets.pcam.load_pcam` reads.
+
+**LC25000, lung** (in ``open-he``): 823 images, 224 x 224 px, 328 benign and 495 tumour
+(adenocarcinoma and squamous-cell carcinoma); a group joins copies of one photograph. Free for
+research on artificial intelligence by its authors' statement; no licence file. Limits: the two
+classes differ in stain already, and nothing tells patients apart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sdlib.datasets.manifest import MANIFEST, SPLITS
+from sdlib.datasets.splits import FRACTIONS, grouped_split
+from sdlib.datasets.store import (
+    cache_folder,
+    cached_tiles,
+    data_folder,
+    decode_tiles,
+    fingerprint,
+)
+from sdlib.datasets.table import read_table
+from sdlib.datasets.tiles import TileSet
+from sdlib.errors import ConfigError, DataError
+
+__all__ = ["load_lc25000_lung", "load_open_pcam"]
+
+LABELS = {"benign": 0, "tumour": 1}
+FETCH_HINT = (
+    "PatchCamelyon, which these tiles come from, can be had by 'python -m sdlib fetch pcam'"
+)
+
+
+def load_open_pcam(
+    split: str,
+    size: int = 96,
+    root: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> TileSet:
+    """Load one official split of the folder ``open-pcam``.
+
+    There are no slide identifiers: every tile is a group of its own, so grouping protects
+    nothing here. Keep to the official splits, which share no slide.
+
+    Parameters
+    ----------
+    split
+        ``"train"``, ``"validation"`` or ``"test"``.
+    size
+        Side of the tiles in pixels; 96 is as they are, others are averaged over area.
+    root
+        The folder that holds ``open-pcam``; by default what ``SDLIB_DATA`` names.
+    cache
+        Folder for the decoded tiles; by default :func:`~sdlib.datasets.store.cache_folder`.
+
+    Returns
+    -------
+    TileSet
+        Images are a read-only memory map. Factors: ``stain_cluster`` (``"A"`` pink, ``"B"``
+        purple, ``""`` undecided: a probable centre, not a known one) and ``file``.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown split.
+    DataError
+        If the folder is not there or its manifest or images are not as published.
+    """
+    _check_split(split)
+    folder = data_folder("open-pcam", root, FETCH_HINT)
+    table = read_table(folder / MANIFEST, ["file", "label", "split", "sha256"])
+    table = table[table["split"] == split]
+    return _load(folder, table, size, cache, groups="file", factors=("stain_cluster", "file"))
+
+
+def load_lc25000_lung(
+    split: str,
+    size: int = 224,
+    root: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    fractions: Mapping[str, float] = FRACTIONS,
+    seed: int = 0,
+) -> TileSet:
+    """Load a part of LC25000's lung images from the folder ``open-he``.
+
+    There is no official split: it is made here, by group, stratified and seeded. Images that
+    are marked as duplicates of others are left out of the test part.
+
+    Parameters
+    ----------
+    split
+        One of the names in ``fractions``.
+    size
+        Side of the tiles in pixels; 224 is as they are.
+    root, cache
+        As for :func:`load_open_pcam`.
+    fractions, seed
+        See :func:`~sdlib.datasets.splits.grouped_split`.
+
+    Returns
+    -------
+    TileSet
+        Factors: ``finding`` (``lung_n`` benign, ``lung_aca``, ``lung_scc``) and ``file``.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown split.
+    DataError
+        If the folder is not there or its manifest or images are not as published.
+    """
+    _check_split(split, fractions)
+    folder = data_folder("open-he", root)
+    needed = ["file", "label", "group", "source", "sha256"]
+    table = read_table(folder / MANIFEST, needed)
+    table = table[table["source"] == "lc25000_lung"]
+    targets = table["label"].map(LABELS).to_numpy()
+    part = grouped_split(targets, table["group"].to_numpy(str), fractions, seed)[split]
+    table = table.iloc[part]
+    if split == "test":
+        table = table[table["duplicate_of"] == ""]
+    return _load(folder, table, size, cache, groups="group", factors=("finding", "file"))
+
+
+def _check_split(split: str, known: Iterable[str] = SPLITS) -> None:
+    if split not in known:
+        raise ConfigError(f"expected a split of {', '.join(known)}, got {split!r}")
+
+
+def _load(
+    folder: Path,
+    table: pd.DataFrame,
+    size: int,
+    cache: str | os.PathLike[str] | None,
+    groups: str,
+    factors: tuple[str, ...],
+) -> TileSet:
+    for number, label in table["label"].items():
+        if label not in LABELS:
+            raise DataError(
+                f"expected label in {{{', '.join(LABELS)}}}, got {label} in row {number} of "
+                f"{folder / MANIFEST}"
+            )
+    # The hashes are verified while decoding, so they stand for the files' content.
+    key = fingerprint([size, *table["file"], *table["sha256"]])
+    images = cached_tiles(
+        Path(cache or cache_folder()) / f"{folder.name}-{size}-{key}.npy",
+        (len(table), size, size, 3),
+        decode_tiles(
+            [folder / file for file in table["file"]],
+            size,
+            [f"row {number} of {MANIFEST}" for number in table.index],
+            table["sha256"].tolist(),
+        ),
+    )
+    targets = table["label"].map(LABELS).to_numpy(np.int64)
+    columns = {name: table[name].to_numpy(str) for name in factors}
+    return TileSet(images, targets, table[groups].to_numpy(str), columns)

@@ -1,0 +1,103 @@
+"""Splits by group: no patient, slide or scanner session in two parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sdlib.errors import ConfigError, DataError
+
+__all__ = ["FRACTIONS", "grouped_split"]
+
+FRACTIONS: Mapping[str, float] = {"train": 0.7, "validation": 0.15, "test": 0.15}
+ATTEMPTS = 20
+
+
+def grouped_split(
+    targets: np.ndarray,
+    groups: np.ndarray,
+    fractions: Mapping[str, float] = FRACTIONS,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """Split examples into parts of given sizes, by whole groups, each class alike.
+
+    Groups are dealt out one by one, the largest first and ties in a random order, each to the
+    part in which it leaves the smallest chi-square deviation from the wanted class counts. This
+    is the greedy rule of scikit-learn's ``StratifiedGroupKFold`` for parts of unequal size,
+    which cannot be had by joining its folds when there are few groups.
+
+    The outcome depends on the groups' names and class counts and on the seed, not on the order
+    of the rows.
+
+    Parameters
+    ----------
+    targets
+        Integers 0 or 1, shape ``(n,)``.
+    groups
+        Shape ``(n,)``.
+    fractions
+        Wanted share of each part; they add up to 1.
+    seed
+        Seeds the order among groups of one size.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        For each part the sorted indices of its examples; together all of them, each once.
+
+    Raises
+    ------
+    ConfigError
+        If the fractions are not positive or do not add up to 1.
+    DataError
+        If there are too few groups for every part to hold every class.
+
+    Examples
+    --------
+    >>> targets, groups = np.arange(40) % 2, np.repeat([f"patient {i}" for i in range(20)], 2)
+    >>> parts = grouped_split(targets, groups, {"train": 0.8, "test": 0.2}, seed=0)
+    >>> {name: len(part) for name, part in parts.items()}
+    {'train': 32, 'test': 8}
+    """
+    shares = np.array(list(fractions.values()), float)
+    if not (shares > 0).all() or not np.isclose(shares.sum(), 1):
+        raise ConfigError(f"expected positive fractions that add up to 1, got {dict(fractions)}")
+    targets, groups = np.asarray(targets), np.asarray(groups)
+    if targets.shape != groups.shape or targets.ndim != 1:
+        raise ConfigError(f"expected a group a target, got {groups.shape} and {targets.shape}")
+    classes, class_of = np.unique(targets, return_inverse=True)
+    names, group_of = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), len(classes)))
+    np.add.at(counts, (group_of, class_of), 1)
+
+    rng = np.random.default_rng(seed)
+    # With few groups an unlucky order can leave a part without a class; another may not.
+    for _ in range(ATTEMPTS):
+        part_of = _deal(counts, shares, rng)
+        filled = np.zeros((len(shares), len(classes)))
+        np.add.at(filled, part_of, counts)
+        if (filled > 0).all():
+            return {
+                name: np.flatnonzero(part_of[group_of] == part)
+                for part, name in enumerate(fractions)
+            }
+    raise DataError(
+        f"{len(names)} groups are too few to give each of {', '.join(fractions)} examples of "
+        f"every class without dividing a group: use fewer parts, or add a split column"
+    )
+
+
+def _deal(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The part of each group; ``counts`` is (groups, classes), ``shares`` (parts,)."""
+    weights = counts / counts.sum(axis=0)
+    filled = np.zeros((len(shares), counts.shape[1]))
+    order = rng.permutation(len(counts))
+    order = order[np.argsort(-weights[order].sum(axis=1), kind="stable")]
+    part_of = np.empty(len(counts), int)
+    for group in order:
+        after = filled + weights[group]
+        cost = ((after - shares[:, None]) ** 2 - (filled - shares[:, None]) ** 2).sum(axis=1)
+        part_of[group] = np.argmin(cost / shares)
+        filled[part_of[group]] = after[part_of[group]]
+    return part_of

@@ -1,0 +1,64 @@
+"""What this machine has and lacks for the book, as lines a person can read."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+
+import torch
+
+from sdlib.errors import SdlibError
+from sdlib.experiments import SOURCES
+from sdlib.paths import ROOT, outputs_folder
+
+__all__ = ["report"]
+
+
+def _versions() -> list[str]:
+    """Pins of requirements.txt that this environment does not meet."""
+    wrong = []
+    for name, wanted in re.findall(
+        r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE
+    ):
+        try:
+            found = importlib.metadata.version(name).split("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            found = "absent"
+        if found != wanted:
+            wrong.append(f"{name}: pinned {wanted}, found {found}")
+    return wrong
+
+
+def _source(name: str) -> str:
+    from sdlib.datasets.store import data_folder
+
+    if name == "phantom":
+        return "ready"
+    try:
+        return f"found in {data_folder('open-pcam' if name == 'open' else 'pcam')}"
+    except SdlibError as error:
+        return str(error)
+
+
+def report() -> str:
+    """Versions, device, disk, sources and the weights' cache, each on a line.
+
+    >>> report().splitlines()[0].startswith("Python")
+    True
+    """
+    wrong = _versions()
+    free = shutil.disk_usage(ROOT).free / 2**30
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    lines = [
+        f"Python      {platform.python_version()} on {platform.system()} {platform.machine()}",
+        f"packages    {'as pinned' if not wrong else '; '.join(wrong)}",
+        f"device      {', '.join(devices) or 'no GPU: training runs on the CPU'}, "
+        f"{os.cpu_count()} CPU cores",
+        f"disk        {free:.0f} GiB free",
+        f"outputs     {outputs_folder()}",
+        *(f"source      {name}: {_source(name)}" for name in SOURCES),
+    ]
+    return "\n".join(lines)

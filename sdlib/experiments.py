@@ -1,0 +1,266 @@
+"""The registry: what is trained, at which scale, on what; frozen and named.
+
+A run is ``experiment/arm/seed`` at a profile on a source. Data split, initialisation and search
+have seeds of their own. Everything that can change a run's numbers is in :func:`config`, whose
+hash every row carries.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdlib import arms as arms_module
+from sdlib import tuning
+from sdlib.arms import Arm
+from sdlib.errors import ConfigError
+from sdlib.paths import outputs_folder
+from sdlib.phantoms.histology import PHANTOM_VERSION
+
+__all__ = [
+    "EXPERIMENTS",
+    "PROFILES",
+    "SOURCES",
+    "Experiment",
+    "Profile",
+    "Run",
+    "Search",
+    "config",
+    "config_hash",
+    "parse_run",
+    "runs",
+    "searches",
+]
+
+SOURCES = {
+    "phantom": "procedural prostate tissue, made on the spot",
+    "open": "PatchCamelyon tiles in the folder open-pcam under SDLIB_DATA",
+    "pcam": "PatchCamelyon as published (HDF5), in the folder pcam under SDLIB_DATA",
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The scale of an experiment; one entry of the table in chapter 12.
+
+    ``tiles`` is the number of phantom tiles drawn before the split by patient; real sources
+    bring their own number, of which at most ``tiles`` are used. ``trials`` is the budget of each
+    Bayesian search. Rates and units are those of :class:`sdlib.training.Schedule`.
+    """
+
+    name: str
+    network: str
+    size: int
+    tiles: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seeds: int
+    trials: int
+    augment: str = "dihedral"
+    dropout: float = 0.0
+    drop_path: float = 0.0
+    precision: str = "32-true"
+    workers: int = 0
+    memory_mb: int = 3000
+    minutes: int = 10
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("smoke", "test_efficientnet", 32, 160, 1, 16, 0.2, seeds=1, trials=2),
+        Profile("quick", "test_efficientnet", 64, 1500, 5, 32, 0.4, seeds=2, trials=4),
+        Profile("laptop", "test_efficientnet", 64, 12_000, 10, 64, 0.4, seeds=5, trials=20),
+        Profile(
+            "paper",
+            "efficientnet_b0",
+            224,
+            286_000,
+            90,
+            512,
+            0.005,
+            seeds=5,
+            trials=40,
+            augment="crop_flip",
+            dropout=0.2,
+            drop_path=0.2,
+            precision="16-mixed",
+            workers=12,
+            memory_mb=64_000,
+            minutes=24 * 60,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question with its arms; ``seeds`` caps the profile's number of seeds."""
+
+    name: str
+    title: str
+    claims: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    families: tuple[str, ...] = ()
+    seeds: int | None = None
+    profiles: tuple[str, ...] = tuple(PROFILES)
+    data_seed: int = 0
+    search_seed: int = 1000
+
+
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (
+        Experiment(
+            "cutout",
+            "Dominant features (section 3.1, Table 2)",
+            ("C1", "C2", "C4"),
+            arms_module.CUTOUT,
+            families=("weight_decay", "sd_eq1", "sd_eq2", "sd_eq2_test"),
+        ),
+        Experiment(
+            "cutout_sensitivity",
+            "How sharp is the optimum of Eq. 2? (section 3.1)",
+            ("C3",),
+            arms_module.SENSITIVITY,
+            seeds=3,
+            profiles=("smoke", "laptop", "paper"),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search for an arm's values: ``family`` names the space and the set it is judged on."""
+
+    experiment: str
+    family: str
+    profile: str
+    source: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.experiment}/{self.family}"
+
+    @property
+    def folder(self) -> Path:
+        return outputs_folder() / self.source / self.profile / self.experiment / "search" / self.family
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "trials.jsonl"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, checked against the registry when it is made."""
+
+    experiment: str
+    arm: str
+    seed: int
+    profile: str = "quick"
+    source: str = "phantom"
+
+    def __post_init__(self) -> None:
+        _known("experiment", self.experiment, EXPERIMENTS)
+        _known("profile", self.profile, PROFILES)
+        _known("source", self.source, SOURCES)
+        _known(f"arm of {self.experiment}", self.arm, [a.name for a in self.definition.arms])
+        if self.seed < 0:
+            raise ConfigError(f"expected a seed of 0 or more, got {self.seed}")
+
+    @property
+    def definition(self) -> Experiment:
+        return EXPERIMENTS[self.experiment]
+
+    @property
+    def id(self) -> str:
+        return f"{self.experiment}/{self.arm}/seed{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        return outputs_folder() / self.source / self.profile / self.id
+
+    @property
+    def row_file(self) -> Path:
+        return self.folder / "row.json"
+
+    @property
+    def search(self) -> Search | None:
+        family = next(a for a in self.definition.arms if a.name == self.arm).search
+        return Search("cutout", family, self.profile, self.source) if family else None
+
+    def resolved_arm(self, recorded: bool = False) -> Arm:
+        """The arm with its searched values filled in; DataError where the search has not run."""
+        arm = next(a for a in self.definition.arms if a.name == self.arm)
+        return arm.tuned(tuning.best(self.search, recorded)) if self.search else arm
+
+
+def _known(kind: str, name: str, names) -> None:
+    if name not in names:
+        raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(names)}")
+
+
+def parse_run(text: str, profile: str, source: str) -> Run:
+    """``experiment/arm/seedK`` as a :class:`Run`.
+
+    >>> parse_run("cutout/sd_eq2/seed3", "laptop", "phantom").seed
+    3
+    """
+    parts = text.split("/")
+    if len(parts) != 3 or not parts[2].startswith("seed") or not parts[2][4:].isdecimal():
+        raise ConfigError(f"expected a run such as cutout/sd_eq2/seed3, got {text!r}")
+    return Run(parts[0], parts[1], int(parts[2][4:]), profile, source)
+
+
+def runs(experiment: str, profile: str, source: str) -> list[Run]:
+    """Every run of an experiment at a profile on a source, arm by arm; none where it has none."""
+    _known("experiment", experiment, EXPERIMENTS)
+    _known("profile", profile, PROFILES)
+    definition = EXPERIMENTS[experiment]
+    if profile not in definition.profiles:
+        return []
+    seeds = min(PROFILES[profile].seeds, definition.seeds or PROFILES[profile].seeds)
+    return [
+        Run(experiment, arm.name, seed, profile, source)
+        for arm in definition.arms
+        for seed in range(seeds)
+    ]
+
+
+def searches(experiment: str, profile: str, source: str) -> list[Search]:
+    """Every search of an experiment."""
+    _known("experiment", experiment, EXPERIMENTS)
+    return [Search(experiment, f, profile, source) for f in EXPERIMENTS[experiment].families]
+
+
+def config(run: Run, arm: Arm | None = None) -> dict:
+    """Everything that can change the run's numbers, as plain values.
+
+    Raises
+    ------
+    DataError
+        The arm needs a search that has not been run.
+    """
+    arm = arm or run.resolved_arm()
+    profile = dataclasses.asdict(PROFILES[run.profile])
+    for name in ("name", "seeds", "trials", "workers", "memory_mb", "minutes"):
+        del profile[name]  # scale of the whole, not of the run
+    values = dataclasses.asdict(arm)
+    for name in ("name", "label", "search"):
+        del values[name]
+    origin = {"source": run.source}
+    if run.source == "phantom":
+        origin["phantom_version"] = PHANTOM_VERSION
+    data_seed = run.definition.data_seed
+    return {**profile, **values, **origin, "data_seed": data_seed, "seed": run.seed}
+
+
+def config_hash(values: dict) -> str:
+    """Twelve hexadecimal digits that change with any value of a configuration."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,151 @@
+"""Files that are either whole or not there: a killed run leaves nothing half-written.
+
+Everything the library writes (rows, predictions, caches, downloads) goes through
+:func:`atomic_path`: the content is written under a temporary name beside the target and moved
+over it in one step.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sdlib.errors import SdlibError
+
+__all__ = ["atomic_path", "cannot_write", "write_json"]
+
+REASONS = {
+    errno.ENOSPC: "the disk is full: free some space, or choose another folder",
+    errno.EDQUOT: "the disk quota is used up: free some space, or choose another folder",
+    errno.EACCES: "writing there is not permitted: choose another folder",
+    errno.EPERM: "writing there is not permitted: choose another folder",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.EFBIG: "the file is larger than allowed there: choose another folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EISDIR: "a folder of that name is in the way",
+}
+
+
+PROBE_BYTES = 1 << 16
+
+
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> SdlibError:
+    """The operating system's refusal to write ``path`` as one sentence.
+
+    Examples
+    --------
+    >>> print(cannot_write("row.json", OSError(errno.ENOSPC, "No space left on device")))
+    cannot write row.json: the disk is full: free some space, or choose another folder
+    """
+    reason = REASONS.get(error.errno or 0, error.strerror or str(error))
+    return SdlibError(f"cannot write {os.fspath(path)}: {reason}")
+
+
+def _cause(error: Exception, path: Path, temporary: Path) -> OSError | None:
+    """The reason why nothing can be written, or None if ``error`` is about something else."""
+    if isinstance(error, OSError) and error.errno is not None:
+        # A write that fails for lack of space names no file; one about another file is not ours.
+        named = {Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if name}
+        if not named or named & {temporary, path}:
+            return error
+    # PyTorch, safetensors and NumPy report a full disk in words of their own: try a small write.
+    try:
+        with temporary.open("ab") as stream:
+            stream.write(bytes(PROBE_BYTES))
+    except OSError as refusal:
+        return refusal
+    return None
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary sibling of ``path`` which replaces it when the block succeeds.
+
+    Missing parent folders are made. If the block fails, the temporary file is removed, whatever
+    stood at ``path`` before is untouched, and the exception goes on; a failure of the writing
+    itself, in whatever exception a library wraps it, becomes one
+    :class:`~sdlib.errors.SdlibError` sentence. The temporary name ends
+    as the final name does, so that libraries which choose a format by suffix agree.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write.
+
+    Raises
+    ------
+    SdlibError
+        If the disk is full, the folder cannot be written to, or the like. Errors about *other*
+        files inside the block, such as an input that does not exist, pass unchanged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with atomic_path(folder / "row.json") as temporary:
+    ...     _ = temporary.write_text("{}")
+    >>> [found.name for found in folder.iterdir()]
+    ['row.json']
+    """
+    path = Path(path)
+    # Process id and a random part: two runs may write the same file at the same time.
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except SdlibError:
+        raise
+    except Exception as error:
+        cause = _cause(error, path, temporary)
+        if cause is None:
+            raise
+        raise cannot_write(path, cause) from error
+    finally:
+        # After success the name is gone already.
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike[str], obj: Any) -> None:
+    """Write ``obj`` as indented UTF-8 JSON, atomically.
+
+    Parameters
+    ----------
+    path
+        The file to write; parents are made.
+    obj
+        Anything the standard library's :mod:`json` writes. NaN and infinities are refused, for
+        they are not JSON.
+
+    Raises
+    ------
+    SdlibError
+        If the file cannot be written (see :func:`atomic_path`).
+    ValueError
+        If ``obj`` holds NaN or an infinity.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "row.json"
+    >>> write_json(path, {"seed": 3})
+    >>> json.loads(path.read_text())
+    {'seed': 3}
+    """
+    text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,166 @@
+"""One run from its name to its row: data, network, training, evaluation, files."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from scipy.special import expit
+from torch import nn
+
+from sdlib import experiments, results
+from sdlib.arms import Arm
+from sdlib.cam import cutout_shares
+from sdlib.datasets.cutout import make_cutout_set
+from sdlib.datasets.tiles import TileSet
+from sdlib.evaluation import predict_logits
+from sdlib.experiments import PROFILES, Run
+from sdlib.files import atomic_path, write_json
+from sdlib.losses import SpectralDecouplingLoss
+from sdlib.metrics import summary
+from sdlib.models import create_network, save_weights
+from sdlib.sources import load_tiles
+from sdlib.training import Schedule, fit
+
+__all__ = ["execute", "train_and_evaluate"]
+
+# What every network is asked, by set: which part of the data, and which tiles carry cutouts.
+EVALUATIONS = {
+    "validation": ("validation", "train"),
+    "test": ("test", "test"),
+    "clean": ("test", "none"),
+    "all": ("test", "all"),
+}
+CAM_TILES = 256  # cancerous test tiles whose activation maps are measured
+
+Log = Callable[[str], None]
+
+
+def _criterion(arm: Arm) -> nn.Module:
+    lam = 0.0 if arm.lam is None else arm.lam
+    return SpectralDecouplingLoss(lam, arm.gamma)
+
+
+def _fabric(run: Run) -> Fabric:
+    """The GPU with the profile's precision if there is one, else one CPU thread in float32.
+
+    One thread, because a sum's order, and with it the row, changes with their number.
+    """
+    if torch.cuda.is_available():
+        return Fabric(accelerator="cuda", devices=1, precision=PROFILES[run.profile].precision)
+    torch.set_num_threads(1)
+    return Fabric(accelerator="cpu", devices=1)
+
+
+def train_and_evaluate(
+    run: Run,
+    arm: Arm,
+    parts: Mapping[str, TileSet],
+    log: Log,
+    folder=None,
+    fabric: Fabric | None = None,
+) -> tuple[nn.Module, list[dict], dict[str, TileSet], dict[str, np.ndarray]]:
+    """Train one arm and ask the network every set.
+
+    Returns
+    -------
+    network, history, sets, logits
+        The trained network; :func:`sdlib.training.fit`'s entries; the evaluation sets and the
+        logits on them, float32 (n,), by name.
+    """
+    profile, seed = PROFILES[run.profile], run.definition.data_seed
+    fabric = fabric or _fabric(run)
+    sets = {
+        name: make_cutout_set(parts[part], kind, seed)
+        for name, (part, kind) in EVALUATIONS.items()
+    }
+    network = create_network(profile.network, profile.dropout, profile.drop_path, seed=run.seed)
+    schedule = Schedule(
+        profile.epochs,
+        profile.batch_size,
+        profile.learning_rate,
+        arm.weight_decay,
+        profile.augment,
+        run.seed,
+        profile.workers,
+    )
+    train = make_cutout_set(parts["train"], arm.train_set, seed)
+    history = fit(
+        network, _criterion(arm), train, sets["validation"], schedule, folder, fabric, log
+    )
+    logits = {n: predict_logits(network, s.images, fabric.device) for n, s in sets.items()}
+    return network, history, sets, logits
+
+
+def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
+    """Train, evaluate and write ``row.json``, ``predictions.npz`` and ``model.safetensors``.
+
+    A run whose row has today's configuration is not repeated, and a killed one goes on from its
+    last epoch, unless ``fresh``. The row is written last: where it stands, all is there.
+
+    Returns
+    -------
+    dict
+        The row.
+    """
+    values = experiments.config(run)
+    stamp = experiments.config_hash(values)
+    if not fresh and run.row_file.exists():
+        row = json.loads(run.row_file.read_text())
+        if row["config_hash"] == stamp:
+            return row
+    checkpoint, hash_file = run.folder / "checkpoint.pt", run.folder / "config.json"
+    if fresh or not hash_file.exists() or json.loads(hash_file.read_text()) != values:
+        checkpoint.unlink(missing_ok=True)
+    write_json(hash_file, values)
+    start, fabric = time.perf_counter(), _fabric(run)
+    network, history, sets, logits = train_and_evaluate(
+        run, run.resolved_arm(), load_tiles(run), log, run.folder, fabric
+    )
+    metrics = {
+        name: summary(sets[name].targets, expit(logits[name])) for name in EVALUATIONS
+    }
+    cancer = sets["test"].subset(np.flatnonzero(sets["test"].targets == 1)[:CAM_TILES])
+    shares = {
+        name: cutout_shares(network, cancer, index)
+        for name, index in (("benign", 0), ("cancer", 1))
+    }
+    metrics["cam"] = {f"{n}_share": float(s["activation"].mean()) for n, s in shares.items()}
+    metrics["cam"]["area_share"] = float(shares["benign"]["area"].mean())
+    with atomic_path(run.folder / "predictions.npz") as temporary:
+        cam = {f"cam.{n}": s["activation"].astype(np.float32) for n, s in shares.items()}
+        np.savez_compressed(temporary, **{f"{n}.logits": v for n, v in logits.items()}, **cam)
+    targets = {f"{part}.{k}": v for part in ("validation", "test") for k, v in _truth(sets[part])}
+    with atomic_path(run.folder / "targets.npz") as temporary:
+        np.savez_compressed(temporary, **targets)
+    save_weights(network, run.folder / "model.safetensors")
+    row = {
+        "experiment": run.experiment,
+        "arm": run.arm,
+        "seed": run.seed,
+        "profile": run.profile,
+        "source": run.source,
+        "config_hash": stamp,
+        "config": values,
+        **results.circumstances(fabric.device),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - start, 1),
+        "metrics": metrics,
+        "history": history,
+    }
+    write_json(run.row_file, row)
+    checkpoint.unlink(missing_ok=True)
+    return row
+
+
+def _truth(tiles: TileSet):
+    """Targets and groups of a set, compactly: what predictions are compared with."""
+    names, codes = np.unique(tiles.groups, return_inverse=True)
+    yield "targets", tiles.targets.astype(np.int8)
+    if len(names) < len(tiles):
+        yield "groups", codes.astype(np.int16)

@@ -1,0 +1,93 @@
+"""The site: staged beside the executed chapters, built strictly, shown to the reader."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import webbrowser
+from pathlib import Path
+
+import psutil
+
+from sdlib.errors import SdlibError
+from sdlib.gate import offline
+from sdlib.paths import ROOT, outputs_folder
+
+__all__ = ["build", "refuse", "show", "site_folder", "stage", "unlock"]
+
+
+def site_folder() -> Path:
+    """The staging copy of the book: ``outputs/site``."""
+    return outputs_folder() / "site"
+
+
+def stage(root: Path = ROOT) -> Path:
+    """Copy what the site needs beside the executed chapters; returns the staging folder."""
+    site = site_folder()
+    site.mkdir(parents=True, exist_ok=True)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy2(root / name, site / name)
+    ignored = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints")
+    shutil.copytree(root / "book", site / "book", ignore=ignored, dirs_exist_ok=True)
+    return site
+
+
+def build(root: Path = ROOT) -> Path:
+    """Build the site from the executed chapters, strictly; returns its first page.
+
+    Raises
+    ------
+    SdlibError
+        Sphinx warned, or a page would load something from the network.
+    """
+    site = stage(root)
+    # --all: an unchanged page is not read again, and its warning would pass the second time.
+    options = ["-W", "-n", "--keep-going", "--all", "--quiet"]
+    command = [sys.executable, "-m", "jupyter_book", "build", str(site), *options]
+    if subprocess.run(command, check=False).returncode:
+        raise SdlibError("jupyter-book refused the site: mend the warnings above")
+    html = site / "_build" / "html"
+    refuse(offline(html), "pages that need the network")
+    return html / "index.html"
+
+
+def refuse(findings: list[str], what: str) -> None:
+    """Raise one :class:`~sdlib.errors.SdlibError` that lists the findings, if there are any."""
+    if findings:
+        raise SdlibError("\n".join([f"{len(findings)} {what}:", *findings]))
+
+
+def unlock(root: Path = ROOT) -> None:
+    """Remove the lock that a killed snakemake left, unless another one is at work here.
+
+    Raises
+    ------
+    SdlibError
+        A snakemake is running in this folder.
+    """
+    locks = root / ".snakemake" / "locks"
+    if not locks.is_dir() or not any(locks.iterdir()):
+        return
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        command = process.info["cmdline"] or []
+        if process.info["cwd"] == str(root) and any(Path(a).name == "snakemake" for a in command):
+            raise SdlibError(
+                f"snakemake is at work in this folder (process {process.pid}): "
+                "wait for it, or stop it, and start again"
+            )
+    command = [sys.executable, "-m", "snakemake", "--unlock", "--quiet"]
+    subprocess.run(command, check=True, cwd=root)
+
+
+def show(page: Path) -> None:
+    """Print where the book is; open it if a person with a display is looking."""
+    page = page.resolve()
+    print(f"\nThe book: {page}\nOpen it in a browser, or serve it on http://localhost:8000 with")
+    print(f"  {sys.executable} -m http.server --directory {page.parent}")
+    display = (
+        sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+    if sys.stdout.isatty() and display:
+        webbrowser.open(page.as_uri())

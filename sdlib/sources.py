@@ -1,0 +1,67 @@
+"""From the name of a source to training, validation and test tiles."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sdlib.datasets.open_he import load_open_pcam
+from sdlib.datasets.pcam import load_pcam
+from sdlib.datasets.tiles import TileSet
+from sdlib.experiments import PROFILES, Run
+
+__all__ = ["load_tiles"]
+
+PARTS = ("train", "validation", "test")
+PAPER_PATIENTS = (21, 4, 5)  # of the 30 cases: training, validation, test
+
+
+def balanced(tiles: TileSet, seed: int, most: int | None = None) -> TileSet:
+    """As many benign as cancerous tiles (at most ``most`` in all), drawn by ``seed``, in order."""
+    rng = np.random.default_rng(seed)
+    each = min(np.bincount(tiles.targets, minlength=2))
+    each = min(each, most // 2) if most is not None else each
+    chosen = [rng.choice(np.flatnonzero(tiles.targets == c), each, replace=False) for c in (0, 1)]
+    return tiles.subset(np.sort(np.concatenate(chosen)))
+
+
+def _phantom(size: int, tiles: int, seed: int) -> dict[str, TileSet]:
+    """One cohort, its 30 patients dealt 21 : 4 : 5 by ``seed``."""
+    from sdlib.phantoms.cache import generate
+    everything = generate(tiles, size, seed, cohort="development")
+    patients = np.random.default_rng(seed).permutation(np.unique(everything.groups))
+    bounds = np.cumsum(PAPER_PATIENTS)[:-1]
+    parts = np.split(patients, bounds)
+    return {
+        part: balanced(everything.subset(np.isin(everything.groups, chosen)), seed)
+        for part, chosen in zip(PARTS, parts, strict=True)
+    }
+
+
+def load_tiles(run: Run) -> dict[str, TileSet]:
+    """The tiles of a run before any cutout, balanced between the classes.
+
+    Parameters
+    ----------
+    run : Run
+        Its source, profile (size and number of tiles) and its experiment's data seed are used.
+
+    Returns
+    -------
+    dict of str to TileSet
+        ``train``, ``validation`` and ``test``; no patient (phantom) or slide (PatchCamelyon's
+        official splits) is in two of them.
+
+    Raises
+    ------
+    DataError
+        The source is not at hand; the sentence says where to get it.
+    """
+    profile, seed = PROFILES[run.profile], run.definition.data_seed
+    if run.source == "phantom":
+        return _phantom(profile.size, profile.tiles, seed)
+    load = load_open_pcam if run.source == "open" else load_pcam
+    shares = dict(zip(PARTS, np.array(PAPER_PATIENTS) / sum(PAPER_PATIENTS), strict=True))
+    return {
+        part: balanced(load(part, size=profile.size), seed, round(profile.tiles * share))
+        for part, share in shares.items()
+    }
