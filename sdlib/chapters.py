@@ -19,7 +19,6 @@ import yaml
 
 from sdlib.errors import ConfigError, DataError, SdlibError
 from sdlib.files import atomic_path
-from sdlib.gate import gate
 from sdlib.paths import ROOT
 from sdlib.site import build, refuse, show, unlock
 
@@ -50,7 +49,7 @@ def parameters(chapter: Path) -> dict[str, Any]:
     DataError
         The file is not there or is not a notebook.
     """
-    import papermill  # a second to import, and the Snakefile imports this module
+    import papermill  # takes seconds to import, and the Snakefile imports this module
 
     try:
         found = papermill.inspect_notebook(str(chapter))
@@ -96,6 +95,7 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
             progress_bar=False,
             start_timeout=KERNEL_TIMEOUT,
             execution_timeout=CELL_TIMEOUT,
+            extra_arguments=["--log-level=ERROR"],  # not a warning about local sockets a chapter
         )
     except papermill.PapermillExecutionError as error:
         trace = ANSI.sub("", "\n".join(error.traceback))
@@ -156,6 +156,8 @@ def _execute(
 @app.command("gate")
 def _gate(folder: Path) -> None:
     """Refuse executed chapters with errors, stderr, progress bars or paths of this machine."""
+    from sdlib.gate import gate  # nbformat takes seconds to import
+
     refuse(gate(folder), "findings in executed chapters")
 
 

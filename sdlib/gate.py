@@ -23,7 +23,9 @@ ABSOLUTE = re.compile(
     r"(?<![\w.:/<-])/(?:home|root|Users|tmp|work|mnt|media|private|scratch|var|opt|srv|usr)/\w"
     r"|\b[A-Z]:\\\w"
 )
-ADDRESS = re.compile(r"<[\w.]+ (?:object )?at 0x[0-9a-f]+>|<Figure size \S+ with 0 Axes>")
+REPR = re.compile(
+    r"<[\w.]+ (?:object )?at 0x[0-9a-f]+>|<Figure size \S+ with 0 Axes>|^\[?Text\(|^\[None, None"
+)
 EXTERNAL = re.compile(
     r"""<(?:script|img|iframe|source)\b[^>]*?\bsrc=["']((?:https?:)?//[^"']+)"""
     r"""|<link\b(?=[^>]*\brel=["'](?:stylesheet|preload|icon|preconnect)["'])"""
@@ -77,10 +79,11 @@ def _findings(cell: nbformat.NotebookNode) -> Iterator[str]:
                 yield f"output on stderr: {_excerpt(output.text)}"
             yield from _litter(output.text)
             continue
+        # A page shows the plain text only where there is nothing richer.
         for kind, content in output.data.items():
             if kind == "image/png" and _blank(content):
                 yield "an empty figure"
-            elif kind.startswith("text/") and isinstance(content, str):
+            elif kind.startswith("text/") and (kind != "text/plain" or len(output.data) == 1):
                 yield from _litter(content)
 
 
@@ -88,7 +91,7 @@ def _litter(text: str) -> Iterator[str]:
     for pattern, what in (
         (PROGRESS, "a progress bar"),
         (ABSOLUTE, "a path of one machine"),
-        (ADDRESS, "the repr of an object"),
+        (REPR, "the repr of an object"),
     ):
         if match := pattern.search(text):
             yield f"{what}: {_excerpt(text[match.start() :])}"

@@ -1,7 +1,7 @@
 """One look for every figure: readable sizes, and one colour and marker an arm throughout.
 
-Colours are Okabe and Ito's, which readers with any common colour blindness tell apart, and two of
-Paul Tol's; markers differ too, so that nothing rests on colour alone.
+Colours are Okabe and Ito's, which readers with any common colour blindness tell apart, and three of
+Paul Tol's; markers differ too, so that nothing rests on colour alone. Classes are shades of grey.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LOOKS = {
     "sd_eq2": ("#009E73", "D"),
     "sd_eq2_tuned": ("#CC79A7", "P"),
     "sd_eq2_test_tuned": ("#E69F00", "X"),
-    "control": ("#7F7F7F", "*"),
+    "control": ("#999933", "*"),
 }
 
 #: Chapters 2 and 3 have two arms of their own; all others are the registry's.
@@ -52,8 +52,8 @@ ARMS: dict[str, ArmStyle] = {
     **{arm.name: ArmStyle(arm.label, *_LOOKS[arm.name]) for arm in CUTOUT},
 }
 
-#: Colours of target 0 and 1 (benign and cancer).
-CLASSES = ("#56B4E9", "#CC3311")
+#: Shades of target 0 and 1 (benign and cancer), where arms have the colours.
+CLASSES: tuple[str, str] = ("#9A9A9A", "#1A1A1A")
 
 
 def use_style() -> None:

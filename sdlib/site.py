@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 
 from sdlib.errors import SdlibError
-from sdlib.gate import offline
 from sdlib.paths import ROOT, outputs_folder
 
 __all__ = ["build", "refuse", "show", "site_folder", "stage", "unlock"]
@@ -29,8 +28,10 @@ def stage(root: Path = ROOT) -> Path:
     site.mkdir(parents=True, exist_ok=True)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(root / name, site / name)
-    ignored = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints")
+    ignored = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_static")
     shutil.copytree(root / "book", site / "book", ignore=ignored, dirs_exist_ok=True)
+    # Jupyter Book takes style sheets from the top folder alone.
+    shutil.copytree(root / "book" / "_static", site / "_static", dirs_exist_ok=True)
     return site
 
 
@@ -42,10 +43,13 @@ def build(root: Path = ROOT) -> Path:
     SdlibError
         Sphinx warned, or a page would load something from the network.
     """
+    from sdlib.gate import offline  # nbformat takes seconds to import
+
     site = stage(root)
     # --all: an unchanged page is not read again, and its warning would pass the second time.
     options = ["-W", "-n", "--keep-going", "--all", "--quiet"]
-    command = [sys.executable, "-m", "jupyter_book", "build", str(site), *options]
+    tool = Path(sys.executable).with_name("jupyter-book")  # it has no `python -m` form
+    command = [str(tool), "build", str(site), *options]
     if subprocess.run(command, check=False).returncode:
         raise SdlibError("jupyter-book refused the site: mend the warnings above")
     html = site / "_build" / "html"

@@ -68,7 +68,8 @@ class ManifestDataset(Dataset):
     DataError
         For a manifest that is missing, empty, not a table or without a needed column; a row with
         an empty or surplus field, a label other than 0 or 1, an unknown split, a file that is
-        absent, outside the folder or listed twice; a group in two splits; one class only.
+        absent, outside the folder or listed twice; a group in two splits; one class only,
+        in all rows or in the train split.
 
     Examples
     --------
@@ -210,13 +211,15 @@ def _check(table: pd.DataFrame, folder: Path) -> None:
             )
         seen[tidy] = number
     table["file"] = list(seen)
-    if len({LABELS[label] for label in table["label"]}) == 1:
-        raise DataError(
-            f"expected both labels 0 and 1 in {folder / MANIFEST}, got only "
-            f"{table['label'].iloc[0]}: a classifier needs both classes"
-        )
     if "split" in table:
         _check_splits(table)
+    training = table["split"] == "train" if "split" in table else slice(None)
+    for rows, place in ((table, MANIFEST), (table[training], f"the train split of {MANIFEST}")):
+        if len(set(rows["label"].map(LABELS))) == 1:
+            raise DataError(
+                f"expected both labels 0 and 1 in {place}, got only {rows['label'].iloc[0]}: a "
+                f"classifier needs both classes"
+            )
 
 
 def _check_splits(table: pd.DataFrame) -> None:

@@ -28,8 +28,8 @@ def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataF
     Raises
     ------
     DataError
-        If the file is missing, empty, not UTF-8 or lacks a column; if a row has an empty needed
-        field, too few fields or too many.
+        If the file is missing, empty or not UTF-8; if it lacks or repeats a column; if a row has
+        an empty needed field, too few fields or too many.
 
     Examples
     --------
@@ -48,10 +48,10 @@ def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataF
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DataError(f"expected a manifest at {path}, found none: write one there") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text: save it as 'CSV UTF-8'") from error
-    if not text.strip():
-        raise DataError(f"{path} is empty: add a header and a row for each image")
     header, rows = _parse(path, text)
     missing = [name for name in columns if name not in header]
     if missing:
@@ -59,6 +59,8 @@ def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataF
             f"expected columns {', '.join(columns)} in {path}, got {', '.join(header)}: "
             f"add {', '.join(missing)}"
         )
+    if len(set(header)) < len(header):
+        raise DataError(f"expected each column once in {path}, got {', '.join(header)}")
     if not rows:
         raise DataError(f"{path} has a header but no rows: add a row for each image")
     for number, row in rows.items():
@@ -82,8 +84,12 @@ def _parse(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]:
     delimiter = ";" if ";" in first and "," not in first else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        numbered = [(reader.line_num, [field.strip() for field in row]) for row in reader if row]
+        stripped = ((reader.line_num, [field.strip() for field in row]) for row in reader)
+        # Spreadsheets leave rows of nothing but separators behind.
+        numbered = [(number, row) for number, row in stripped if any(row)]
     except csv.Error as error:
         raise DataError(f"row {reader.line_num} of {path} is not CSV: {error}") from error
+    if not numbered:
+        raise DataError(f"{path} is empty: add a header and a row for each image")
     (_, header), *rows = numbered
     return header, dict(rows)

@@ -1,0 +1,126 @@
+"""Where the glands of a tile lie, and the outlines of glands and lumina."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sdlib.phantoms.chance import normals, uniforms
+
+if TYPE_CHECKING:
+    from sdlib.phantoms.histology import HistologyTile
+
+__all__ = ["FIELD_UM", "POINTS", "Glands", "place_glands"]
+
+FIELD_UM = 192.0
+"""Side of the field of view, um."""
+
+POINTS = 60
+"""Vertices of an outline."""
+
+MARGIN_UM = 45.0  # glands may be centred this far outside and be cut by the border
+CANDIDATES = 400
+# Spacing as a share of the mean distance: closer packing than .8 is out of random reach.
+SPACING = 0.74
+GAP_UM = 3.0  # stroma between neighbouring glands
+MIN_RADIUS_UM = 5.0
+MIN_EPITHELIUM_UM = 4.5
+THETA = np.linspace(0, 2 * np.pi, POINTS, endpoint=False)
+SHAPE_ORDERS = np.arange(2, 5)
+FOLD_ORDERS = np.arange(4, 10)
+
+
+@dataclass(frozen=True)
+class Glands:
+    """``n`` glands that reach into the field of view.
+
+    Attributes:
+        index: int (n,), which random numbers a gland has.
+        centre: (n, 2), um.
+        radius: (n,), um; of the circle of the same area.
+        outer: (n, POINTS, 2), um; the basement membrane.
+        lumen: (n, POINTS, 2), um; vertex k lies inwards of the outer vertex k.
+    """
+
+    index: np.ndarray
+    centre: np.ndarray
+    radius: np.ndarray
+    outer: np.ndarray
+    lumen: np.ndarray
+
+
+def place_glands(tile: HistologyTile) -> Glands:
+    """Place and shape the glands of a tile.
+
+    Positions depend on seed and density alone; where neighbours would touch, they share the
+    distance between them in proportion to their sizes.
+    """
+    seed = tile.seed
+    centre = _centres(tile)
+    index = np.arange(len(centre))
+    size, lumen_size, stretch, turn = normals("gland", seed, index, channels=4)
+    radius = _fit(centre, tile.gland_size * np.exp(0.17 * size))
+    reach = 1.8 * radius[:, None]
+    seen = ((centre > -reach) & (centre < FIELD_UM + reach)).all(1)
+    index, centre, radius = index[seen], centre[seen], radius[seen]
+
+    shape = _curve("gland shape", seed, index, SHAPE_ORDERS, 1.0)
+    folds = _curve("gland folds", seed, index, FOLD_ORDERS, 0.5)
+    # Lobes are round and broad, the folds between them narrow and deep.
+    folds = tile.folding * (1 - np.exp(-0.8 * folds))
+    outer = _of_area(1 + 0.09 * shape + 0.45 * folds, radius)
+    lumen = tile.lumen_fraction * np.exp(0.15 * lumen_size[seen])
+    inner = _of_area(np.maximum(1 + 0.10 * shape + folds, 0.12), radius * np.sqrt(lumen))
+    inner = np.clip(inner, 0.3, np.maximum(outer - MIN_EPITHELIUM_UM, 0.3))
+
+    long = np.exp(0.16 * np.abs(stretch[seen]))[:, None]
+    turn = tile.fibre_angle + 0.6 * turn[seen][:, None]
+    x, y = np.cos(THETA) * long, np.sin(THETA) / long
+    unit = np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)], -1)
+    place = centre[:, None]
+    return Glands(
+        index, centre, radius, place + outer[..., None] * unit, place + inner[..., None] * unit
+    )
+
+
+def _centres(tile: HistologyTile) -> np.ndarray:
+    """Random points at a distance from one another, (n, 2) um."""
+    side = FIELD_UM + 2 * MARGIN_UM
+    x, y = uniforms("gland place", tile.seed, np.arange(CANDIDATES), channels=2)
+    # No tile is without a gland: the first lies well inside.
+    x[0], y[0] = 0.34 + 0.32 * x[0], 0.34 + 0.32 * y[0]
+    wanted = max(1, round(tile.gland_density * side**2 * 1e-6))
+    apart = (SPACING * 1e3 / side) ** 2 / tile.gland_density
+    chosen: list[int] = []
+    free = np.ones(CANDIDATES, bool)
+    while len(chosen) < wanted:
+        i = int(free.argmax())
+        if not free[i]:
+            break
+        chosen.append(i)
+        free &= (x - x[i]) ** 2 + (y - y[i]) ** 2 > apart
+    return np.stack([x[chosen], y[chosen]], 1) * side - MARGIN_UM
+
+
+def _fit(centre: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """Radii cut down to the room that neighbours leave."""
+    x, y = centre.T
+    distance = np.hypot(x[:, None] - x, y[:, None] - y)
+    np.fill_diagonal(distance, np.inf)
+    room = (distance - GAP_UM) * (radius[:, None] / (radius[:, None] + radius))
+    return np.minimum(radius, np.maximum(room.min(1), MIN_RADIUS_UM))
+
+
+def _of_area(curve: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """Polar curves scaled to the area of circles of ``radius``."""
+    return curve * (radius / np.sqrt((curve**2).mean(1)))[:, None]
+
+
+def _curve(name: str, seed: int, index: np.ndarray, orders: np.ndarray, power: float) -> np.ndarray:
+    """Random periodic curves of standard deviation about 1, amplitudes falling with order."""
+    cosine, sine = normals(name, seed, index, channels=2 * len(orders)).reshape(2, len(orders), -1)
+    falloff = orders**-power / np.sqrt((orders ** (-2 * power)).sum())
+    angle = orders[:, None] * THETA
+    return (cosine.T * falloff) @ np.cos(angle) + (sine.T * falloff) @ np.sin(angle)
