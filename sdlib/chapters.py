@@ -1,26 +1,19 @@
-"""Chapters: executed by papermill into a staging copy, held at the gate, built into a site.
-
-``python -m sdlib.chapters execute | gate | build | unlock | show`` is what the Snakefile and the
-Makefile call. The staging copy is ``outputs/site``; the site ends in its ``_build/html``.
-"""
+"""Chapters: the notebooks of the book, executed by papermill with checked parameters."""
 
 from __future__ import annotations
 
 import ast
 import contextlib
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 import yaml
 
 from sdlib.errors import ConfigError, DataError, SdlibError
 from sdlib.files import atomic_path
 from sdlib.paths import ROOT
-from sdlib.site import build, refuse, show, unlock
 
 __all__ = ["chapters", "execute", "parameters"]
 
@@ -128,65 +121,3 @@ def _typed(chapter: Path, name: str, value: Any, defaults: Mapping[str, Any]) ->
             f"got {value!r}"
         )
     return value
-
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-
-
-@app.command("execute")
-def _execute(
-    chapter: Path,
-    out: Path,
-    profile: Annotated[str | None, typer.Option(help="passed if the chapter declares it")] = None,
-    source: Annotated[str | None, typer.Option(help="passed if the chapter declares it")] = None,
-    parameter: Annotated[list[str] | None, typer.Option("-p", help="name=value")] = None,
-) -> None:
-    """Execute CHAPTER and write the executed copy to OUT."""
-    declared = parameters(chapter)
-    values = {"profile": profile, "source": source}
-    values = {name: v for name, v in values.items() if v is not None and name in declared}
-    for text in parameter or []:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"expected -p name=value, got {text!r}")
-        values[name] = value
-    execute(chapter, out, values)
-
-
-@app.command("gate")
-def _gate(folder: Path) -> None:
-    """Refuse executed chapters with errors, stderr, progress bars or paths of this machine."""
-    from sdlib.gate import gate  # nbformat takes seconds to import
-
-    refuse(gate(folder), "findings in executed chapters")
-
-
-@app.command("build")
-def _build() -> None:
-    """Build the site from the executed chapters."""
-    build()
-
-
-@app.command("unlock")
-def _unlock() -> None:
-    """Remove a stale lock of snakemake."""
-    unlock()
-
-
-@app.command("show")
-def _show(page: Path) -> None:
-    """Say where the book is; open it if someone is looking."""
-    show(page)
-
-
-def main() -> None:
-    """Run the command line; an error raised on purpose is one message and exit status 2."""
-    try:
-        app()
-    except SdlibError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

@@ -16,7 +16,9 @@ from pathlib import Path
 import nbformat
 from PIL import Image
 
-__all__ = ["gate", "offline"]
+from sdlib.errors import SdlibError
+
+__all__ = ["gate", "offline", "refuse"]
 
 PROGRESS = re.compile(r"\d+%\|| ?it/s\b|\bs/it\b|\r(?!\n)|FloatProgress|<progress\b")
 ABSOLUTE = re.compile(
@@ -125,3 +127,12 @@ def offline(html: Path) -> list[str]:
             address = match[1] or match[2]
             found.append(f"{page.relative_to(html)} loads {address}: vendor it, or switch it off")
     return found
+
+
+def refuse(findings: list[str], what: str) -> None:
+    """Raise one :class:`~sdlib.errors.SdlibError` that lists the findings, if there are any.
+
+    >>> refuse([], "findings")
+    """
+    if findings:
+        raise SdlibError("\n".join([f"{len(findings)} {what}:", *findings]))

@@ -9,12 +9,10 @@ import sys
 import webbrowser
 from pathlib import Path
 
-import psutil
-
 from sdlib.errors import SdlibError
 from sdlib.paths import ROOT, outputs_folder
 
-__all__ = ["build", "refuse", "show", "site_folder", "stage", "unlock"]
+__all__ = ["build", "show", "site_folder", "stage"]
 
 
 def site_folder() -> Path:
@@ -43,7 +41,7 @@ def build(root: Path = ROOT) -> Path:
     SdlibError
         Sphinx warned, or a page would load something from the network.
     """
-    from sdlib.gate import offline  # nbformat takes seconds to import
+    from sdlib.gate import offline, refuse  # nbformat takes seconds to import
 
     site = stage(root)
     # --all: an unchanged page is not read again, and its warning would pass the second time.
@@ -55,34 +53,6 @@ def build(root: Path = ROOT) -> Path:
     html = site / "_build" / "html"
     refuse(offline(html), "pages that need the network")
     return html / "index.html"
-
-
-def refuse(findings: list[str], what: str) -> None:
-    """Raise one :class:`~sdlib.errors.SdlibError` that lists the findings, if there are any."""
-    if findings:
-        raise SdlibError("\n".join([f"{len(findings)} {what}:", *findings]))
-
-
-def unlock(root: Path = ROOT) -> None:
-    """Remove the lock that a killed snakemake left, unless another one is at work here.
-
-    Raises
-    ------
-    SdlibError
-        A snakemake is running in this folder.
-    """
-    locks = root / ".snakemake" / "locks"
-    if not locks.is_dir() or not any(locks.iterdir()):
-        return
-    for process in psutil.process_iter(["cmdline", "cwd"]):
-        command = process.info["cmdline"] or []
-        if process.info["cwd"] == str(root) and any(Path(a).name == "snakemake" for a in command):
-            raise SdlibError(
-                f"snakemake is at work in this folder (process {process.pid}): "
-                "wait for it, or stop it, and start again"
-            )
-    command = [sys.executable, "-m", "snakemake", "--unlock", "--quiet"]
-    subprocess.run(command, check=True, cwd=root)
 
 
 def show(page: Path) -> None:

@@ -1,0 +1,134 @@
+"""The graph: search -> train -> chapters -> gate -> site. `make reproduce` and `make book` run it.
+
+By hand:   snakemake --cores all --keep-incomplete --config profile=quick source=phantom
+Cluster:   the same with an executor; memory, minutes and GPUs are declared below.
+Config:    profile, source; fresh=1 trains what is recorded, too; train=0 trains nothing.
+
+Recorded rows count as done. A row that stands is never made again: `graph.train` compares
+configurations, and files are whole or not there, so a killed graph goes on where it was.
+"""
+
+import sys
+from pathlib import Path
+
+from sdlib import graph
+from sdlib.chapters import chapters
+from sdlib.experiments import EXPERIMENTS, PROFILES
+from sdlib.paths import outputs_folder
+from sdlib.site import site_folder
+
+
+def flag(name, default):
+    return str(config.get(name, default)).lower() in ("1", "true", "yes")
+
+
+def here(path):
+    """Relative to the repository where possible: snakemake remembers files by these names."""
+    path = Path(path)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+PROFILE, SOURCE = config.get("profile", "quick"), config.get("source", "phantom")
+FRESH, TRAIN = flag("fresh", 0), flag("train", 1)
+SDLIB = f"{sys.executable} -m sdlib"
+SCALE = f"--profile {PROFILE} --source {SOURCE}"
+OUTPUTS, SITE = here(outputs_folder()), here(site_folder())
+JOBS = graph.jobs(PROFILE, SOURCE, FRESH) if TRAIN else []
+
+CHAPTERS = {path.stem: path for path in chapters(Path.cwd())}
+# The experiments whose rows a chapter shows; the others wait for none.
+SHOWN = {
+    "04_dominant_features": ["cutout", "cutout_sensitivity"],
+    "10_report": list(EXPERIMENTS),
+}
+# What any page may show: chapters are cheap, and executed again whenever one of these is newer.
+LIBRARY = [
+    here(path)
+    for folder, pattern in (("sdlib", "*.py"), ("data/results", "*.*"), ("data/paper", "*.csv"))
+    for path in sorted(Path(folder).rglob(pattern))
+]
+PAGES = [
+    here(path)
+    for path in sorted(Path("book").rglob("*.*"))
+    if path.suffix in (".md", ".bib", ".css", ".png", ".svg")
+]
+
+
+localrules:
+    site,
+    gate,
+    chapter,
+
+
+rule site:
+    input:
+        f"{SITE}/gate.ok",
+        ["_config.yml", "_toc.yml", *PAGES],
+    output:
+        f"{SITE}/_build/html/index.html",
+    shell:
+        "{SDLIB}.steps build"
+
+
+rule gate:
+    input:
+        [f"{SITE}/{path}" for path in CHAPTERS.values()],
+    output:
+        touch(f"{SITE}/gate.ok"),
+    shell:
+        "{SDLIB}.steps gate {SITE}/book"
+
+
+rule chapter:
+    input:
+        notebook="book/{part}/{chapter}.ipynb",
+        library=LIBRARY,
+        rows=lambda wildcards: [
+            here(run.row_file)
+            for job in JOBS
+            for run in job.runs
+            if run.experiment in SHOWN.get(wildcards.chapter, [])
+        ],
+    output:
+        SITE + "/book/{part}/{chapter}.ipynb",
+    params:
+        scale=SCALE,
+    shell:
+        "{SDLIB}.steps execute {input.notebook} {output} {params.scale}"
+
+
+for job in JOBS:
+
+    rule:
+        name:
+            f"train_{job.name}"
+        input:
+            [here(job.search.file)] if job.search else [],
+        output:
+            # update: a standing row is not deleted beforehand, so that it can be kept.
+            [update(here(run.row_file)) for run in job.runs],
+        params:
+            runs=[run.id for run in job.runs],
+            configurations=job.configurations,
+        threads: 1
+        resources:
+            mem_mb=PROFILES[PROFILE].memory_mb,
+            runtime=PROFILES[PROFILE].minutes * len(job.runs),
+            gpu=int(PROFILE == "paper"),
+        shell:
+            "{SDLIB}.steps train {params.runs} {SCALE} && touch {output}"
+
+
+rule search:
+    output:
+        f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/search/{{family}}/trials.jsonl",
+    params:
+        trials=PROFILES[PROFILE].trials,
+    threads: 1
+    priority: 1  # most of the training waits for it
+    resources:
+        mem_mb=PROFILES[PROFILE].memory_mb,
+        runtime=PROFILES[PROFILE].minutes * PROFILES[PROFILE].trials,
+        gpu=int(PROFILE == "paper"),
+    shell:
+        "{SDLIB} search {wildcards.experiment}/{wildcards.family} {SCALE}"
