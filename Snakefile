@@ -55,9 +55,16 @@ PAGES = [
 
 
 localrules:
+    reproduce,
     site,
     gate,
     chapter,
+
+
+rule reproduce:
+    input:
+        f"{SITE}/_build/html/index.html",
+        [here(run.row_file) for job in JOBS for run in job.runs],
 
 
 rule site:
@@ -66,6 +73,8 @@ rule site:
         ["_config.yml", "_toc.yml", *PAGES],
     output:
         f"{SITE}/_build/html/index.html",
+    message:
+        "building the site"
     shell:
         "{SDLIB}.steps build"
 
@@ -75,6 +84,8 @@ rule gate:
         [f"{SITE}/{path}" for path in CHAPTERS.values()],
     output:
         touch(f"{SITE}/gate.ok"),
+    message:
+        "reading the executed chapters for errors and litter"
     shell:
         "{SDLIB}.steps gate {SITE}/book"
 
@@ -93,6 +104,8 @@ rule chapter:
         SITE + "/book/{part}/{chapter}.ipynb",
     params:
         scale=SCALE,
+    message:
+        "executing {wildcards.chapter}"
     shell:
         "{SDLIB}.steps execute {input.notebook} {output} {params.scale}"
 
@@ -110,6 +123,8 @@ for job in JOBS:
         params:
             runs=[run.id for run in job.runs],
             configurations=job.configurations,
+        message:
+            f"training {job.name}: {len(job.runs)} runs"
         threads: 1
         resources:
             mem_mb=PROFILES[PROFILE].memory_mb,
@@ -124,6 +139,8 @@ rule search:
         f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/search/{{family}}/trials.jsonl",
     params:
         trials=PROFILES[PROFILE].trials,
+    message:
+        "searching {wildcards.experiment}/{wildcards.family}"
     threads: 1
     priority: 1  # most of the training waits for it
     resources:

@@ -28,7 +28,7 @@ from sdlib.arms import SENSITIVITY
 from sdlib.metrics import Interval, mean_interval
 from sdlib.paths import data_folder
 
-__all__ = ["PARTS", "Part", "assess", "paper_table", "paired", "report", "verdict_of"]
+__all__ = ["PARTS", "Part", "assess", "paired", "paper_table", "report", "verdict_of"]
 
 REPRODUCED, PARTLY, NOT = "reproduced", "partly", "not reproduced"
 UNDECIDED, NOT_ATTEMPTED = "undecided", "not attempted yet"

@@ -74,7 +74,7 @@ PROFILES = {
     for profile in (
         Profile("smoke", "test_efficientnet", 32, 160, 1, 16, 0.2, seeds=1, trials=2),
         Profile("quick", "test_efficientnet", 64, 1500, 5, 32, 0.4, seeds=2, trials=4),
-        Profile("laptop", "test_efficientnet", 64, 12_000, 10, 64, 0.4, seeds=5, trials=20),
+        Profile("laptop", "test_resnet", 64, 8000, 6, 32, 0.4, seeds=5, trials=20),
         Profile(
             "paper",
             "efficientnet_b0",
@@ -120,7 +120,7 @@ EXPERIMENTS = {
             "Dominant features (section 3.1, Table 2)",
             ("C1", "C2", "C4"),
             arms_module.CUTOUT,
-            families=("weight_decay", "sd_eq1", "sd_eq2", "sd_eq2_test"),
+            families=("learning_rate", "weight_decay", "sd_eq1", "sd_eq2", "sd_eq2_test"),
         ),
         Experiment(
             "cutout_sensitivity",
@@ -149,7 +149,9 @@ class Search:
 
     @property
     def folder(self) -> Path:
-        return outputs_folder() / self.source / self.profile / self.experiment / "search" / self.family
+        return (
+            outputs_folder() / self.source / self.profile / self.experiment / "search" / self.family
+        )
 
     @property
     def file(self) -> Path:

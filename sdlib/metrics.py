@@ -88,9 +88,7 @@ def best_cutoff(targets: np.ndarray, scores: np.ndarray) -> float:
     return float(middle[np.argmin(np.abs(middle - 0.5))])
 
 
-def expected_calibration_error(
-    targets: np.ndarray, scores: np.ndarray, n_bins: int = 10
-) -> float:
+def expected_calibration_error(targets: np.ndarray, scores: np.ndarray, n_bins: int = 10) -> float:
     """Mean gap between score and share of cancer over equally filled bins, weighted by size.
 
     >>> expected_calibration_error([0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5], n_bins=1)
@@ -132,7 +130,9 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} (SD {self.sd:.3f}; {self.low:.3f} to {self.high:.3f}; n = {self.n})"
+        return (
+            f"{self.mean:.3f} (SD {self.sd:.3f}; {self.low:.3f} to {self.high:.3f}; n = {self.n})"
+        )
 
 
 def mean_interval(values: np.ndarray, level: float = 0.95) -> Interval:

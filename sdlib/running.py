@@ -64,8 +64,9 @@ def train_and_evaluate(
     log: Log,
     folder=None,
     fabric: Fabric | None = None,
+    learning_rate: float | None = None,
 ) -> tuple[nn.Module, list[dict], dict[str, TileSet], dict[str, np.ndarray]]:
-    """Train one arm and ask the network every set.
+    """Train one arm, at the profile's learning rate or another, and ask the network every set.
 
     Returns
     -------
@@ -76,14 +77,13 @@ def train_and_evaluate(
     profile, seed = PROFILES[run.profile], run.definition.data_seed
     fabric = fabric or _fabric(run)
     sets = {
-        name: make_cutout_set(parts[part], kind, seed)
-        for name, (part, kind) in EVALUATIONS.items()
+        name: make_cutout_set(parts[part], kind, seed) for name, (part, kind) in EVALUATIONS.items()
     }
     network = create_network(profile.network, profile.dropout, profile.drop_path, seed=run.seed)
     schedule = Schedule(
         profile.epochs,
         profile.batch_size,
-        profile.learning_rate,
+        learning_rate or profile.learning_rate,
         arm.weight_decay,
         profile.augment,
         run.seed,
@@ -122,9 +122,7 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     network, history, sets, logits = train_and_evaluate(
         run, run.resolved_arm(), load_tiles(run), log, run.folder, fabric
     )
-    metrics = {
-        name: summary(sets[name].targets, expit(logits[name])) for name in EVALUATIONS
-    }
+    metrics = {name: summary(sets[name].targets, expit(logits[name])) for name in EVALUATIONS}
     cancer = sets["test"].subset(np.flatnonzero(sets["test"].targets == 1)[:CAM_TILES])
     shares = {
         name: cutout_shares(network, cancer, index)

@@ -6,7 +6,6 @@ validation and on the test split, whichever of the two it was judged on.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ import optuna
 from scipy.special import expit
 
 from sdlib import running
-from sdlib.arms import Arm
+from sdlib.arms import CUTOUT, Arm
 from sdlib.errors import ConfigError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run, Search, searches
 from sdlib.files import atomic_path
@@ -27,6 +26,7 @@ __all__ = ["FAMILIES", "Family", "execute"]
 
 LAMBDA_GRID = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # S1 of the paper
 DECAY_GRID = (0.0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # ours: as many points as S1
+RATE_GRID = (0.1, 0.2, 0.4, 0.8)  # of the weight decay arm: how a profile's rate was chosen
 LAMBDA_RANGE = (1e-6, 1e-1)  # S1's ends, continuous
 GAMMA_RANGE = (-1.0, 3.0)  # S2 is {-1, 0, 1, 2}; the paper's optimum, 2.61, lies beyond
 
@@ -47,6 +47,7 @@ EQ2_RANGES = {
     "gamma_pos": (*GAMMA_RANGE, False),
 }
 FAMILIES = {
+    "learning_rate": Family("validation", grid={"learning_rate": RATE_GRID}),
     "weight_decay": Family("validation", grid={"weight_decay": DECAY_GRID}),
     "sd_eq1": Family("validation", grid={"lam": LAMBDA_GRID}),
     "sd_eq2": Family("validation", ranges=EQ2_RANGES),
@@ -69,7 +70,9 @@ def _study(search: Search, fresh: bool) -> optuna.Study:
     if fresh:
         journal.unlink(missing_ok=True)
         search.file.unlink(missing_ok=True)
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
+    storage = optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(journal))
+    )
     return optuna.create_study(
         storage=storage, study_name=search.id, direction="maximize", load_if_exists=True
     )
@@ -99,7 +102,9 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
         The experiment has no such search.
     """
     if search not in searches(search.experiment, search.profile, search.source):
-        known = ", ".join(f"{search.experiment}/{f}" for f in EXPERIMENTS[search.experiment].families)
+        known = ", ".join(
+            f"{search.experiment}/{f}" for f in EXPERIMENTS[search.experiment].families
+        )
         raise ConfigError(f"unknown search {search.id}; expected one of: {known}")
     family, definition = FAMILIES[search.family], EXPERIMENTS[search.experiment]
     if search.file.exists() and not fresh:
@@ -112,8 +117,11 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
     def objective(trial: optuna.Trial) -> float:
         start = time.perf_counter()
         values = _suggest(trial, family)
-        arm = dataclasses.replace(Arm("trial", "trial"), search=search.family).tuned(values)
-        _, _, sets, logits = running.train_and_evaluate(run, arm, parts, lambda line: None)
+        rate = values.get("learning_rate")
+        arm = CUTOUT[0] if rate else Arm("trial", "trial").tuned(values)
+        _, _, sets, logits = running.train_and_evaluate(
+            run, arm, parts, lambda line: None, learning_rate=rate
+        )
         scores = {n: summary(sets[n].targets, expit(logits[n])) for n in sets}
         trial.set_user_attr("metrics", scores)
         trial.set_user_attr("seconds", round(time.perf_counter() - start, 1))

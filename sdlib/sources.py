@@ -8,6 +8,7 @@ from sdlib.datasets.open_he import load_open_pcam
 from sdlib.datasets.pcam import load_pcam
 from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import PROFILES, Run
+from sdlib.phantoms import generate
 
 __all__ = ["load_tiles"]
 
@@ -26,7 +27,6 @@ def balanced(tiles: TileSet, seed: int, most: int | None = None) -> TileSet:
 
 def _phantom(size: int, tiles: int, seed: int) -> dict[str, TileSet]:
     """One cohort, its 30 patients dealt 21 : 4 : 5 by ``seed``."""
-    from sdlib.phantoms.cache import generate
     everything = generate(tiles, size, seed, cohort="development")
     patients = np.random.default_rng(seed).permutation(np.unique(everything.groups))
     bounds = np.cumsum(PAPER_PATIENTS)[:-1]

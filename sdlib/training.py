@@ -73,12 +73,14 @@ class Batches(Dataset):
     not depend on the number of workers, and a resumed run continues as if never stopped.
     """
 
-    def __init__(self, tiles: TileSet, schedule: Schedule, epoch: int, rank: int = 0, world: int = 1):
+    def __init__(
+        self, tiles: TileSet, schedule: Schedule, epoch: int, rank: int = 0, world: int = 1
+    ):
         self.tiles, self.schedule, self.epoch = tiles, schedule, epoch
         self.rank, self.world = rank, world
         order = np.random.default_rng((schedule.seed, epoch)).permutation(len(tiles))
         steps = max(1, len(tiles) // schedule.batch_size)
-        self.steps = [order[i :: steps] for i in range(steps)]
+        self.steps = [order[i::steps] for i in range(steps)]
         self.augment = augmentation(schedule.augment)
 
     def __len__(self) -> int:
@@ -158,13 +160,13 @@ def fit(
 
     Examples
     --------
+    >>> from sdlib.losses import SpectralDecouplingLoss
     >>> from sdlib.models import create_network
     >>> rng = np.random.default_rng(0)
     >>> tiles = TileSet(rng.integers(0, 256, (8, 32, 32, 3), np.uint8), np.arange(8) % 2,
     ...                 np.array(list("abcdefgh")))
-    >>> criterion = lambda logits, y: nn.functional.binary_cross_entropy_with_logits(logits[:, 0], y)
-    >>> history = fit(create_network("test_efficientnet"), criterion, tiles, None,
-    ...               Schedule(epochs=1, batch_size=4), log=lambda line: None)
+    >>> history = fit(create_network("test_efficientnet"), SpectralDecouplingLoss(0.01), tiles,
+    ...               None, Schedule(epochs=1, batch_size=4), log=lambda line: None)
     >>> sorted(history[0])
     ['epoch', 'seconds', 'train_loss']
     """

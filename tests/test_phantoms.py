@@ -336,6 +336,16 @@ def test_the_cache_is_read_again_and_mended(tmp_path, caplog):
     assert len(list(tmp_path.iterdir())) == 2  # nothing temporary is left
 
 
+def test_tiles_of_other_code_are_made_again(tmp_path, caplog, monkeypatch):
+    before = generate(4, 16, seed=1, workers=1, cache=tmp_path).images.copy()
+    redder = replace(FACTORS["eosin"], centre=(1.5, 1.5))
+    monkeypatch.setitem(FACTORS, "eosin", redder)
+    after = generate(4, 16, seed=1, workers=1, cache=tmp_path)
+    assert "made by other code" in caplog.text
+    np.testing.assert_array_equal(after.images[0], render(draw_tiles(4, seed=1)[0], 16))
+    assert (after.images != before).any()
+
+
 def test_workers_do_not_change_the_tiles(tmp_path):
     alone = generate(130, 16, seed=2, workers=1, cache=tmp_path / "one")
     shared = generate(130, 16, seed=2, workers=2, cache=tmp_path / "two")

@@ -49,8 +49,9 @@ def generate(
 ) -> TileSet:
     """The tiles of :func:`draw_tiles`, rendered, from disk where they have been made before.
 
-    A file that is truncated or otherwise changed is noticed by its SHA-256, logged and made again.
-    The result does not depend on the number of workers.
+    A file that was cut short or changed is noticed by its SHA-256, one made by other code or
+    another OpenCV by two tiles rendered anew; either is logged and made again. The result does
+    not depend on the number of workers.
 
     Args:
         n, seed, cohort, scanner: as for :func:`draw_tiles`.
@@ -84,6 +85,7 @@ def generate(
         "n": n,
         "size": size,
         "seed": seed,
+        "probe": _probe(tiles, size),
     }
     name = "phantom-v{phantom_version}-{cohort}-{scanner}-n{n}-{size}px-seed{seed}.npy"
     path = Path(cache if cache is not None else cache_folder()) / name.format(**design)
@@ -104,8 +106,18 @@ def _is_whole(path: Path, design: dict[str, Any]) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         whole = False
     if not whole:
-        log.warning("%s does not match its checksum: making it again", path)
+        log.warning(
+            "%s does not match its checksum, or was made by other code: making it again", path
+        )
     return whole
+
+
+def _probe(tiles: Sequence[HistologyTile], size: int) -> str:
+    """Digest of what today's code, OpenCV and machine make of the first and the last tile."""
+    digest = hashlib.sha256()
+    for tile in (tiles[0], tiles[-1]):
+        digest.update(repr(tile).encode() + render(tile, size).tobytes())
+    return digest.hexdigest()
 
 
 def _note(path: Path) -> Path:
