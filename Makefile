@@ -12,7 +12,7 @@ BIN  = .venv/bin
 SITE = $(or $(SDLIB_OUTPUTS),outputs)/site/_build/html/index.html
 WORKERS = $(if $(filter all,$(CORES)),auto,$(CORES))
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) --rerun-incomplete \
-	--keep-going --keep-incomplete --quiet rules --config profile=$(PROFILE) source=$(SOURCE) fresh=$(FRESH)
+	--keep-going --keep-incomplete --quiet host reason --config profile=$(PROFILE) source=$(SOURCE) fresh=$(FRESH)
 
 export SDLIB_DATA
 export PYTHONUNBUFFERED = 1

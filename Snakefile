@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sdlib import graph
 from sdlib.chapters import chapters
+from sdlib.datasets.store import fingerprint
 from sdlib.experiments import EXPERIMENTS, PROFILES
 from sdlib.paths import outputs_folder
 from sdlib.site import site_folder
@@ -41,12 +42,12 @@ SHOWN = {
     "04_dominant_features": ["cutout", "cutout_sensitivity"],
     "10_report": list(EXPERIMENTS),
 }
-# What any page may show: chapters are cheap, and executed again whenever one of these is newer.
-LIBRARY = [
-    here(path)
+# What any page may show: chapters are cheap, and executed again whenever this changes.
+LIBRARY = fingerprint(
+    path.read_bytes()
     for folder, pattern in (("sdlib", "*.py"), ("data/results", "*.*"), ("data/paper", "*.csv"))
     for path in sorted(Path(folder).rglob(pattern))
-]
+)
 PAGES = [
     here(path)
     for path in sorted(Path("book").rglob("*.*"))
@@ -93,7 +94,6 @@ rule gate:
 rule chapter:
     input:
         notebook="book/{part}/{chapter}.ipynb",
-        library=LIBRARY,
         rows=lambda wildcards: [
             here(run.row_file)
             for job in JOBS
@@ -104,6 +104,7 @@ rule chapter:
         SITE + "/book/{part}/{chapter}.ipynb",
     params:
         scale=SCALE,
+        library=LIBRARY,
     message:
         "executing {wildcards.chapter}"
     shell:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
-import albumentations
 import numpy as np
 
 from sdlib.errors import ConfigError
@@ -30,6 +30,9 @@ def _dihedral(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _crop_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Random crop of 64 to 100 % of the area, resized back, then flips (the paper's first step)."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else the import asks the network
+    import albumentations
+
     side = images.shape[1]
     transform = albumentations.Compose(
         [

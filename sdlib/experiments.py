@@ -28,6 +28,7 @@ __all__ = [
     "Profile",
     "Run",
     "Search",
+    "check_names",
     "config",
     "config_hash",
     "parse_run",
@@ -169,9 +170,7 @@ class Run:
     source: str = "phantom"
 
     def __post_init__(self) -> None:
-        _known("experiment", self.experiment, EXPERIMENTS)
-        _known("profile", self.profile, PROFILES)
-        _known("source", self.source, SOURCES)
+        check_names(self.experiment, self.profile, self.source)
         _known(f"arm of {self.experiment}", self.arm, [a.name for a in self.definition.arms])
         if self.seed < 0:
             raise ConfigError(f"expected a seed of 0 or more, got {self.seed}")
@@ -203,6 +202,13 @@ class Run:
         return arm.tuned(tuning.best(self.search, recorded)) if self.search else arm
 
 
+def check_names(experiment: str, profile: str, source: str) -> None:
+    """Raise a ConfigError that lists the known names if one of these is unknown."""
+    _known("experiment", experiment, EXPERIMENTS)
+    _known("profile", profile, PROFILES)
+    _known("source", source, SOURCES)
+
+
 def _known(kind: str, name: str, names) -> None:
     if name not in names:
         raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(names)}")
@@ -222,8 +228,7 @@ def parse_run(text: str, profile: str, source: str) -> Run:
 
 def runs(experiment: str, profile: str, source: str) -> list[Run]:
     """Every run of an experiment at a profile on a source, arm by arm; none where it has none."""
-    _known("experiment", experiment, EXPERIMENTS)
-    _known("profile", profile, PROFILES)
+    check_names(experiment, profile, source)
     definition = EXPERIMENTS[experiment]
     if profile not in definition.profiles:
         return []
@@ -237,7 +242,7 @@ def runs(experiment: str, profile: str, source: str) -> list[Run]:
 
 def searches(experiment: str, profile: str, source: str) -> list[Search]:
     """Every search of an experiment."""
-    _known("experiment", experiment, EXPERIMENTS)
+    check_names(experiment, profile, source)
     return [Search(experiment, f, profile, source) for f in EXPERIMENTS[experiment].families]
 
 

@@ -85,6 +85,9 @@ def best_cutoff(targets: np.ndarray, scores: np.ndarray) -> float:
     lower = np.where(below >= 0, levels[np.maximum(below, 0)], 0.0)
     upper = np.minimum(thresholds[tied], 1.0)
     middle = (lower + upper) / 2
+    # Neighbours may have no number between them, and nothing may lie above a score of 1.
+    stuck = (below >= 0) & (middle <= lower)
+    middle = np.where(stuck, np.nextafter(lower, np.inf), middle)
     return float(middle[np.argmin(np.abs(middle - 0.5))])
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -93,12 +94,14 @@ def load_weights(network: nn.Module, path: Path) -> nn.Module:
     Raises
     ------
     DataError
-        The file is absent or holds the weights of another network.
+        The file is absent, broken, or holds the weights of another network.
     """
     try:
         network.load_state_dict(load_file(path))
     except FileNotFoundError as error:
         raise DataError(f"no weights at {path}: run the training first") from error
+    except SafetensorError as error:
+        raise DataError(f"{path} is not a whole safetensors file: {error}") from error
     except RuntimeError as error:
         raise DataError(f"{path} holds the weights of another network: {error}") from error
     return network

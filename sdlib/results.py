@@ -124,9 +124,15 @@ def rows(
     pandas.DataFrame
         experiment, arm, seed, profile, source, config_hash, stale, code_version, device, seconds,
         and every metric as ``set.metric``, for instance ``test.accuracy``. Empty without rows.
+
+    Raises
+    ------
+    ConfigError
+        An unknown experiment, profile, source or origin.
     """
     if origin not in ORIGINS:
         raise ConfigError(f"unknown origin {origin!r}; expected one of {ORIGINS}")
+    experiments.check_names(experiment, profile, source)
     recorded = origin == "recorded"
     found = (_recorded_rows if recorded else _own_rows)(experiment, profile, source)
     flat = []

@@ -6,6 +6,7 @@ import datetime
 import json
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from sdlib.datasets.cutout import make_cutout_set
 from sdlib.datasets.tiles import TileSet
 from sdlib.evaluation import predict_logits
 from sdlib.experiments import PROFILES, Run
-from sdlib.files import atomic_path, write_json
+from sdlib.files import atomic_path, cannot_write, write_json
 from sdlib.losses import SpectralDecouplingLoss
 from sdlib.metrics import summary
 from sdlib.models import create_network, save_weights
@@ -114,10 +115,10 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
         row = json.loads(run.row_file.read_text())
         if row["config_hash"] == stamp:
             return row
-    checkpoint, hash_file = run.folder / "checkpoint.pt", run.folder / "config.json"
-    if fresh or not hash_file.exists() or json.loads(hash_file.read_text()) != values:
-        checkpoint.unlink(missing_ok=True)
-    write_json(hash_file, values)
+    checkpoint, config_file = run.folder / "checkpoint.pt", run.folder / "config.json"
+    if fresh or not _begun(config_file, stamp):
+        _discard(checkpoint)
+    write_json(config_file, values)
     start, fabric = time.perf_counter(), _fabric(run)
     network, history, sets, logits = train_and_evaluate(
         run, run.resolved_arm(), load_tiles(run), log, run.folder, fabric
@@ -154,6 +155,20 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     write_json(run.row_file, row)
     checkpoint.unlink(missing_ok=True)
     return row
+
+
+def _begun(config_file: Path, stamp: str) -> bool:
+    """Whether a checkpoint beside ``config_file`` is of the configuration with this hash."""
+    if not config_file.exists():
+        return False
+    return experiments.config_hash(json.loads(config_file.read_text())) == stamp
+
+
+def _discard(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _truth(tiles: TileSet):

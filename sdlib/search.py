@@ -7,18 +7,22 @@ validation and on the test split, whichever of the two it was judged on.
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import optuna
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from scipy.special import expit
 
 from sdlib import running
 from sdlib.arms import CUTOUT, Arm
 from sdlib.errors import ConfigError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run, Search, searches
-from sdlib.files import atomic_path
+from sdlib.files import REASONS, atomic_path, cannot_write
 from sdlib.metrics import summary
 from sdlib.sources import load_tiles
 
@@ -29,6 +33,9 @@ DECAY_GRID = (0.0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # ours: as many points as S1
 RATE_GRID = (0.1, 0.2, 0.4, 0.8)  # of the weight decay arm: how a profile's rate was chosen
 LAMBDA_RANGE = (1e-6, 1e-1)  # S1's ends, continuous
 GAMMA_RANGE = (-1.0, 3.0)  # S2 is {-1, 0, 1, 2}; the paper's optimum, 2.61, lies beyond
+
+
+Objective = Callable[[optuna.trial.BaseTrial], float]
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ FAMILIES = {
 }
 
 
-def _suggest(trial: optuna.Trial, family: Family) -> dict[str, float]:
+def _suggest(trial: optuna.trial.BaseTrial, family: Family) -> dict[str, float]:
     if family.grid:
         return {n: trial.suggest_categorical(n, list(v)) for n, v in family.grid.items()}
     return {
@@ -64,12 +71,44 @@ def _suggest(trial: optuna.Trial, family: Family) -> dict[str, float]:
     }
 
 
-def _study(search: Search, fresh: bool) -> optuna.Study:
+def _points(family: Family, seed: int) -> list[dict[str, float]]:
+    """A grid in the order in which optuna's sampler, seeded, visits it."""
+    grid = {name: list(values) for name, values in family.grid.items()}
+    study = optuna.create_study(sampler=optuna.samplers.GridSampler(grid, seed=seed))
+    return [_suggest(study.ask(), family) for _ in range(math.prod(map(len, grid.values())))]
+
+
+def _evaluated(objective: Objective, values: dict[str, float], number: int) -> FrozenTrial:
+    """A finished trial at the given values."""
+    trial = FixedTrial(values, number)
+    value = objective(trial)
+    return create_trial(
+        value=value,
+        params=trial.params,
+        distributions=trial.distributions,
+        user_attrs=trial.user_attrs,
+    )
+
+
+@contextmanager
+def _writing(journal: Path) -> Iterator[None]:
+    """Say in one sentence that optuna cannot write its journal."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REASONS:
+            raise
+        raise cannot_write(journal, error) from error
+
+
+def _study(search: Search, journal: Path, fresh: bool) -> optuna.Study:
     search.folder.mkdir(parents=True, exist_ok=True)
-    journal = search.folder / "journal.log"
     if fresh:
         journal.unlink(missing_ok=True)
         search.file.unlink(missing_ok=True)
+    if journal.exists() and not (lines := journal.read_bytes()).endswith(b"\n"):
+        with atomic_path(journal) as temporary:  # half a line, of a disk that was full
+            temporary.write_bytes(lines[: lines.rfind(b"\n") + 1])
     storage = optuna.storages.JournalStorage(
         optuna.storages.journal.JournalFileBackend(str(journal))
     )
@@ -78,18 +117,35 @@ def _study(search: Search, fresh: bool) -> optuna.Study:
     )
 
 
-def _sampler(family: Family, seed: int) -> optuna.samplers.BaseSampler:
-    if family.grid:
-        return optuna.samplers.GridSampler({n: list(v) for n, v in family.grid.items()}, seed=seed)
-    return optuna.samplers.TPESampler(seed=seed)
+def _complete(
+    study: optuna.Study, family: Family, objective: Objective, run: Run
+) -> list[FrozenTrial]:
+    """Run trials until none is left to run; the finished ones, in order.
+
+    A trial that was killed or failed counts as not run. GridSampler would take it for visited, so
+    a grid's points are handed out here.
+    """
+    seed, budget = run.definition.search_seed, PROFILES[run.profile].trials
+    points = _points(family, seed) if family.grid else []
+    while True:
+        finished = study.get_trials(states=(TrialState.COMPLETE,))
+        tried = [trial.params for trial in finished]
+        left = [values for values in points if values not in tried]
+        if left:
+            study.add_trial(_evaluated(objective, left[0], len(finished)))
+        elif not points and len(finished) < budget:
+            study.sampler = optuna.samplers.TPESampler(seed=seed + len(finished))
+            study.optimize(objective, n_trials=1)
+        else:
+            return finished
 
 
 def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = print) -> list[dict]:
     """Run a search to the end of its budget and write its trials, one a line.
 
     Every trial trains with the same initialisation and order (the experiment's search seed, which
-    no reported run uses), so trials differ by their values alone. The sampler is seeded anew for
-    each trial from the number finished: a resumed search proposes what the unbroken one would.
+    no reported run uses), so trials differ by their values alone. What comes next depends only on
+    the trials that were finished: a resumed search proposes what the unbroken one would.
 
     Returns
     -------
@@ -100,6 +156,8 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
     ------
     ConfigError
         The experiment has no such search.
+    SdlibError
+        The search's folder cannot be written to.
     """
     if search not in searches(search.experiment, search.profile, search.source):
         known = ", ".join(
@@ -110,11 +168,10 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
     if search.file.exists() and not fresh:
         return [json.loads(line) for line in search.file.read_text().splitlines()]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = _study(search, fresh)
     run = Run(search.experiment, "sd_eq2", definition.search_seed, search.profile, search.source)
     parts = load_tiles(run)
 
-    def objective(trial: optuna.Trial) -> float:
+    def objective(trial: optuna.trial.BaseTrial) -> float:
         start = time.perf_counter()
         values = _suggest(trial, family)
         rate = values.get("learning_rate")
@@ -129,11 +186,9 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
         log(f"{search.id} trial {trial.number}: {values} -> {family.judged_on} {value:.4f}")
         return value
 
-    budget = len(next(iter(family.grid.values()))) if family.grid else PROFILES[run.profile].trials
-    complete = (optuna.trial.TrialState.COMPLETE,)
-    while (done := len(study.get_trials(states=complete))) < budget:
-        study.sampler = _sampler(family, definition.search_seed + (0 if family.grid else done))
-        study.optimize(objective, n_trials=1)
+    journal = search.folder / "journal.log"
+    with _writing(journal):
+        finished = _complete(_study(search, journal, fresh), family, objective, run)
     rows = [
         {
             "family": search.family,
@@ -143,7 +198,7 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
             "value": trial.value,
             **trial.user_attrs,
         }
-        for number, trial in enumerate(study.get_trials(states=complete))
+        for number, trial in enumerate(finished)
     ]
     with atomic_path(search.file) as temporary:
         temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))

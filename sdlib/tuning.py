@@ -1,4 +1,4 @@
-"""The result of a search, read back: recorded trials first, then this machine's own."""
+"""The result of a search, read back: this machine's own trials first, then the recorded."""
 
 from __future__ import annotations
 

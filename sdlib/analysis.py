@@ -1,0 +1,129 @@
+"""The numbers in the book's tables, each computed from rows and from the paper's own table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from sdlib.arms import CUTOUT, SENSITIVITY
+from sdlib.claims import paper_table
+from sdlib.evidence import Evidence
+from sdlib.metrics import Interval
+
+__all__ = [
+    "LABELS",
+    "describe",
+    "interval_table",
+    "paper_interval",
+    "sensitivity_map",
+    "side_by_side",
+]
+
+LABELS = {arm.name: arm.label for arm in CUTOUT}
+
+
+def describe(interval: Interval | None, sign: bool = False) -> str:
+    """An interval as a cell of a table: mean (SD) [ends], n.
+
+    >>> describe(Interval(3, 0.8, 0.1, 0.552, 1.048)), describe(None)
+    ('0.800 (0.100) [0.552, 1.048] n = 3', '–')
+    """
+    if interval is None:
+        return "–"
+    plus = "+" if sign else ""
+    if interval.n < 2:
+        return f"{interval.mean:{plus}.3f}, one seed"
+    low, high = f"{interval.low:{plus}.3f}", f"{interval.high:{plus}.3f}"
+    return f"{interval.mean:{plus}.3f} ({interval.sd:.3f}) [{low}, {high}] n = {interval.n}"
+
+
+def paper_interval(metric: str, arm: str) -> Interval | None:
+    """What Table 2 of the paper says, with the t interval that its mean, SD and n imply.
+
+    >>> describe(paper_interval("recall", "control"))
+    '0.832 (0.036) [0.787, 0.877] n = 5'
+    """
+    table = paper_table("table2")
+    found = table[(table["metric"] == metric) & (table["arm"] == arm)]
+    if not len(found):
+        return None
+    mean, sd, n = found.iloc[0][["mean", "sd", "n"]]
+    half = sd / np.sqrt(n) * stats.t.ppf(0.975, n - 1)
+    return Interval(int(n), float(mean), float(sd), float(mean - half), float(mean + half))
+
+
+def side_by_side(columns: Sequence[Evidence], metrics: Mapping[str, str]) -> pd.DataFrame:
+    """Paper | recorded | this run, a line for each arm and metric; places without rows left out.
+
+    Parameters
+    ----------
+    columns : sequence of Evidence
+        As :func:`sdlib.evidence.columns` gives them.
+    metrics : mapping of str to str
+        Names in rows to names in the paper's table, such as ``{"test.recall": "recall"}``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Cells as :func:`describe` writes them.
+    """
+    columns = [column for column in columns if column.arms]
+    lines = {}
+    for arm, label in LABELS.items():
+        for metric, name in metrics.items():
+            cells = {"paper": paper_interval(name, arm)}
+            cells |= {column.name: column.interval(metric, arm) for column in columns}
+            if any(cells.values()):
+                lines[label, name] = {k: describe(cell) for k, cell in cells.items()}
+    return pd.DataFrame(lines).T
+
+
+def interval_table(evidence: Evidence, metrics: Sequence[str]) -> pd.DataFrame:
+    """Every arm with rows against several metrics, each cell as :func:`describe` writes it."""
+    lines = {
+        LABELS[arm]: {metric: describe(evidence.interval(metric, arm)) for metric in metrics}
+        for arm in evidence.arms
+    }
+    return pd.DataFrame(lines).T
+
+
+def sensitivity_map(
+    around: Evidence, kind: str, metric: str = "test.accuracy", centre: str = "sd_eq2_test_tuned"
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Mean change and its SD over seeds, one step around the tuned point of Eq. 2.
+
+    Parameters
+    ----------
+    around : Evidence
+        Of ``cutout_sensitivity``; the centre's rows are of ``cutout`` at the same place.
+    kind : str
+        ``lam`` or ``gamma``: which pair of values is stepped.
+
+    Returns
+    -------
+    mean, sd : numpy.ndarray
+        float64 (3, 3): rows are steps -1, 0, +1 of the benign class's value, columns of the
+        cancerous class's; paired with the centre, whose entry is 0. NaN where there are no rows.
+    n : int
+        The smallest number of seeds of an entry; 0 where one is missing.
+    """
+    mean, sd, counts = np.full((3, 3), np.nan), np.full((3, 3), np.nan), []
+    mean[1, 1] = sd[1, 1] = 0.0
+    rows, middle = around.rows, around.of("cutout").rows
+    if len(rows) and len(middle):
+        middle = middle[middle["arm"] == centre].set_index("seed")[metric]
+    for arm in SENSITIVITY:
+        name, neg, pos = arm.name.split("_")
+        if name != kind:
+            continue
+        mine = rows[rows["arm"] == arm.name].set_index("seed")[metric] if len(rows) else rows
+        change = (mine - middle).dropna().to_numpy(np.float64) if len(mine) else np.empty(0)
+        counts.append(len(change))
+        if len(change):
+            place = int(neg) + 1, int(pos) + 1
+            mean[place] = change.mean()
+            sd[place] = change.std(ddof=1) if len(change) > 1 else np.nan
+    return mean, sd, min(counts, default=0)

@@ -1,0 +1,167 @@
+"""Metrics against brute force, scikit-learn and SciPy."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as sk
+
+from sdlib.errors import ConfigError
+from sdlib.metrics import (
+    auroc,
+    balanced_accuracy,
+    best_cutoff,
+    expected_calibration_error,
+    mean_interval,
+    recall,
+    summary,
+)
+
+# Few levels make ties; the others reach the ends and numbers with nothing between them.
+SCORES = st.one_of(
+    st.integers(0, 6).map(lambda k: k / 6),
+    st.floats(0, 1),
+    st.sampled_from([0.0, 1.0, 0.5, math.nextafter(0.5, 1), math.nextafter(1, 0), 5e-324]),
+)
+
+
+@st.composite
+def answers(draw):
+    """Targets of both classes, with scores."""
+    scores = draw(st.lists(SCORES, min_size=2, max_size=25))
+    targets = draw(st.lists(st.integers(0, 1), min_size=len(scores), max_size=len(scores)))
+    targets[:2] = draw(st.permutations([0, 1]))
+    return np.array(targets), np.array(scores)
+
+
+def rates(targets, scores, cutoff):
+    positive = scores >= cutoff
+    return positive[targets == 1].mean(), (~positive)[targets == 0].mean()
+
+
+@given(answers(), st.floats(0, 1))
+def test_recall_and_balanced_accuracy(data, cutoff):
+    targets, scores = data
+    sensitivity, specificity = rates(targets, scores, cutoff)
+    assert recall(targets, scores, cutoff) == pytest.approx(sensitivity)
+    expected = (sensitivity + specificity) / 2
+    assert balanced_accuracy(targets, scores, cutoff) == pytest.approx(expected)
+
+
+@given(answers())
+def test_auroc_counts_pairs(data):
+    targets, scores = data
+    cancer, benign = scores[targets == 1, None], scores[None, targets == 0]
+    pairs = (cancer > benign) + 0.5 * (cancer == benign)
+    assert auroc(targets, scores) == pytest.approx(pairs.mean())
+
+
+@given(answers())
+def test_best_cutoff_beats_every_other(data):
+    targets, scores = data
+    levels = np.unique(scores)
+    tried = [-1.0, *(levels[:-1] + levels[1:]) / 2, *levels, 2.0]
+    best = max(sum(rates(targets, scores, cutoff)) / 2 for cutoff in tried)
+    cutoff = best_cutoff(targets, scores)
+    assert balanced_accuracy(targets, scores, cutoff) == pytest.approx(best)
+    assert balanced_accuracy(targets, scores, cutoff) >= balanced_accuracy(targets, scores) - 1e-12
+
+
+def test_best_cutoff_lies_midway_and_ties_go_towards_a_half():
+    assert best_cutoff([0, 1], [0.2, 0.6]) == pytest.approx(0.4)
+    # .15 and .65 both reach 3/4.
+    assert best_cutoff([0, 1, 0, 1], [0.1, 0.2, 0.6, 0.7]) == pytest.approx(0.65)
+    # Nothing beats calling all benign: the cut-off lies above every score, also above 1.
+    assert best_cutoff([1, 0], [0.2, 0.6]) == pytest.approx(0.8)
+    assert best_cutoff([1, 0, 0], [0.9, 1.0, 1.0]) > 1
+
+
+def test_calibration_error_by_hand():
+    # Bins of two: |.15 - .5|, |.55 - .5|, |.9 - 1|, each with a third of the tiles.
+    scores, targets = [0.9, 0.1, 0.2, 0.6, 0.5, 0.9], [1, 0, 1, 0, 1, 1]
+    expected = (0.35 + 0.05 + 0.1) / 3
+    assert expected_calibration_error(targets, scores, n_bins=3) == pytest.approx(expected)
+
+
+@given(answers())
+def test_calibration_error_with_a_tile_a_bin_is_the_mean_gap(data):
+    targets, scores = data
+    expected = np.abs(scores - targets).mean()
+    assert expected_calibration_error(targets, scores, n_bins=100) == pytest.approx(expected)
+    assert expected_calibration_error(targets, scores) <= expected + 1e-12
+
+
+def test_calibration_error_of_a_calibrated_network_vanishes():
+    rng = np.random.default_rng(0)
+    scores = rng.random(200_000)
+    targets = (rng.random(200_000) < scores).astype(int)
+    assert expected_calibration_error(targets, scores) < 0.005
+    assert expected_calibration_error(targets, scores**3) > 0.1
+
+
+@given(answers())
+def test_summary_agrees_with_scikit_learn(data):
+    targets, scores = data
+    found, called = summary(targets, scores), scores >= 0.5
+    assert found["accuracy"] == pytest.approx(sk.balanced_accuracy_score(targets, called))
+    assert found["recall"] == pytest.approx(sk.recall_score(targets, called))
+    assert found["specificity"] == pytest.approx(sk.recall_score(targets, called, pos_label=0))
+    assert found["auroc"] == pytest.approx(sk.roc_auc_score(targets, scores))
+    assert found["brier"] == pytest.approx(np.mean((scores - targets) ** 2))
+    assert found["calibration_error"] == expected_calibration_error(targets, scores)
+    assert all(type(value) is float for value in found.values())  # JSON takes nothing else
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=12), st.floats(0.5, 0.99))
+def test_interval_is_students(values, level):
+    found = mean_interval(values, level)
+    assert (found.n, found.mean) == (len(values), pytest.approx(np.mean(values)))
+    assert found.sd == pytest.approx(np.std(values, ddof=1))
+    low, high = (
+        stats.t.interval(level, len(values) - 1, np.mean(values), stats.sem(values))
+        if found.sd > 0
+        else (found.mean, found.mean)
+    )
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_interval_contains_zero_exactly_where_the_t_test_does_not_reject():
+    rng = np.random.default_rng(1)
+    verdicts = set()
+    for _ in range(40):
+        differences = rng.normal(0.5, 1, 6)
+        found, p = mean_interval(differences), stats.ttest_1samp(differences, 0).pvalue
+        assert (found.low > 0 or found.high < 0) == (p < 0.05)
+        verdicts.add(p < 0.05)
+    assert verdicts == {True, False}
+
+
+def test_one_seed_has_no_spread():
+    found = mean_interval([0.7])
+    assert (found.n, found.mean) == (1, 0.7)
+    assert all(math.isnan(value) for value in (found.sd, found.low, found.high))
+
+
+@pytest.mark.parametrize("metric", [balanced_accuracy, recall, auroc, best_cutoff, summary])
+@pytest.mark.parametrize(
+    ("targets", "scores", "sentence"),
+    [
+        ([0, 1], [0.1], r"one shape \(n,\), got \(2,\), \(1,\)"),
+        ([[0, 1]], [[0.1, 0.2]], r"one shape \(n,\)"),
+        ([0, 0], [0.1, 0.2], r"both targets 0 and 1, got \[0\]"),
+        ([0, 1, 2], [0.1, 0.2, 0.3], r"both targets 0 and 1, got \[0, 1, 2\]"),
+        ([0, 1], [0.1, float("nan")], "finite scores, got 1 others"),
+    ],
+)
+def test_bad_input(metric, targets, scores, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        metric(targets, scores)
+
+
+@pytest.mark.parametrize("values", [[], [[0.1, 0.2]]])
+def test_interval_of_nothing(values):
+    with pytest.raises(ConfigError, match="n >= 1, got"):
+        mean_interval(values)
