@@ -1,4 +1,4 @@
-"""What tests share: folders of their own, small tiles and networks, processes that can be killed."""
+"""What tests share: folders of their own, small tiles and networks, processes to kill."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit
@@ -51,6 +51,7 @@ seeds, strengths = st.integers(0, 2**16), st.lists(st.floats(0.1, 30), min_size=
 
 
 @settings(deadline=None)
+@example(0, [0.25, 2.0, 3.0, 4.0], 1e-4, "weight_decay")  # a margin above 50
 @given(seeds, strengths, st.floats(1e-4, 10), st.sampled_from(["weight_decay", "sd"]))
 def test_fixed_points_are_fixed_and_alpha_is_the_sigmoid_of_minus_the_margin(seed, s, lam, penalty):
     u = rotation(len(s), seed)

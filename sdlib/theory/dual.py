@@ -60,31 +60,32 @@ def coupled_pair(d: float) -> Array:
 def fixed_point(u: ArrayLike, s: ArrayLike, lam: float, penalty: Penalty) -> Array:
     """The dual variables alpha ``(n,)``, each in (0, 1), at which the dual dynamics stop.
 
-    The dual objective is strictly concave, so there is one fixed point. It is found by Newton's
-    method on it, with steps cut back until they stay inside (0, 1) and ascend.
+    They are ``sigmoid(-u @ z)`` at the minimum over z of the primal loss, which is strictly convex
+    and, unlike the dual, has no boundary: Newton's method finds it, with steps cut back until the
+    loss falls.
 
     >>> alpha = fixed_point(coupled_pair(0.5), [3, 2], 0.01, "weight_decay")
     >>> response(coupled_pair(0.5), [3, 2], 0.01, alpha, "weight_decay").round(3)
     array([7.068, 1.583])
     """
-    kernel = _kernel(*_checked(u, s, lam, penalty), lam, penalty)
-    alpha = np.full(len(kernel), 0.5)
+    u, s = _checked(u, s, lam, penalty)
+    weight = lam / s**2 if penalty == "weight_decay" else np.full_like(s, lam)
+    z = np.zeros_like(s)
 
-    def objective(a: Array) -> float:
-        return -a @ np.log(a) - (1 - a) @ np.log1p(-a) - a @ kernel @ a / 2
+    def loss(at: Array) -> float:
+        return np.logaddexp(0, -u @ at).sum() + weight @ at**2 / 2
 
     for _ in range(200):
-        slope = np.log1p(-alpha) - np.log(alpha) - kernel @ alpha
-        step = np.linalg.solve(np.diag(1 / (alpha * (1 - alpha))) + kernel, slope)
-        gain, size = slope @ step, 1.0
-        if gain < 1e-24:
-            return alpha
-        while ((alpha + size * step <= 0) | (alpha + size * step >= 1)).any():
+        alpha = expit(-u @ z)
+        hessian = (u.T * (alpha * (1 - alpha))) @ u + np.diag(weight)
+        step = np.linalg.solve(hessian, alpha @ u - weight * z)
+        if np.abs(step).max() < 1e-8:
+            return expit(-u @ (z + step))
+        size = 1.0
+        # The tolerance keeps the loss's own rounding from stopping the last steps.
+        while loss(z + size * step) > loss(z) * (1 + 1e-12):
             size /= 2
-        # Near the optimum the objective's own rounding is larger than the gain.
-        while gain > 1e-9 and objective(alpha + size * step) < objective(alpha):
-            size /= 2
-        alpha = alpha + size * step
+        z = z + size * step
     raise ArithmeticError("the dual fixed point did not converge in 200 Newton steps")
 
 

@@ -1,0 +1,226 @@
+"""House rules: pins, notebooks as they are in git, prose, commands that exist."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from sdlib.chapters import chapters
+from sdlib.paths import ROOT
+from sdlib.plotting import ARMS
+
+NOTEBOOKS = sorted((ROOT / "book").rglob("*.ipynb"))
+PROSE = [ROOT / "README.md", *sorted((ROOT / "book").rglob("*.md"))]
+FULL = [path for path in NOTEBOOKS if not path.stem.startswith(("11_", "12_"))]
+REQUIREMENTS = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+DIRECT, RESOLVED = REQUIREMENTS.split("# -- Resolved", 1)
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([\w.]+)(\s+# .+)?$")
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+each_prose = pytest.mark.parametrize("path", [*NOTEBOOKS, *PROSE], ids=lambda path: path.stem)
+
+
+def cells(path, kind=None):
+    found = nbformat.read(path, as_version=4).cells
+    return [cell for cell in found if kind in (None, cell.cell_type)]
+
+
+def prose(path):
+    """The text of a page without code, formulas, links' targets, roles and directives' options."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        text = "\n\n".join(cell.source for cell in cells(path, "markdown"))
+    text = re.sub(
+        r"^(`{3,})(?!.*\{(?:admonition|exercise|tip|note)).*?^\1", "", text, flags=re.S | re.M
+    )
+    text = re.sub(
+        r"\$\$.*?\$\$|\$[^$]+\$|`[^`]*`|\{[\w:]+\}|\]\([^)]*\)|^:\w+:.*$",
+        " ",
+        text,
+        flags=re.S | re.M,
+    )
+    return text
+
+
+def repository_files():
+    """What git tracks or would track; every file outside ignored folders where there is no git."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode == 0:
+        return [ROOT / name for name in listed.stdout.split("\0") if (ROOT / name).is_file()]
+    skipped = {".venv", ".git", "outputs", ".snakemake", "__pycache__"}
+    return [p for p in ROOT.rglob("*") if p.is_file() and not skipped & set(p.parts)]
+
+
+# -- Requirements
+
+
+def test_every_requirement_is_an_exact_pin_and_stands_once():
+    lines = [line for line in REQUIREMENTS.splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if not PIN.match(line)] == []
+    names = [PIN.match(line)[1].lower().replace("_", "-") for line in lines]
+    assert [name for name in set(names) if names.count(name) > 1] == []
+
+
+def test_every_direct_requirement_has_a_reason():
+    lines = [line for line in DIRECT.splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if not PIN.match(line)[3]] == []
+
+
+def imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+
+
+def sources():
+    for folder in ("sdlib", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            yield path, path.read_text(encoding="utf-8")
+    for path in NOTEBOOKS:
+        yield path, "\n".join(cell.source.rstrip(";") for cell in cells(path, "code"))
+
+
+def test_whatever_is_imported_is_required_by_name():
+    direct = {PIN.match(line)[1].lower() for line in DIRECT.splitlines() if PIN.match(line)}
+    owners = packages_distributions()
+    strangers = {
+        (path.name, name)
+        for path, text in sources()
+        for name in imported(ast.parse(text))
+        if name != "sdlib" and name not in sys.stdlib_module_names
+        if not {owner.lower() for owner in owners.get(name, [name])} & direct
+    }
+    assert strangers == set()
+
+
+# -- Files
+
+
+def test_no_path_of_one_machine_is_in_the_repository():
+    markers = [f"{folder}/" for folder in (ROOT.parent, Path.home()) if len(folder.parts) > 1]
+    found = [
+        (path.name, marker)
+        for path in repository_files()
+        if path.suffix not in (".png", ".npz", ".jpg")
+        for marker in markers
+        if marker.encode() in path.read_bytes()
+    ]
+    assert found == []
+
+
+def test_nothing_in_the_repository_is_large():
+    big = {path.name: path.stat().st_size for path in repository_files()}
+    assert {name: size for name, size in big.items() if size > 2_000_000} == {}
+
+
+# -- Notebooks
+
+
+@each_notebook
+def test_no_outputs_in_git(path):
+    assert [c.id for c in cells(path, "code") if c.outputs or c.execution_count is not None] == []
+
+
+@each_notebook
+def test_cells_have_names_of_their_own(path):
+    names = [cell.id for cell in cells(path)]
+    assert len(set(names)) == len(names)
+    # Editors give random ids to new cells: a name makes differences readable.
+    assert [name for name in names if re.fullmatch(r"[0-9a-f]{8}", name)] == []
+
+
+@each_notebook
+def test_one_parameters_cell_follows_the_imports(path):
+    code = cells(path, "code")
+    tagged = [k for k, cell in enumerate(code) if "parameters" in cell.metadata.get("tags", [])]
+    assert tagged == [1]
+    assert "import" in code[0].source
+    assert "profile = " in code[1].source
+
+
+@each_notebook
+def test_cells_are_short(path):
+    lines = {cell.id: len(cell.source.splitlines()) for cell in cells(path, "code")}
+    assert {name: n for name, n in lines.items() if n > 15} == {}
+    assert sorted(lines.values())[len(lines) // 2] <= 10
+
+
+@each_notebook
+def test_a_chapter_has_its_parts(path):
+    code, text = cells(path, "code"), [cell.source for cell in cells(path, "markdown")]
+    assert text[0].startswith("# ")
+    assert "What you will learn" in "".join(text)
+    assert "results.provenance()" in code[-1].source
+    exercises = set(re.findall(r"\{exercise\}.*?\n:label: (\S+)", "\n".join(text)))
+    solutions = set(re.findall(r"\{solution-start\} (\S+)\n:class: dropdown", "\n".join(text)))
+    assert exercises == solutions
+    assert len(exercises) in (2, 3)
+
+
+@each_notebook
+def test_figures_have_names_captions_descriptions_and_are_referred_to(path):
+    text = "\n".join(cell.source for cell in cells(path, "markdown"))
+    for cell in cells(path, "code"):
+        meta = cell.metadata.get("mystnb", {})
+        if re.search(r"\bplt\.|show_tiles\(|cutout_pair\(", cell.source):
+            assert "figure" in meta, f"{cell.id} draws without a caption"
+        if "figure" in meta:
+            assert len(meta["figure"]["caption"]) > 20, cell.id
+            assert len(meta["image"]["alt"]) > 20, cell.id
+            assert f"{{numref}}`{meta['figure']['name']}`" in text, f"{cell.id}: not referred to"
+
+
+@pytest.mark.parametrize("path", FULL, ids=lambda path: path.stem)
+def test_a_chapter_has_the_length_of_one(path):
+    assert 1200 <= len(prose(path).split()) <= 2300
+    assert 10 <= len(cells(path, "code")) <= 22
+
+
+def test_the_table_of_contents_lists_every_notebook_and_no_other():
+    assert sorted(ROOT / chapter for chapter in chapters()) == NOTEBOOKS
+
+
+# -- Prose
+
+AMERICAN = re.compile(
+    r"\b(colou?red?(?<!colour)(?<!coloured)|color\w*|gray\w*|center\w*|hematoxylin|behavior\w*"
+    r"|(?:normal|optim|regular|minim|maxim|general|initial|standard|recogn|summar|visual|penal)iz\w+"
+    r"|analyz\w+|favor\w*|labeled|labeling|modeled|modeling|fiber\w*|license[sd]?)\b",
+    re.IGNORECASE,
+)
+
+
+@each_prose
+def test_prose_is_spelled_the_british_way(path):
+    text = prose(path).replace("MIT License", "")
+    assert sorted({match[0] for match in AMERICAN.finditer(text)}) == []
+
+
+@each_prose
+def test_commands_in_the_text_exist(path):
+    text = path.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    targets |= {
+        t
+        for line in re.findall(r"^([a-z ]+):", (ROOT / "Makefile").read_text(), re.M)
+        for t in line.split()
+    }
+    assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.M)) <= targets
+    variables = set(re.findall(r"^([A-Z]+) *[?=]", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"\b([A-Z]{4,})=\w", text)) <= variables | {"SDLIB_DATA"}
+
+
+def test_the_notation_shows_every_arm_as_figures_do():
+    notation = (ROOT / "book" / "notation.md").read_text(encoding="utf-8")
+    for name, style in ARMS.items():
+        row = next(line for line in notation.splitlines() if line.startswith(f"| `{name}` |"))
+        assert style.label in row
+        assert style.colour in row

@@ -1,0 +1,59 @@
+"""What git holds in data/results is whole, today's, and says what its own predictions say."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from sdlib import experiments, results, tuning
+from sdlib.metrics import summary
+from sdlib.paths import recorded_folder
+from sdlib.search import FAMILIES
+
+FILES = sorted(
+    file for file in recorded_folder().glob("*.jsonl") if not file.stem.endswith("-trials")
+)
+PAGES = 12_000_000  # bytes of recorded files a reader should have to clone
+
+
+def parts(file):
+    """experiment, source and profile of a recorded file, as its rows say."""
+    row = json.loads(file.read_text().splitlines()[0])
+    return row["experiment"], row["profile"], row["source"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_rows_are_todays_and_unique(file):
+    experiment, profile, source = parts(file)
+    rows = results.rows(experiment, profile, source)
+    assert results.recorded_file(experiment, source, profile) == file
+    assert not rows["stale"].any(), rows.loc[rows["stale"], ["arm", "seed"]].to_string()
+    assert not rows.duplicated(["arm", "seed"]).any()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_metrics_follow_from_the_recorded_logits(file):
+    experiment, profile, source = parts(file)
+    stored = results.predictions(experiment, profile, source)
+    for row in map(json.loads, file.read_text().splitlines()):
+        for name, metrics in row["metrics"].items():
+            if name == "cam":
+                continue
+            targets = stored["validation.targets" if name == "validation" else "test.targets"]
+            logits = stored[f"{row['arm']}/seed{row['seed']}/{name}.logits"]
+            again = summary(targets, expit(logits))
+            assert again == pytest.approx(metrics, abs=1e-6)
+            assert np.isfinite(logits).all()
+
+
+def test_recorded_files_stay_small():
+    assert sum(file.stat().st_size for file in recorded_folder().iterdir()) < PAGES
+
+
+def test_the_profiles_learning_rate_is_the_one_its_search_chose():
+    search = experiments.Search("cutout", "learning_rate", "laptop", "phantom")
+    trials = tuning.trials(search, recorded=True)
+    assert len(trials) == len(FAMILIES["learning_rate"].grid["learning_rate"])
+    chosen = max(trials, key=lambda trial: trial["metrics"]["validation"]["accuracy"])
+    assert chosen["values"]["learning_rate"] == experiments.PROFILES["laptop"].learning_rate
