@@ -42,7 +42,7 @@ book: .venv/.stamp
 test: .venv/.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal --durations 5
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --durations 5
 
 lab: .venv/.stamp
 	$(BIN)/jupyter lab book

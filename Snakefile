@@ -66,6 +66,8 @@ rule reproduce:
     input:
         f"{SITE}/_build/html/index.html",
         [here(run.row_file) for job in JOBS for run in job.runs],
+    message:
+        "all done"
 
 
 rule site:

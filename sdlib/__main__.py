@@ -119,6 +119,19 @@ def fetch(name: Annotated[str, typer.Argument(help="such as pcam")]) -> None:
 
 @app.command()
 @one_sentence
+def check(folder: Annotated[str, typer.Argument(help="a folder with manifest.csv")]) -> None:
+    """Open a folder of your own images as a run would, decoding every image, and count."""
+    from sdlib.datasets.manifest import ManifestDataset
+
+    data = ManifestDataset(folder)
+    for index in range(len(data)):
+        data[index]
+    cancer, groups = int(data.targets.sum()), len(set(data.groups))
+    print(f"{len(data)} images, {cancer} of cancer, in {groups} groups: ready to use")
+
+
+@app.command()
+@one_sentence
 def doctor() -> None:
     """Versions, device, disk, data at hand, and what is missing."""
     from sdlib.doctor import report

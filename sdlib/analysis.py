@@ -9,17 +9,19 @@ import pandas as pd
 from scipy import stats
 
 from sdlib.arms import CUTOUT, SENSITIVITY
-from sdlib.claims import paper_table
+from sdlib.claims import assess, paper_table, report
 from sdlib.evidence import Evidence
 from sdlib.metrics import Interval
 
 __all__ = [
     "LABELS",
+    "claim_sentences",
     "describe",
     "interval_table",
     "paper_interval",
     "sensitivity_map",
     "side_by_side",
+    "verdict_table",
 ]
 
 LABELS = {arm.name: arm.label for arm in CUTOUT}
@@ -81,13 +83,48 @@ def side_by_side(columns: Sequence[Evidence], metrics: Mapping[str, str]) -> pd.
     return pd.DataFrame(lines).T
 
 
-def interval_table(evidence: Evidence, metrics: Sequence[str]) -> pd.DataFrame:
-    """Every arm with rows against several metrics, each cell as :func:`describe` writes it."""
+def interval_table(evidence: Evidence, metrics: Mapping[str, str]) -> pd.DataFrame:
+    """Every arm with rows against metrics (name in rows to heading), as :func:`describe` writes."""
     lines = {
-        LABELS[arm]: {metric: describe(evidence.interval(metric, arm)) for metric in metrics}
+        LABELS[arm]: {
+            heading: describe(evidence.interval(metric, arm)) for metric, heading in metrics.items()
+        }
         for arm in evidence.arms
     }
     return pd.DataFrame(lines).T
+
+
+def _points(mean: float, low: float, high: float) -> str:
+    return f"{100 * mean:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def verdict_table(columns: Sequence[Evidence]) -> pd.DataFrame:
+    """Every part of every claim: the paper's difference, then what each place has, in points.
+
+    Places without rows are left out; see :mod:`sdlib.claims` for the rule behind a verdict.
+    """
+    table = {}
+    for place in (column for column in columns if column.arms):
+        for part in assess(place.profile, place.source, place.origin).itertuples():
+            line = table.setdefault((part.claim, part.part), {"expected": part.kind})
+            line["paper"] = "–" if np.isnan(part.paper) else f"{100 * part.paper:+.1f}"
+            found = _points(part.mean, part.low, part.high) + f" n = {part.n}, "
+            line[place.name] = (found if part.n > 1 else "") + part.verdict
+    return pd.DataFrame(table).T
+
+
+def claim_sentences(place: Evidence, *claims: str) -> str:
+    """Verdicts on claims with their parts, a paragraph of Markdown each."""
+    table = report(place.profile, place.source, place.origin).set_index("id")
+    parts = assess(place.profile, place.source, place.origin)
+    paragraphs = []
+    for claim in claims:
+        head = f"**{claim}: {table.loc[claim, 'verdict']}** ({place.name})"
+        judged = parts[(parts["claim"] == claim) & (parts["n"] > 1)]
+        found = [f"{p.part} {_points(p.mean, p.low, p.high)}" for p in judged.itertuples()]
+        body = f". Differences in points: {'; '.join(found)}." if found else ": too few rows."
+        paragraphs.append(head + body)
+    return "\n\n".join(paragraphs)
 
 
 def sensitivity_map(

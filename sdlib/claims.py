@@ -199,8 +199,9 @@ def theory_verdict(lam: float = 0.01) -> tuple[str, str]:
     starved, moved = rest["weight_decay"], float(np.ptp(rest["sd"]))
     holds = bool((np.diff(starved) < 0).all()), moved < 1e-4
     why = (
-        f"two coupled features, the strong one growing: the weak response falls from {starved[0]:.3f} to "
-        f"{starved[-1]:.3f} under weight decay and moves by {moved:.0e} under spectral decoupling"
+        "two coupled features, the strong one growing: the weak response falls from "
+        f"{starved[0]:.3f} to {starved[-1]:.3f} under weight decay and moves by {moved:.0e} "
+        "under spectral decoupling"
     )
     return (REPRODUCED if all(holds) else PARTLY if any(holds) else NOT), why
 

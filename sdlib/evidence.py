@@ -5,7 +5,6 @@ A page never fails for want of rows. Where there are none it says so, and which 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -86,6 +85,11 @@ class Evidence:
         return [arm.name for arm in EXPERIMENTS[self.experiment].arms if arm.name in present]
 
     @property
+    def scored(self) -> list[str]:
+        """Those of :attr:`arms` whose predictions are at hand too."""
+        return [arm for arm in self.arms if self.logits(arm, "test")]
+
+    @property
     def seeds(self) -> int:
         """The largest number of seeds an arm has; 0 without rows."""
         return int(self.rows.groupby("arm")["seed"].nunique().max()) if len(self.rows) else 0
@@ -164,12 +168,9 @@ class Evidence:
             family, judged_on, trial, value, best (bool), validation, test (balanced accuracies),
             seconds and one column a searched value. Empty if nothing was searched.
         """
-        found = [
-            (search, tuning.trials(search, self.origin == "recorded"))
-            for search in experiments.searches(self.experiment, self.profile, self.source)
-        ]
         lines = []
-        for _, trials in found:
+        for search in experiments.searches(self.experiment, self.profile, self.source):
+            trials = tuning.trials(search, self.origin == "recorded")
             best = max(range(len(trials)), key=lambda k: trials[k]["value"], default=-1)
             for k, trial in enumerate(trials):
                 scores = {s: trial["metrics"][s]["accuracy"] for s in ("validation", "test")}
@@ -199,19 +200,12 @@ def columns(experiment: str, profile: str, source: str) -> list[Evidence]:
     return [*recorded, Evidence(experiment, profile, source, "this run")]
 
 
-def shown(
-    experiment: str, profile: str, source: str, figures: str = "recorded", arms: Sequence[str] = ()
-) -> Evidence:
+def shown(experiment: str, profile: str, source: str, figures: str = "recorded") -> Evidence:
     """The rows that a chapter's figures are drawn from: the first of these that exist.
 
     Recorded at this profile and source; recorded at the laptop's profile on this source; this
     machine's own; recorded on phantom tissue. With ``figures="this run"`` this machine's own rows
     come first. Without any rows, the first choice is returned, to say what is missing.
-
-    Parameters
-    ----------
-    arms : sequence of str
-        Arms that must have rows; by default any will do.
 
     Raises
     ------
@@ -224,4 +218,4 @@ def shown(
     recorded = [Evidence(experiment, p, source) for p in dict.fromkeys((profile, MAIN_PROFILE))]
     order = [*recorded, own] if figures == "recorded" else [own, *recorded]
     order.append(Evidence(experiment, MAIN_PROFILE, "phantom"))
-    return next((e for e in order if e.arms and set(arms) <= set(e.arms)), order[0])
+    return next((place for place in order if place.arms), order[0])

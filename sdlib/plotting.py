@@ -2,37 +2,31 @@
 
 Colours are Okabe and Ito's, which readers with any common colour blindness tell apart, and three of
 Paul Tol's; markers differ too, so that nothing rests on colour alone. Classes are shades of grey.
-
-The README's picture is made by ``python -m sdlib.plotting book/images/cutout_pair.png``.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 
 from sdlib.arms import CUTOUT
-from sdlib.datasets.cutout import add_cutouts
-from sdlib.files import atomic_path
+from sdlib.metrics import mean_interval
 
 __all__ = [
     "ARMS",
     "CLASSES",
     "ArmStyle",
-    "cutout_pair",
-    "example_tiles",
+    "arm_rows",
     "note",
-    "save_pair",
-    "show_tiles",
+    "panels",
     "use_style",
 ]
 
@@ -103,26 +97,6 @@ def use_style() -> None:
     )
 
 
-def show_tiles(images: Sequence[np.ndarray], titles: Sequence[str], width: float = 7.5) -> Figure:
-    """Tiles in one row, each pixel a sharp square, without axes.
-
-    Parameters
-    ----------
-    images : sequence of numpy.ndarray
-        uint8 RGB (S, S, 3); they may differ in S.
-    titles : sequence of str
-        One a tile.
-    width : float
-        Of the whole row, inches.
-    """
-    fig, axes = plt.subplots(1, len(images), figsize=(width, width / len(images) + 0.3))
-    for ax, image, title in zip(np.atleast_1d(axes), images, titles, strict=True):
-        ax.imshow(image, interpolation="nearest")
-        ax.set_title(title)
-        ax.set_axis_off()
-    return fig
-
-
 def note(text: str) -> Figure:
     """A low figure that says why there is nothing to draw: its label still leads somewhere."""
     fig, ax = plt.subplots(figsize=(7.5, 1.1))
@@ -131,47 +105,74 @@ def note(text: str) -> Figure:
     return fig
 
 
-EXAMPLES = (31, 26)  # of 60 tiles of seed 11: a benign and a cancerous one, chosen by eye
+def panels(
+    names: Sequence[str],
+    missing: str,
+    per_row: int = 4,
+    size: tuple[float, float] = (2.5, 2.4),
+    sharey: bool = True,
+    **labels: str,
+) -> dict[str, Axes]:
+    """One panel a name, by name; without names a figure that says ``missing``, and no panels.
 
-
-def example_tiles(size: int = 224) -> tuple[np.ndarray, np.ndarray]:
-    """A benign and a cancerous phantom tile, uint8 RGB ``(size, size, 3)``, for pictures.
-
-    >>> [tile.shape for tile in example_tiles(64)]
-    [(64, 64, 3), (64, 64, 3)]
-    """
-    from sdlib.phantoms.histology import draw_tiles, render  # most chapters draw no tissue
-
-    tiles = draw_tiles(60, seed=11)
-    benign, cancer = (render(tiles[index], size) for index in EXAMPLES)
-    return benign, cancer
-
-
-def cutout_pair(seed: int = 5) -> np.ndarray:
-    """The paper's Figure 1 on procedural tissue: a benign tile, and 16 cutouts of 8 x 8 px on it.
+    Loops over the result therefore draw nothing where there are no rows, and the page still has
+    its figure.
 
     Parameters
     ----------
-    seed : int
-        Of the cutouts' places.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 RGB (2, 224, 224, 3): without and with cutouts.
+    names : sequence of str
+        Arms, whose labels become titles, or titles.
+    missing : str
+        What to say without names.
+    size : pair of float
+        Of a panel, inches.
+    sharey : bool
+        One scale for all panels; without it the vertical scales differ and have no numbers.
+    **labels : str
+        ``xlabel`` and ``ylabel``, once for the whole figure.
     """
-    benign, _ = example_tiles()
-    return np.stack([benign, add_cutouts(benign, rng=seed)])
+    if not len(names):
+        note(missing)
+        return {}
+    columns = min(per_row, len(names))
+    rows = -(-len(names) // columns)
+    fig, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(size[0] * columns, size[1] * rows + 0.3),
+        sharex=True,
+        sharey=sharey,
+        squeeze=False,
+    )
+    for ax in axes.flat[len(names) :]:
+        ax.remove()
+    found = dict(zip(names, axes.flat, strict=False))
+    for name, ax in found.items():
+        title = ARMS[name].label if name in ARMS else name
+        ax.set_title(textwrap.fill(title, int(9 * size[0])), fontsize=10)
+        if not sharey:
+            ax.set_yticks([])
+    fig.supxlabel(labels.get("xlabel", ""), fontsize=11)
+    fig.supylabel(labels.get("ylabel", ""), fontsize=11)
+    return found
 
 
-def save_pair(path: Path, zoom: int = 2, gap: int = 16) -> None:
-    """Write :func:`cutout_pair` side by side as a PNG, every pixel ``zoom`` pixels wide."""
-    without, with_cutouts = cutout_pair().repeat(zoom, axis=1).repeat(zoom, axis=2)
-    between = np.full((len(without), gap, 3), 255, np.uint8)
-    picture = Image.fromarray(np.concatenate([without, between, with_cutouts], axis=1))
-    with atomic_path(Path(path)) as temporary:
-        picture.save(temporary, format="png", optimize=True)
+def arm_rows(ax: Axes, values: Mapping[str, np.ndarray]) -> None:
+    """Arms from top to bottom: a faint marker a seed, a solid one with its 95 % t interval.
 
-
-if __name__ == "__main__":
-    save_pair(Path(sys.argv[1]))
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    values : mapping of str to numpy.ndarray
+        One value a seed, by arm; arms without values keep an empty row.
+    """
+    for row, (arm, seeds) in enumerate(values.items()):
+        if not len(seeds):
+            continue
+        style = {"color": ARMS[arm].colour, "marker": ARMS[arm].marker}
+        ax.plot(seeds, np.full(len(seeds), row), alpha=0.35, linestyle="none", **style)
+        interval = mean_interval(seeds)
+        half = interval.high - interval.mean if interval.n > 1 else 0.0
+        ax.errorbar(interval.mean, row + 0.28, xerr=half, capsize=3, linewidth=1.5, **style)
+    ax.set_yticks(range(len(values)), [ARMS[arm].label for arm in values])
+    ax.set_ylim(len(values) - 0.4, -0.6)

@@ -7,22 +7,25 @@ and what cutouts do to the logit of one and the same tile.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from sdlib.analysis import LABELS
+from sdlib.analysis import LABELS, describe
 from sdlib.errors import ConfigError
 from sdlib.evidence import Evidence
 from sdlib.metrics import Interval, balanced_accuracy, best_cutoff, mean_interval
 
 __all__ = [
     "CutoffControl",
+    "control_table",
     "cutoff_control",
     "logit_shift",
     "reliability",
+    "shift_table",
     "tuned_accuracy",
 ]
 
@@ -145,6 +148,16 @@ def cutoff_control(
     return CutoffControl(arm, rival, judged_on, gain, mean_interval(left.to_numpy()), auroc)
 
 
+def control_table(controls: Sequence[CutoffControl]) -> pd.DataFrame:
+    """A line a comparison: arm minus rival at .5, with the rival's tuned cut-off, and in AUROC."""
+    lines = {}
+    for one in controls:
+        name = LABELS[one.arm], f"{LABELS[one.rival]}, cut-off on {one.judged_on}"
+        parts = {"both at .5": one.gain, "rival's cut-off tuned": one.left, "AUROC": one.auroc}
+        lines[name] = {heading: describe(part, sign=True) for heading, part in parts.items()}
+    return pd.DataFrame(lines).T.rename_axis(["arm", "minus"])
+
+
 def logit_shift(evidence: Evidence, arm: str) -> pd.DataFrame:
     """What cutouts do to the logit of one and the same tile, a line a seed.
 
@@ -163,3 +176,19 @@ def logit_shift(evidence: Evidence, arm: str) -> pd.DataFrame:
         shift = (cut[seed] - bare).mean()
         lines[seed] = {"shift": shift, "distance": distance, "share": shift / distance}
     return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def shift_table(evidence: Evidence, rival: str = "weight_decay") -> pd.DataFrame:
+    """Mean shift and share of every arm, and its share minus the rival's, paired over seeds."""
+    shifts = {arm: logit_shift(evidence, arm) for arm in evidence.scored}
+    lines = {}
+    for arm, one in shifts.items():
+        columns = {"shift s": one["shift"], "share r": one["share"]}
+        if rival in shifts and arm != rival:
+            columns[f"r minus {LABELS[rival]}'s"] = (one["share"] - shifts[rival]["share"]).dropna()
+        lines[LABELS[arm]] = {
+            heading: describe(mean_interval(values.to_numpy()), sign=True)
+            for heading, values in columns.items()
+            if len(values)
+        }
+    return pd.DataFrame(lines).T.fillna("–")

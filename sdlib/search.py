@@ -117,27 +117,34 @@ def _study(search: Search, journal: Path, fresh: bool) -> optuna.Study:
     )
 
 
+def _next(family: Family, finished: list[FrozenTrial], run: Run) -> dict[str, float] | None:
+    """The values to try next, or None if enough has been tried.
+
+    The samplers see the finished trials alone: to GridSampler, a trial that failed or was killed
+    would be a point visited, and TPE would propose something else.
+    """
+    seed = run.definition.search_seed
+    if family.grid:
+        tried = [trial.params for trial in finished]
+        return next((point for point in _points(family, seed) if point not in tried), None)
+    if len(finished) >= PROFILES[run.profile].trials:
+        return None
+    sampler = optuna.samplers.TPESampler(seed=seed + len(finished))
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.add_trials(finished)
+    return _suggest(study.ask(), family)
+
+
 def _complete(
     study: optuna.Study, family: Family, objective: Objective, run: Run
 ) -> list[FrozenTrial]:
-    """Run trials until none is left to run; the finished ones, in order.
-
-    A trial that was killed or failed counts as not run. GridSampler would take it for visited, so
-    a grid's points are handed out here.
-    """
-    seed, budget = run.definition.search_seed, PROFILES[run.profile].trials
-    points = _points(family, seed) if family.grid else []
+    """Run trials until none is left to run; the finished ones, in order."""
     while True:
         finished = study.get_trials(states=(TrialState.COMPLETE,))
-        tried = [trial.params for trial in finished]
-        left = [values for values in points if values not in tried]
-        if left:
-            study.add_trial(_evaluated(objective, left[0], len(finished)))
-        elif not points and len(finished) < budget:
-            study.sampler = optuna.samplers.TPESampler(seed=seed + len(finished))
-            study.optimize(objective, n_trials=1)
-        else:
+        values = _next(family, finished, run)
+        if values is None:
             return finished
+        study.add_trial(_evaluated(objective, values, len(finished)))
 
 
 def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = print) -> list[dict]:

@@ -39,7 +39,7 @@ def prose(path):
         r"^(`{3,})(?!.*\{(?:admonition|exercise|tip|note)).*?^\1", "", text, flags=re.S | re.M
     )
     text = re.sub(
-        r"\$\$.*?\$\$|\$[^$]+\$|`[^`]*`|\{[\w:]+\}|\]\([^)]*\)|^:\w+:.*$",
+        r"\$\$.*?\$\$|\$[^$]+\$|`[^`]*`|\{[\w:]+\}|\]\([^)]*\)|<[^>]*>|^:\w+:.*$",
         " ",
         text,
         flags=re.S | re.M,
@@ -159,7 +159,7 @@ def test_a_chapter_has_its_parts(path):
     assert text[0].startswith("# ")
     assert "What you will learn" in "".join(text)
     assert "results.provenance()" in code[-1].source
-    exercises = set(re.findall(r"\{exercise\}.*?\n:label: (\S+)", "\n".join(text)))
+    exercises = set(re.findall(r"\{exercise(?:-start)?\}.*?\n:label: (\S+)", "\n".join(text)))
     solutions = set(re.findall(r"\{solution-start\} (\S+)\n:class: dropdown", "\n".join(text)))
     assert exercises == solutions
     assert len(exercises) in (2, 3)

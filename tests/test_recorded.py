@@ -7,14 +7,15 @@ import pytest
 from scipy.special import expit
 
 from sdlib import experiments, results, tuning
+from sdlib.glance import MARKERS, glance
 from sdlib.metrics import summary
-from sdlib.paths import recorded_folder
+from sdlib.paths import ROOT, recorded_folder
 from sdlib.search import FAMILIES
 
 FILES = sorted(
     file for file in recorded_folder().glob("*.jsonl") if not file.stem.endswith("-trials")
 )
-PAGES = 12_000_000  # bytes of recorded files a reader should have to clone
+MOST_BYTES = 12_000_000  # every reader clones these files
 
 
 def parts(file):
@@ -48,7 +49,7 @@ def test_metrics_follow_from_the_recorded_logits(file):
 
 
 def test_recorded_files_stay_small():
-    assert sum(file.stat().st_size for file in recorded_folder().iterdir()) < PAGES
+    assert sum(file.stat().st_size for file in recorded_folder().iterdir()) < MOST_BYTES
 
 
 def test_the_profiles_learning_rate_is_the_one_its_search_chose():
@@ -57,3 +58,9 @@ def test_the_profiles_learning_rate_is_the_one_its_search_chose():
     assert len(trials) == len(FAMILIES["learning_rate"].grid["learning_rate"])
     chosen = max(trials, key=lambda trial: trial["metrics"]["validation"]["accuracy"])
     assert chosen["values"]["learning_rate"] == experiments.PROFILES["laptop"].learning_rate
+
+
+def test_the_readme_shows_the_recorded_rows():
+    readme = (ROOT / "README.md").read_text()
+    between = readme.split(MARKERS[0])[1].split(MARKERS[1])[0]
+    assert between.strip() == glance(), "python -m sdlib.glance rewrites it"

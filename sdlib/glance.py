@@ -1,0 +1,77 @@
+"""README's table of results, made from recorded rows and never by hand.
+
+``python -m sdlib.glance`` rewrites the part of README.md between its two markers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sdlib import results
+from sdlib.errors import DataError
+from sdlib.experiments import EXPERIMENTS, PROFILES, SOURCES
+from sdlib.files import atomic_path
+from sdlib.metrics import mean_interval
+from sdlib.paths import ROOT
+
+__all__ = ["glance", "rewrite"]
+
+MARKERS = ("<!-- results -->", "<!-- /results -->")
+HEADLINE = ("weight_decay", "sd_eq2", "sd_eq2_test_tuned", "control")
+
+
+def glance() -> str:
+    """A Markdown table with a line for each experiment, source and profile that git holds.
+
+    Accuracy is balanced, on the test split, mean and SD over seeds. Minutes are the sum of all
+    trainings, each on the hardware named.
+
+    >>> glance().splitlines()[0].startswith("| experiment")
+    True
+    """
+    lines = [
+        "| experiment | arm: test accuracy, mean (SD) | runs | minutes | hardware | command |",
+        "|---|---|---|---|---|---|",
+    ]
+    for experiment, definition in EXPERIMENTS.items():
+        for source in SOURCES:
+            for profile in PROFILES:
+                rows = results.rows(experiment, profile, source)
+                if not len(rows):
+                    continue
+                means = []
+                for arm in definition.arms:
+                    values = rows.loc[rows["arm"] == arm.name, "test.accuracy"]
+                    if arm.name in HEADLINE and len(values):
+                        spread = mean_interval(values.to_numpy())
+                        means.append(f"{arm.label}: {spread.mean:.3f} ({spread.sd:.3f})")
+                hardware = ", ".join(sorted(set(rows["device"] + ", 1 thread")))
+                command = f"make reproduce PROFILE={profile} SOURCE={source} FRESH=1"
+                lines.append(
+                    f"| {experiment}, {source}, {profile} | {'<br>'.join(means) or '-'} "
+                    f"| {len(rows)} | {rows['seconds'].sum() / 60:.0f} | {hardware} | `{command}` |"
+                )
+    return "\n".join(lines)
+
+
+def rewrite(readme: Path = ROOT / "README.md") -> str:
+    """Put today's table between README's markers; returns the new text.
+
+    Raises
+    ------
+    DataError
+        A marker is missing.
+    """
+    text = readme.read_text()
+    if not all(marker in text for marker in MARKERS):
+        raise DataError(f"expected the markers {MARKERS} in {readme.name}")
+    before, rest = text.split(MARKERS[0])
+    after = rest.split(MARKERS[1])[1]
+    text = f"{before}{MARKERS[0]}\n{glance()}\n{MARKERS[1]}{after}"
+    with atomic_path(readme) as temporary:
+        temporary.write_text(text)
+    return text
+
+
+if __name__ == "__main__":
+    rewrite()

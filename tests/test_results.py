@@ -1,0 +1,188 @@
+"""Rows as written, read, found stale, recorded."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sdlib import experiments, results
+from sdlib.errors import ConfigError, DataError
+from sdlib.experiments import PROFILES, Run
+
+PLACE = ("cutout", "quick", "phantom")
+
+
+def run_of(arm, seed=0):
+    return Run("cutout", arm, seed, "quick")
+
+
+@pytest.fixture
+def write(outputs, recorded, row_of):
+    """`write(run)`: a row, its predictions and targets, as `execute` leaves them."""
+
+    def make(run, accuracy=0.75, **changes):
+        row = {**row_of(run, test__accuracy=accuracy, test__recall=0.5), **changes}
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.row_file.write_text(json.dumps(row))
+        logits = {"test.logits": np.full(4, accuracy, np.float32)}
+        np.savez(run.folder / "predictions.npz", **logits)
+        np.savez(run.folder / "targets.npz", **{"test.targets": np.array([0, 1, 0, 1], np.int8)})
+        return row
+
+    return make
+
+
+@pytest.fixture
+def write_trial(outputs):
+    def make(lam, family="sd_eq1"):
+        search = experiments.Search("cutout", family, "quick", "phantom")
+        search.folder.mkdir(parents=True, exist_ok=True)
+        line = {"family": family, "value": 0.5, "values": {"lam": lam}}
+        search.file.write_text(json.dumps(line) + "\n")
+
+    return make
+
+
+class TestRows:
+    @pytest.mark.parametrize("origin", results.ORIGINS)
+    def test_none(self, outputs, recorded, origin):
+        assert results.rows(*PLACE, origin).empty
+
+    def test_flat_in_the_registrys_order(self, write):
+        for arm, seed in [("sd_eq2", 1), ("sd_eq2", 0), ("control", 0), ("weight_decay", 0)]:
+            write(run_of(arm, seed), accuracy=0.5 + seed / 10)
+        table = results.rows(*PLACE, "this run")
+        found = list(zip(table["arm"], table["seed"], table["test.accuracy"], strict=True))
+        assert found == [
+            ("weight_decay", 0, 0.5),
+            ("sd_eq2", 0, 0.5),
+            ("sd_eq2", 1, 0.6),
+            ("control", 0, 0.5),
+        ]
+        assert not table["stale"].any()
+        wanted = {"experiment", "profile", "source", "config_hash", "code_version", "device"}
+        assert wanted | {"seconds", "test.recall"} <= set(table.columns)
+        assert not {"config", "history"} & set(table.columns)
+        nested = results.rows(*PLACE, "this run", nested=True)
+        assert nested["config"][0]["epochs"] == PROFILES["quick"].epochs
+
+    def test_stale_where_the_configuration_has_changed(self, write, monkeypatch):
+        write(run_of("weight_decay"))
+        longer = dataclasses.replace(PROFILES["quick"], epochs=99)
+        with monkeypatch.context() as patch:
+            patch.setitem(PROFILES, "quick", longer)
+            write(run_of("sd_eq2"))
+            assert results.rows(*PLACE, "this run")["stale"].tolist() == [True, False]
+        assert results.rows(*PLACE, "this run")["stale"].tolist() == [False, True]
+
+    def test_a_tuned_row_is_stale_when_its_search_says_otherwise(self, write, write_trial):
+        write_trial(0.1)
+        write(run_of("sd_eq1_tuned"))
+        assert results.rows(*PLACE, "this run")["stale"].tolist() == [False]
+        write_trial(0.2)
+        assert results.rows(*PLACE, "this run")["stale"].tolist() == [True]
+
+    def test_rows_that_the_registry_no_longer_knows(self, write, recorded):
+        write(run_of("weight_decay"))
+        results.record(*PLACE)
+        file = results.recorded_file("cutout", "phantom", "quick")
+        old = {**json.loads(file.read_text()), "arm": "sd_eq9"}
+        file.write_text(file.read_text() + json.dumps(old) + "\n")
+        table = results.rows(*PLACE)
+        assert table["arm"].tolist() == ["weight_decay", "sd_eq9"]
+        assert table["stale"].tolist() == [False, True]
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ("cutuot", "quick", "phantom"),
+            ("cutout", "fast", "phantom"),
+            ("cutout", "quick", "helsinki"),
+            (*PLACE, "yesterday"),
+        ],
+    )
+    def test_unknown_names(self, names):
+        with pytest.raises(ConfigError, match=r"unknown .*; expected one of"):
+            results.rows(*names)
+
+
+class TestRecord:
+    def test_nothing_to_record(self, outputs, recorded):
+        with pytest.raises(DataError, match="nothing to record of cutout on phantom, quick"):
+            results.record(*PLACE)
+        assert list(recorded.iterdir()) == []
+
+    def test_rows_predictions_and_trials(self, write, write_trial, recorded):
+        write_trial(0.1)
+        for arm in ("weight_decay", "sd_eq1_tuned"):
+            write(run_of(arm), accuracy=0.8)
+        assert results.record(*PLACE) == 2
+        assert sorted(path.name for path in recorded.iterdir()) == [
+            "cutout-phantom-quick-trials.jsonl",
+            "cutout-phantom-quick.jsonl",
+            "cutout-phantom-quick.npz",
+        ]
+        pd.testing.assert_frame_equal(results.rows(*PLACE), results.rows(*PLACE, "this run"))
+        stored, own = results.predictions(*PLACE), results.predictions(*PLACE, "this run")
+        assert stored.keys() == own.keys()
+        assert {"test.targets", "sd_eq1_tuned/seed0/test.logits"} <= stored.keys()
+        for name in own:
+            np.testing.assert_array_equal(stored[name], own[name])
+
+    def test_what_was_recorded_elsewhere_is_kept(self, write):
+        write(run_of("weight_decay"), accuracy=0.7)
+        write(run_of("control"), accuracy=0.9)
+        results.record(*PLACE)
+        run_of("control").row_file.unlink()  # another machine
+        write(run_of("weight_decay"), accuracy=0.71)
+        assert results.record(*PLACE) == 1
+        table = results.rows(*PLACE).set_index("arm")["test.accuracy"]
+        assert table.to_dict() == {"weight_decay": 0.71, "control": 0.9}
+        stored = results.predictions(*PLACE)
+        assert stored["weight_decay/seed0/test.logits"][0] == np.float32(0.71)
+        assert stored["control/seed0/test.logits"][0] == np.float32(0.9)
+
+    def test_recorded_means_a_row_with_todays_configuration(self, write, monkeypatch):
+        run = run_of("weight_decay")
+        assert not results.is_recorded(run)
+        write(run)
+        assert not results.is_recorded(run)  # this machine's, not git's
+        results.record(*PLACE)
+        assert results.is_recorded(run)
+        assert not results.is_recorded(run_of("weight_decay", seed=1))
+        assert not results.is_recorded(run_of("sd_eq2"))
+        assert not results.is_recorded(dataclasses.replace(run, profile="laptop"))
+        longer = dataclasses.replace(PROFILES["quick"], epochs=99)
+        monkeypatch.setitem(PROFILES, "quick", longer)
+        assert not results.is_recorded(run)
+
+    def test_a_tuned_run_is_recorded_by_the_recorded_search(self, write, write_trial, recorded):
+        run = run_of("sd_eq1_tuned")
+        assert not results.is_recorded(run)  # no search, no error
+        write_trial(0.1)
+        write(run)
+        results.record(*PLACE)
+        write_trial(0.2)  # this machine has searched again and found something else
+        assert results.is_recorded(run)
+        assert results.rows(*PLACE)["stale"].tolist() == [False]
+        (recorded / "cutout-phantom-quick-trials.jsonl").unlink()
+        assert not results.is_recorded(run)
+
+
+@pytest.mark.parametrize("origin", results.ORIGINS)
+def test_no_predictions(outputs, recorded, origin):
+    with pytest.raises(DataError, match=r"no .*predictions of cutout on phantom, quick"):
+        results.predictions(*PLACE, origin)
+
+
+def test_circumstances_and_provenance():
+    found = results.circumstances(torch.device("cpu"))
+    assert found["libraries"].keys() == set(results.LIBRARIES)
+    assert found["libraries"]["numpy"] == np.__version__
+    assert found["device"].startswith("cpu ")
+    assert found["threads"] == torch.get_num_threads()
+    assert f"numpy {np.__version__}" in results.provenance()
+    assert "\n" not in results.provenance()

@@ -1,0 +1,71 @@
+"""What a search found is read in the order that is written: own trials, then recorded ones."""
+
+import json
+
+import pytest
+
+from sdlib import tuning
+from sdlib.errors import DataError
+from sdlib.experiments import Run, Search
+
+SEARCH = Search("cutout", "sd_eq1", "quick", "phantom")
+TUNED = Run("cutout", "sd_eq1_tuned", 0, "quick")
+
+
+def trial(value, lam, family="sd_eq1"):
+    return {"family": family, "value": value, "values": {"lam": lam}}
+
+
+def write(file, *trials):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(json.dumps(each) + "\n" for each in trials))
+
+
+@pytest.fixture
+def files(outputs, recorded):
+    """Where own and recorded trials lie; nothing is there yet."""
+    return SEARCH.file, recorded / "cutout-phantom-quick-trials.jsonl"
+
+
+def test_nowhere(files):
+    assert tuning.trials(SEARCH) == []
+    sentence = r"cutout/sd_eq1 has not been run: python -m sdlib search .*quick --source phantom"
+    with pytest.raises(DataError, match=sentence):
+        tuning.best(SEARCH)
+
+
+def test_own_before_recorded(files):
+    own, recorded = files
+    write(recorded, trial(0.9, 0.1))
+    assert TUNED.resolved_arm().lam == TUNED.resolved_arm(recorded=True).lam == 0.1
+    write(own, trial(0.8, 0.2))
+    assert TUNED.resolved_arm().lam == 0.2
+    assert TUNED.resolved_arm(recorded=True).lam == 0.1
+    recorded.unlink()
+    with pytest.raises(DataError):
+        TUNED.resolved_arm(recorded=True)
+
+
+def test_other_families_and_places_do_not_count(files):
+    own, recorded = files
+    write(own, trial(0.9, 0.3, "weight_decay"))
+    write(recorded, trial(0.99, 0.1, "weight_decay"), trial(0.5, 0.2), trial(0.6, 0.4))
+    assert [each["values"]["lam"] for each in tuning.trials(SEARCH)] == [0.2, 0.4]
+    for other in (
+        Search("cutout", "sd_eq1", "laptop", "phantom"),
+        Search("cutout", "sd_eq1", "quick", "open"),
+    ):
+        assert tuning.trials(other) == []
+
+
+def test_the_earliest_of_the_best(files):
+    write(files[0], trial(0.7, 0.1), trial(0.9, 0.2), trial(0.9, 0.3), trial(0.8, 0.4))
+    assert tuning.best(SEARCH) == {"lam": 0.2}
+
+
+def test_an_empty_file_is_no_search(files):
+    own, recorded = files
+    write(own)
+    assert tuning.trials(SEARCH) == []
+    write(recorded, trial(0.5, 0.2))
+    assert tuning.best(SEARCH) == {"lam": 0.2}
