@@ -10,6 +10,7 @@ from scipy import stats
 
 from sdlib.arms import CUTOUT, SENSITIVITY
 from sdlib.claims import assess, paper_table, report
+from sdlib.errors import ConfigError
 from sdlib.evidence import Evidence
 from sdlib.metrics import Interval
 
@@ -19,6 +20,7 @@ __all__ = [
     "describe",
     "interval_table",
     "paper_interval",
+    "reliability",
     "sensitivity_map",
     "side_by_side",
     "verdict_table",
@@ -125,6 +127,26 @@ def claim_sentences(place: Evidence, *claims: str) -> str:
         body = f". Differences in points: {'; '.join(found)}." if found else ": too few rows."
         paragraphs.append(head + body)
     return "\n\n".join(paragraphs)
+
+
+def reliability(
+    targets: np.ndarray, scores: np.ndarray, n_bins: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean score and share of cancer in equally filled bins, float64 (n_bins,) each.
+
+    The bins are those of :func:`sdlib.metrics.expected_calibration_error`.
+
+    >>> reliability([0, 1, 1, 1], [0.2, 0.4, 0.6, 0.8], n_bins=2)
+    (array([0.3, 0.7]), array([0.5, 1. ]))
+    """
+    targets, scores = np.asarray(targets), np.asarray(scores, np.float64)
+    if targets.shape != scores.shape or targets.ndim != 1 or not len(targets):
+        raise ConfigError(
+            f"expected targets and scores of one shape (n,), got {targets.shape}, {scores.shape}"
+        )
+    bins = np.array_split(np.argsort(scores, kind="stable"), min(n_bins, len(scores)))
+    mean_score = np.array([scores[one].mean() for one in bins])
+    return mean_score, np.array([targets[one].mean() for one in bins])
 
 
 def sensitivity_map(

@@ -55,7 +55,8 @@ class Evidence:
         if self.source != "phantom":
             make += " SDLIB_DATA=/folder"
         if self.origin == "this run":
-            return f"{make} FRESH=1"
+            recorded = results.recorded_file(self.experiment, self.source, self.profile).exists()
+            return f"{make} FRESH=1" if recorded else make
         record = f"python -m sdlib record {self.experiment}"
         return f"{make}, then {record} --profile {self.profile} --source {self.source}"
 
@@ -205,7 +206,8 @@ def shown(experiment: str, profile: str, source: str, figures: str = "recorded")
 
     Recorded at this profile and source; recorded at the laptop's profile on this source; this
     machine's own; recorded on phantom tissue. With ``figures="this run"`` this machine's own rows
-    come first. Without any rows, the first choice is returned, to say what is missing.
+    come first. Without any rows, this machine's own place is returned, to say what is missing.
+    Where the experiment is not run at this profile, the laptop's takes its place.
 
     Raises
     ------
@@ -214,8 +216,10 @@ def shown(experiment: str, profile: str, source: str, figures: str = "recorded")
     """
     if figures not in results.ORIGINS:
         raise ConfigError(f"expected figures as one of {results.ORIGINS}, got {figures!r}")
+    if profile not in EXPERIMENTS[experiment].profiles:
+        profile = MAIN_PROFILE
     own = Evidence(experiment, profile, source, "this run")
     recorded = [Evidence(experiment, p, source) for p in dict.fromkeys((profile, MAIN_PROFILE))]
     order = [*recorded, own] if figures == "recorded" else [own, *recorded]
     order.append(Evidence(experiment, MAIN_PROFILE, "phantom"))
-    return next((place for place in order if place.arms), order[0])
+    return next((place for place in order if place.arms), own)

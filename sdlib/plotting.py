@@ -144,12 +144,14 @@ def panels(
         sharey=sharey,
         squeeze=False,
     )
-    for ax in axes.flat[len(names) :]:
+    for column, ax in enumerate(axes.flat[len(names) :], start=len(names) % columns):
         ax.remove()
+        axes[-2, column].tick_params(labelbottom=True)  # the lowest of its column now
     found = dict(zip(names, axes.flat, strict=False))
     for name, ax in found.items():
         title = ARMS[name].label if name in ARMS else name
-        ax.set_title(textwrap.fill(title, int(9 * size[0])), fontsize=10)
+        title = textwrap.fill(title, int(9 * size[0]), break_on_hyphens=False)
+        ax.set_title(title, fontsize=10)
         if not sharey:
             ax.set_yticks([])
     fig.supxlabel(labels.get("xlabel", ""), fontsize=11)

@@ -21,33 +21,13 @@ from sdlib.metrics import Interval, balanced_accuracy, best_cutoff, mean_interva
 
 __all__ = [
     "CutoffControl",
+    "conclusion",
     "control_table",
     "cutoff_control",
     "logit_shift",
-    "reliability",
     "shift_table",
     "tuned_accuracy",
 ]
-
-
-def reliability(
-    targets: np.ndarray, scores: np.ndarray, n_bins: int = 10
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean score and share of cancer in equally filled bins, float64 (n_bins,) each.
-
-    The bins are those of :func:`sdlib.metrics.expected_calibration_error`.
-
-    >>> reliability([0, 1, 1, 1], [0.2, 0.4, 0.6, 0.8], n_bins=2)
-    (array([0.3, 0.7]), array([0.5, 1. ]))
-    """
-    targets, scores = np.asarray(targets), np.asarray(scores, np.float64)
-    if targets.shape != scores.shape or targets.ndim != 1 or not len(targets):
-        raise ConfigError(
-            f"expected targets and scores of one shape (n,), got {targets.shape}, {scores.shape}"
-        )
-    bins = np.array_split(np.argsort(scores, kind="stable"), min(n_bins, len(scores)))
-    mean_score = np.array([scores[one].mean() for one in bins])
-    return mean_score, np.array([targets[one].mean() for one in bins])
 
 
 def tuned_accuracy(evidence: Evidence, arm: str, judged_on: str) -> pd.Series:
@@ -156,6 +136,37 @@ def control_table(controls: Sequence[CutoffControl]) -> pd.DataFrame:
         parts = {"both at .5": one.gain, "rival's cut-off tuned": one.left, "AUROC": one.auroc}
         lines[name] = {heading: describe(part, sign=True) for heading, part in parts.items()}
     return pd.DataFrame(lines).T.rename_axis(["arm", "minus"])
+
+
+_GAINS = {
+    "test": {
+        "no gain": "Equation 2 gains nothing at .5, not even when it is tuned on the test split.",
+        "moved cut-off": "Tuned on the test split, Equation 2 gains accuracy at .5; so does a "
+        "plain network whose cut-off saw the same labels. A moved threshold looks like this.",
+        "more than a cut-off": "Tuned on the test split, Equation 2 gains more than a plain "
+        "network whose cut-off saw the same labels: more has changed than a threshold.",
+    },
+    "validation": {
+        "no gain": "Tuned on validation tiles, as one has to in practice, it gains nothing.",
+        "moved cut-off": "Tuned on validation tiles it gains no more than a cut-off tuned there.",
+        "more than a cut-off": "Tuned on validation tiles, as one has to in practice, it gains "
+        "too, and more than a cut-off tuned there.",
+    },
+}
+
+
+def conclusion(evidence: Evidence) -> str:
+    """What one place's rows say about Equation 2 on the cutout set, in two sentences.
+
+    Empty where rows, predictions or seeds do not suffice.
+    """
+    pairs = (("sd_eq2_test_tuned", "test"), ("sd_eq2_tuned", "validation"))
+    controls = [cutoff_control(evidence, arm, judged_on) for arm, judged_on in pairs]
+    return " ".join(
+        _GAINS[one.judged_on][one.explained]
+        for one in controls
+        if one and min(one.gain.n, one.left.n) > 1
+    )
 
 
 def logit_shift(evidence: Evidence, arm: str) -> pd.DataFrame:

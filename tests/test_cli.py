@@ -1,0 +1,171 @@
+"""The command line: what it prints, and that every error is one sentence and exit status 2."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from sdlib import experiments, results, running, search
+from sdlib.__main__ import app
+from sdlib.errors import SdlibError
+from sdlib.experiments import PROFILES, Run
+
+
+@pytest.fixture
+def sdlib(outputs, recorded):
+    """`sdlib("list", "--profile", "quick")`: exit status, standard output, standard error."""
+
+    def call(*arguments):
+        done = CliRunner().invoke(app, list(arguments))
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, done.stdout, done.stderr
+
+    return call
+
+
+EXPERIMENTS = "cutout, cutout_sensitivity"
+ARMS = "weight_decay, weight_decay_tuned, sd_eq1, sd_eq1_tuned, sd_eq2, sd_eq2_tuned, sd_eq2_test"
+SCALES = ["smoke, quick, laptop, paper", "phantom, open, pcam"]
+SEARCHES = "cutout/weight_decay, cutout/sd_eq1, cutout/sd_eq2, cutout/sd_eq2_test"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence", "known"),
+    [
+        ("run cutuot/sd_eq2/seed0", "unknown experiment 'cutuot'", EXPERIMENTS),
+        ("run cutout/sd_eq3/seed0", "unknown arm of cutout 'sd_eq3'", ARMS),
+        ("run cutout/sd_eq2/seed0 --profile fast", "unknown profile 'fast'", SCALES[0]),
+        ("run cutout/sd_eq2/seed0 --source pesos", "unknown source 'pesos'", SCALES[1]),
+        ("run cutout/sd_eq2", "expected a run such as", "cutout/sd_eq2/seed3"),
+        ("run cutout/sd_eq2/seed-1", "expected a run such as", "cutout/sd_eq2/seed3"),
+        ("list --experiment nope", "unknown experiment 'nope'", EXPERIMENTS),
+        ("list --profile fast", "unknown profile 'fast'", SCALES[0]),
+        ("list --source pesos", "unknown source 'pesos'", SCALES[1]),
+        ("search cutout/sd_eq3", "unknown search 'cutout/sd_eq3'", SEARCHES),
+        ("search cutout", "unknown search 'cutout'", SEARCHES),
+        ("search cutout_sensitivity/sd_eq2", "unknown search", "expected one of: none"),
+        ("search nope/sd_eq2", "unknown experiment 'nope'", EXPERIMENTS),
+        ("search cutout/sd_eq2 --profile fast", "unknown profile 'fast'", SCALES[0]),
+        ("search cutout/sd_eq2 --source pesos", "unknown source 'pesos'", SCALES[1]),
+        ("record nope", "unknown experiment 'nope'", EXPERIMENTS),
+        ("record cutout", "nothing to record of cutout", "run it first"),
+        ("fetch nope", "'nope'", "pcam"),
+        ("run cutout/sd_eq1_tuned/seed0", "the search cutout/sd_eq1 has not been run", "search"),
+        ("run cutout/sd_eq2/seed0 --source open", "open-pcam", "SDLIB_DATA"),
+    ],
+)
+def test_one_sentence_and_status_2(sdlib, outputs, arguments, sentence, known):
+    status, out, error = sdlib(*arguments.split())
+    assert (status, out) == (2, "")
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert sentence in error
+    assert known in error
+    left = [path for path in outputs.rglob("*") if path.is_file()] if outputs.exists() else []
+    assert [path.name for path in left] in ([], ["config.json"])
+
+
+def test_the_status_reaches_the_shell():
+    done = subprocess.run(
+        [sys.executable, "-m", "sdlib", "list", "--experiment", "nope"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: unknown experiment 'nope'; expected one of: {EXPERIMENTS}\n"
+
+
+def test_other_errors_keep_their_traceback(sdlib, monkeypatch):
+    def broken(*args):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(running, "execute", broken)
+    with pytest.raises(ZeroDivisionError):
+        sdlib("run", "cutout/sd_eq2/seed0")
+
+
+class TestList:
+    def test_every_run_of_every_experiment(self, sdlib):
+        status, out, _ = sdlib("list", "--profile", "laptop")
+        lines = [line.split() for line in out.splitlines()]
+        expected = [
+            run.id
+            for name in experiments.EXPERIMENTS
+            for run in experiments.runs(name, "laptop", "phantom")
+        ]
+        assert status == 0
+        assert lines == [[each, "-"] for each in expected]
+
+    def test_one_experiment_and_what_there_is(self, sdlib, row_of):
+        on_git, here = (Run("cutout", "control", seed, "quick") for seed in (0, 1))
+        file = results.recorded_file("cutout", "phantom", "quick")
+        file.write_text(json.dumps(row_of(on_git)) + "\n")
+        here.folder.mkdir(parents=True)
+        here.row_file.write_text(json.dumps(row_of(here)))
+        _, out, _ = sdlib("list", "--experiment", "cutout")
+        states = dict(line.split(maxsplit=1) for line in out.splitlines())
+        assert len(states) == 8 * PROFILES["quick"].seeds
+        assert states[on_git.id] == "recorded"
+        assert states[here.id] == "this machine"
+        assert set(states.values()) == {"-", "recorded", "this machine"}
+
+
+class TestCommands:
+    def test_run(self, sdlib, monkeypatch):
+        asked = []
+
+        def execute(run, fresh, log):
+            asked.append((run, fresh))
+            log("epoch 1/1")
+            return {"metrics": {"test": {"accuracy": 0.81234, "recall": 0.7}}}
+
+        monkeypatch.setattr(running, "execute", execute)
+        found = sdlib("run", "cutout/sd_eq2/seed3", "--profile", "laptop", "--source", "open")
+        sentence = "cutout/sd_eq2/seed3: test accuracy 0.812, recall 0.700\n"
+        assert found == (0, sentence, "epoch 1/1\n")
+        sdlib("run", "cutout/sd_eq2/seed3", "--fresh")
+        assert asked == [
+            (Run("cutout", "sd_eq2", 3, "laptop", "open"), False),
+            (Run("cutout", "sd_eq2", 3, "quick", "phantom"), True),
+        ]
+
+    def test_search(self, sdlib, monkeypatch):
+        def execute(wanted, fresh, log):
+            log(f"trial 0, fresh {fresh}")
+            wanted.folder.mkdir(parents=True)
+            trial = {"family": wanted.family, "value": 0.8, "values": {"lam": 0.1}}
+            wanted.file.write_text(json.dumps(trial))
+
+        monkeypatch.setattr(search, "execute", execute)
+        found = sdlib("search", "cutout/sd_eq1", "--fresh")
+        assert found == (0, "cutout/sd_eq1: {'lam': 0.1}\n", "trial 0, fresh True\n")
+
+    def test_record(self, sdlib, monkeypatch):
+        asked = []
+        monkeypatch.setattr(results, "record", lambda *names: asked.append(names) or 40)
+        assert sdlib("record", "cutout", "--source", "open") == (0, "40 rows recorded\n", "")
+        assert asked == [("cutout", "laptop", "open")]
+
+    def test_doctor(self, sdlib):
+        status, out, error = sdlib("doctor")
+        assert (status, error) == (0, "")
+        assert out.startswith("Python")
+        assert "source      phantom: ready" in out
+
+    def test_help_names_every_command(self, sdlib):
+        status, out, _ = sdlib("--help")
+        assert status == 0
+        for name in ("list", "run", "search", "record", "fetch", "doctor"):
+            assert f" {name} " in out
+
+    def test_an_error_on_the_way_is_a_sentence_too(self, sdlib, monkeypatch):
+        def refuse(*args):
+            raise SdlibError("cannot write row.json: the disk is full")
+
+        monkeypatch.setattr(running, "execute", refuse)
+        found = sdlib("run", "cutout/sd_eq2/seed0")
+        assert found == (2, "", "error: cannot write row.json: the disk is full\n")
