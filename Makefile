@@ -11,10 +11,9 @@ UV   = uv==0.13.9
 BIN  = .venv/bin
 SITE = $(or $(SDLIB_OUTPUTS),outputs)/site/_build/html/index.html
 WORKERS = $(if $(filter all,$(CORES)),auto,$(CORES))
-SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) --rerun-incomplete \
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS)) --rerun-incomplete \
 	--keep-going --keep-incomplete --quiet host reason --config profile=$(PROFILE) source=$(SOURCE) fresh=$(FRESH)
 
-export SDLIB_DATA
 export PYTHONUNBUFFERED = 1
 # The workers of the graph and of the tests fill the cores: each of them takes one thread.
 reproduce test book bench: export OMP_NUM_THREADS = 1

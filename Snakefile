@@ -34,7 +34,8 @@ FRESH, TRAIN = flag("fresh", 0), flag("train", 1)
 SDLIB = f"{sys.executable} -m sdlib"
 SCALE = f"--profile {PROFILE} --source {SOURCE}"
 OUTPUTS, SITE = here(outputs_folder()), here(site_folder())
-JOBS = graph.jobs(PROFILE, SOURCE, FRESH) if TRAIN else []
+JOBS = graph.jobs(PROFILE, SOURCE, FRESH)  # an unknown profile or source ends here
+JOBS = JOBS if TRAIN else []
 
 CHAPTERS = {path.stem: path for path in chapters(Path.cwd())}
 # The experiments whose rows a chapter shows; the others wait for none.

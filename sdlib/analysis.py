@@ -123,7 +123,10 @@ def claim_sentences(place: Evidence, *claims: str) -> str:
     for claim in claims:
         head = f"**{claim}: {table.loc[claim, 'verdict']}** ({place.name})"
         judged = parts[(parts["claim"] == claim) & (parts["n"] > 1)]
-        found = [f"{p.part} {_points(p.mean, p.low, p.high)}" for p in judged.itertuples()]
+        found = [
+            f"{part.part} {_points(part.mean, part.low, part.high)}, {part.verdict}"
+            for part in judged.itertuples()
+        ]
         body = f". Differences in points: {'; '.join(found)}." if found else ": too few rows."
         paragraphs.append(head + body)
     return "\n\n".join(paragraphs)

@@ -63,6 +63,11 @@ class Arm:
 CUTOUT = (
     Arm("weight_decay", "weight decay", weight_decay=PAPER_WEIGHT_DECAY),
     Arm("weight_decay_tuned", "weight decay, validation-tuned", search="weight_decay"),
+    Arm(
+        "weight_decay_test_tuned",
+        "weight decay, tuned on the test split",
+        search="weight_decay_test",
+    ),
     Arm("sd_eq1", "SD Eq. 1, paper's λ", lam=PAPER_EQ1),
     Arm("sd_eq1_tuned", "SD Eq. 1, validation-tuned", search="sd_eq1"),
     Arm("sd_eq2", "SD Eq. 2, paper's values", lam=PAPER_EQ2_LAM, gamma=PAPER_EQ2_GAMMA),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -166,8 +167,9 @@ class Evidence:
         Returns
         -------
         pandas.DataFrame
-            family, judged_on, trial, value, best (bool), validation, test (balanced accuracies),
-            seconds and one column a searched value. Empty if nothing was searched.
+            family, judged_on, trial, value, seconds, best (bool), reused (bool: another search
+            had trained it), validation and test (balanced accuracies), and one column a searched
+            value. Empty if nothing was searched.
         """
         lines = []
         for search in experiments.searches(self.experiment, self.profile, self.source):
@@ -176,8 +178,9 @@ class Evidence:
             for k, trial in enumerate(trials):
                 scores = {s: trial["metrics"][s]["accuracy"] for s in ("validation", "test")}
                 names = ("family", "judged_on", "trial", "value", "seconds")
-                line = {name: trial[name] for name in names}
-                lines.append({**line, "best": k == best, **scores, **trial["values"]})
+                line: dict[str, Any] = {name: trial[name] for name in names}
+                line |= {"best": k == best, "reused": "trained_as" in trial}
+                lines.append({**line, **scores, **trial["values"]})
         return pd.DataFrame(lines)
 
 

@@ -61,7 +61,14 @@ EXPERIMENTS = {
             "Dominant features (section 3.1, Table 2)",
             ("C1", "C2", "C4"),
             arms_module.CUTOUT,
-            families=("learning_rate", "weight_decay", "sd_eq1", "sd_eq2", "sd_eq2_test"),
+            families=(
+                "learning_rate",
+                "weight_decay",
+                "weight_decay_test",
+                "sd_eq1",
+                "sd_eq2",
+                "sd_eq2_test",
+            ),
         ),
         Experiment(
             "cutout_sensitivity",
@@ -97,6 +104,26 @@ class Search:
     @property
     def file(self) -> Path:
         return self.folder / "trials.jsonl"
+
+    @property
+    def run(self) -> Run:
+        """What its trials train, but for the values on trial; no reported run has this seed."""
+        definition = EXPERIMENTS[self.experiment]
+        return Run(
+            self.experiment,
+            definition.arms[0].name,
+            definition.search_seed,
+            self.profile,
+            self.source,
+        )
+
+    @property
+    def config_hash(self) -> str:
+        """Of everything the trials have in common: trials with another hash are stale."""
+        values = config(self.run, Arm("trial", "trial"))
+        if self.family == "learning_rate":  # the value on trial itself
+            del values["learning_rate"]
+        return config_hash(values)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sdlib import results
+from sdlib import experiments, results, tuning
 from sdlib.errors import DataError
 from sdlib.experiments import EXPERIMENTS, PROFILES, SOURCES
 from sdlib.files import atomic_path
@@ -17,20 +17,26 @@ from sdlib.paths import ROOT
 __all__ = ["glance", "rewrite"]
 
 MARKERS = ("<!-- results -->", "<!-- /results -->")
-HEADLINE = ("weight_decay", "sd_eq2", "sd_eq2_test_tuned", "control")
+HEADLINE = (
+    "weight_decay",
+    "weight_decay_test_tuned",
+    "sd_eq2",
+    "sd_eq2_test_tuned",
+    "control",
+)
 
 
 def glance() -> str:
     """A Markdown table with a line for each experiment, source and profile that git holds.
 
     Accuracy is balanced, on the test split, mean and SD over seeds. Minutes are the sum of all
-    trainings, each on the hardware named.
+    trainings, searches included, each on the hardware named (which may have been busy otherwise).
 
     >>> glance().splitlines()[0].startswith("| experiment")
     True
     """
     lines = [
-        "| experiment | arm: test accuracy, mean (SD) | runs | minutes | hardware | command |",
+        "| experiment | arm: test accuracy (SD) | runs + trials | minutes | hardware | command |",
         "|---|---|---|---|---|---|",
     ]
     for experiment, definition in EXPERIMENTS.items():
@@ -46,10 +52,17 @@ def glance() -> str:
                         spread = mean_interval(values.to_numpy())
                         means.append(f"{arm.label}: {spread.mean:.3f} ({spread.sd:.3f})")
                 hardware = ", ".join(sorted(set(rows["device"] + ", 1 thread")))
+                searched = [
+                    trial["seconds"]
+                    for search in experiments.searches(experiment, profile, source)
+                    for trial in tuning.trials(search, recorded=True)
+                    if "trained_as" not in trial
+                ]
+                minutes = (rows["seconds"].sum() + sum(searched)) / 60
                 command = f"make reproduce PROFILE={profile} SOURCE={source} FRESH=1"
                 lines.append(
                     f"| {experiment}, {source}, {profile} | {'<br>'.join(means) or '-'} "
-                    f"| {len(rows)} | {rows['seconds'].sum() / 60:.0f} | {hardware} | `{command}` |"
+                    f"| {len(rows)} + {len(searched)} | {minutes:.0f} | {hardware} | `{command}` |"
                 )
     return "\n".join(lines)
 

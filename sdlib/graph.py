@@ -79,10 +79,11 @@ def jobs(profile: str, source: str, fresh: bool = False) -> list[Job]:
     >>> len({job.name for job in found}) == len(found)
     True
     """
-    found, size = [], RUNS_A_JOB[profile]
+    found = []
     for experiment in EXPERIMENTS:
-        waiting: dict[Search | None, list[Run]] = {}
-        for run in pending(experiment, profile, source, fresh):
+        runs, waiting = pending(experiment, profile, source, fresh), {}
+        size = RUNS_A_JOB[profile]
+        for run in runs:
             waiting.setdefault(search_needed(run, fresh), []).append(run)
         for search, runs in waiting.items():
             for start in range(0, len(runs), size):

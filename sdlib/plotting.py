@@ -52,6 +52,7 @@ class ArmStyle:
 _LOOKS = {
     "weight_decay": ("#D55E00", "s"),
     "weight_decay_tuned": ("#882255", "p"),
+    "weight_decay_test_tuned": ("#661100", "H"),
     "sd_eq1": ("#56B4E9", "^"),
     "sd_eq1_tuned": ("#332288", "v"),
     "sd_eq2": ("#009E73", "D"),

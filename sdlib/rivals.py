@@ -156,17 +156,25 @@ _GAINS = {
 
 
 def conclusion(evidence: Evidence) -> str:
-    """What one place's rows say about Equation 2 on the cutout set, in two sentences.
+    """What one place's rows say about Equation 2 on the cutout set, in a few sentences.
 
     Empty where rows, predictions or seeds do not suffice.
     """
     pairs = (("sd_eq2_test_tuned", "test"), ("sd_eq2_tuned", "validation"))
     controls = [cutoff_control(evidence, arm, judged_on) for arm, judged_on in pairs]
-    return " ".join(
+    sentences = [
         _GAINS[one.judged_on][one.explained]
         for one in controls
         if one and min(one.gain.n, one.left.n) > 1
-    )
+    ]
+    tuned = evidence.difference("test.accuracy", "sd_eq2_test_tuned", "weight_decay_test_tuned")
+    if tuned and tuned.n > 1:
+        order = "ahead" if tuned.low > 0 else "behind" if tuned.high < 0 else "not clearly apart"
+        sentences.append(
+            "Against weight decay whose strength was tuned on the test split as well, Equation 2 "
+            f"tuned there is {order}: {_points(tuned)}."
+        )
+    return " ".join(sentences)
 
 
 def logit_shift(evidence: Evidence, arm: str) -> pd.DataFrame:

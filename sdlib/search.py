@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,9 @@ import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from scipy.special import expit
 
-from sdlib import running
+from sdlib import running, tuning
 from sdlib.arms import CUTOUT, Arm
+from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run, Search, searches
 from sdlib.files import REASONS, atomic_path, cannot_write
@@ -56,6 +57,7 @@ EQ2_RANGES = {
 FAMILIES = {
     "learning_rate": Family("validation", grid={"learning_rate": RATE_GRID}),
     "weight_decay": Family("validation", grid={"weight_decay": DECAY_GRID}),
+    "weight_decay_test": Family("test", grid={"weight_decay": DECAY_GRID}),
     "sd_eq1": Family("validation", grid={"lam": LAMBDA_GRID}),
     "sd_eq2": Family("validation", ranges=EQ2_RANGES),
     "sd_eq2_test": Family("test", ranges=EQ2_RANGES),
@@ -112,8 +114,9 @@ def _study(search: Search, journal: Path, fresh: bool) -> optuna.Study:
     storage = optuna.storages.JournalStorage(
         optuna.storages.journal.JournalFileBackend(str(journal))
     )
+    name = f"{search.id} {search.config_hash}"  # trials of another configuration are another study
     return optuna.create_study(
-        storage=storage, study_name=search.id, direction="maximize", load_if_exists=True
+        storage=storage, study_name=name, direction="maximize", load_if_exists=True
     )
 
 
@@ -147,6 +150,28 @@ def _complete(
         study.add_trial(_evaluated(objective, values, len(finished)))
 
 
+def _trials_of_others(search: Search) -> list[dict]:
+    """What this machine's other searches have trained: the same values need no second training."""
+    others = searches(search.experiment, search.profile, search.source)
+    return [
+        trial
+        for other in others
+        if other != search and other.file.exists()
+        for trial in tuning.trials(other)
+    ]
+
+
+def _train(run: Run, values: dict[str, float], parts: Mapping[str, TileSet]) -> dict:
+    """Metrics of one training at the given values, by set, and the seconds it took."""
+    start, rate = time.perf_counter(), values.get("learning_rate")
+    arm = CUTOUT[0] if rate else Arm("trial", "trial").tuned(values)
+    _, _, sets, logits = running.train_and_evaluate(
+        run, arm, parts, lambda line: None, learning_rate=rate
+    )
+    scores = {name: summary(sets[name].targets, expit(logits[name])) for name in sets}
+    return {"metrics": scores, "seconds": round(time.perf_counter() - start, 1)}
+
+
 def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = print) -> list[dict]:
     """Run a search to the end of its budget and write its trials, one a line.
 
@@ -171,25 +196,22 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
             f"{search.experiment}/{f}" for f in EXPERIMENTS[search.experiment].families
         )
         raise ConfigError(f"unknown search {search.id}; expected one of: {known}")
-    family, definition = FAMILIES[search.family], EXPERIMENTS[search.experiment]
-    if search.file.exists() and not fresh:
-        return [json.loads(line) for line in search.file.read_text().splitlines()]
+    family = FAMILIES[search.family]
+    if not fresh and search.file.exists() and (finished := tuning.trials(search)):
+        return finished
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    run = Run(search.experiment, "sd_eq2", definition.search_seed, search.profile, search.source)
+    run, siblings = search.run, _trials_of_others(search)
     parts = load_tiles(run)
 
     def objective(trial: optuna.trial.BaseTrial) -> float:
-        start = time.perf_counter()
         values = _suggest(trial, family)
-        rate = values.get("learning_rate")
-        arm = CUTOUT[0] if rate else Arm("trial", "trial").tuned(values)
-        _, _, sets, logits = running.train_and_evaluate(
-            run, arm, parts, lambda line: None, learning_rate=rate
-        )
-        scores = {n: summary(sets[n].targets, expit(logits[n])) for n in sets}
-        trial.set_user_attr("metrics", scores)
-        trial.set_user_attr("seconds", round(time.perf_counter() - start, 1))
-        value = scores[family.judged_on]["accuracy"]
+        known = next((other for other in siblings if other["values"] == values), None)
+        tried = known or _train(run, values, parts)
+        for name in ("metrics", "seconds"):
+            trial.set_user_attr(name, tried[name])
+        if known:
+            trial.set_user_attr("trained_as", f"{known['family']} trial {known['trial']}")
+        value = tried["metrics"][family.judged_on]["accuracy"]
         log(f"{search.id} trial {trial.number}: {values} -> {family.judged_on} {value:.4f}")
         return value
 
@@ -199,6 +221,7 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
     rows = [
         {
             "family": search.family,
+            "config_hash": search.config_hash,
             "trial": number,
             "judged_on": family.judged_on,
             "values": trial.params,

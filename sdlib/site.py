@@ -21,15 +21,24 @@ def site_folder() -> Path:
 
 
 def stage(root: Path = ROOT) -> Path:
-    """Copy what the site needs beside the executed chapters; returns the staging folder."""
+    """Copy what the site needs beside the executed chapters; returns the staging folder.
+
+    Raises
+    ------
+    SdlibError
+        The folder cannot be written.
+    """
     site = site_folder()
-    site.mkdir(parents=True, exist_ok=True)
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy2(root / name, site / name)
     ignored = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_static")
-    shutil.copytree(root / "book", site / "book", ignore=ignored, dirs_exist_ok=True)
-    # Jupyter Book takes style sheets from the top folder alone.
-    shutil.copytree(root / "book" / "_static", site / "_static", dirs_exist_ok=True)
+    try:
+        site.mkdir(parents=True, exist_ok=True)
+        for name in ("_config.yml", "_toc.yml"):
+            shutil.copy2(root / name, site / name)
+        shutil.copytree(root / "book", site / "book", ignore=ignored, dirs_exist_ok=True)
+        # Jupyter Book takes style sheets from the top folder alone.
+        shutil.copytree(root / "book" / "_static", site / "_static", dirs_exist_ok=True)
+    except OSError as error:
+        raise SdlibError(f"cannot write the site to {site}: {error}") from error
     return site
 
 

@@ -19,6 +19,7 @@ class _Search(Protocol):
     source: str
     id: str
     file: Path
+    config_hash: str
 
 
 def recorded_trials_file(experiment: str, source: str, profile: str) -> Path:
@@ -30,13 +31,16 @@ def trials(search: _Search, recorded: bool = False) -> list[dict]:
     """Every finished trial of a search, in the order it was run; empty if there is none.
 
     A search that this machine has run counts before the recorded one, unless only ``recorded``
-    trials are asked for.
+    trials are asked for. Stale trials, of another configuration, do not count.
     """
     files = [recorded_trials_file(search.experiment, search.source, search.profile)]
     for file in files if recorded else [search.file, *files]:
         if file.exists():
             found = [json.loads(line) for line in file.read_text().splitlines()]
-            found = [trial for trial in found if trial["family"] == search.family]
+            mine = (search.family, search.config_hash)
+            found = [
+                trial for trial in found if (trial["family"], trial.get("config_hash")) == mine
+            ]
             if found:
                 return found
     return []

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from sdlib import experiments
+from sdlib import experiments, results, tuning
 from sdlib.datasets.tiles import TileSet
 from sdlib.phantoms import generate
 
@@ -46,9 +46,11 @@ def outputs(tmp_path, monkeypatch):
 @pytest.fixture
 def recorded(tmp_path, monkeypatch):
     """A folder of recorded rows, empty at first, in place of the repository's."""
-    monkeypatch.setattr("sdlib.paths.data_folder", lambda: tmp_path / "data")
-    (tmp_path / "data" / "results").mkdir(parents=True)
-    return tmp_path / "data" / "results"
+    folder = tmp_path / "recorded"
+    folder.mkdir()
+    for module in (results, tuning):
+        monkeypatch.setattr(module, "recorded_folder", lambda: folder)
+    return folder
 
 
 @pytest.fixture
@@ -148,6 +150,21 @@ def row_of():
             "seconds": 1.0,
             "metrics": nested,
             "history": [],
+        }
+
+    return make
+
+
+@pytest.fixture
+def trial_of():
+    """`trial_of(search, values, value)`: a finished trial of today's configuration."""
+
+    def make(search, values, value=0.8):
+        return {
+            "family": search.family,
+            "config_hash": search.config_hash,
+            "value": value,
+            "values": values,
         }
 
     return make

@@ -23,6 +23,7 @@ TARGETS = np.repeat([0, 1], 200).astype(np.int8)
 NETWORKS = {
     "weight_decay": (0.0, 3.0, -2.5),
     "weight_decay_tuned": (0.0, 3.0, -2.4),
+    "weight_decay_test_tuned": (0.0, 3.0, -2.3),
     "sd_eq1": (0.0, 3.0, -2.5),
     "sd_eq1_tuned": (0.0, 3.0, -2.5),
     "sd_eq2": (1.0, 3.0, -2.5),  # the same features, the threshold moved
@@ -31,21 +32,24 @@ NETWORKS = {
     "control": (0.0, 3.0, 0.0),
 }
 
+SEARCHES = {"weight_decay": 6, "weight_decay_test": 6, "sd_eq1": 6, "sd_eq2": 20, "sd_eq2_test": 20}
+
 
 def write_search(experiment, family, n, profile="laptop", source="phantom", seed=0):
     """Trials of a search with random scores, in the outputs folder."""
     search = experiments.Search(experiment, family, profile, source)
     rng = np.random.default_rng(seed)
     judged_on = "test" if family.endswith("_test") else "validation"
-    names = {"weight_decay": ["weight_decay"], "sd_eq1": ["lam"]}
+    one = {"weight_decay": "weight_decay", "sd_eq1": "lam"}.get(family.removesuffix("_test"))
     lines = []
     for trial in range(n):
-        values = {name: float(10 ** rng.uniform(-4, -1)) for name in names.get(family, [])}
+        values = {one: float(10 ** rng.uniform(-4, -1))} if one else {}
         values = values or {k: 0.01 * (trial + 1) for k in ("lam_neg", "lam_pos")} | {
             k: float(rng.uniform(-1, 3)) for k in ("gamma_neg", "gamma_pos")
         }
         scores = {s: {"accuracy": float(rng.uniform(0.6, 0.9))} for s in ("validation", "test")}
         line = {"family": family, "trial": trial, "judged_on": judged_on, "values": values}
+        line |= {"config_hash": search.config_hash}
         line |= {"value": scores[judged_on]["accuracy"], "metrics": scores, "seconds": 1.0}
         lines.append(json.dumps(line))
     search.folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +88,7 @@ def write_run(experiment, arm, seed, profile="laptop", source="phantom", network
 
 def write_all(seeds=5, profile="laptop", source="phantom"):
     """Every search, every arm, and the sensitivity map."""
-    for family, n in (("weight_decay", 6), ("sd_eq1", 6), ("sd_eq2", 20), ("sd_eq2_test", 20)):
+    for family, n in SEARCHES.items():
         write_search("cutout", family, n, profile, source, seed=len(family))
     for arm, network in NETWORKS.items():
         for seed in range(seeds):
@@ -102,7 +106,6 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rows")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDLIB_OUTPUTS", str(folder))
-        patch.setattr("sdlib.paths.data_folder", lambda: folder / "no data")
         write_all()
     return folder
 
@@ -126,9 +129,8 @@ def nothing(outputs, recorded):
 def test_evidence_has_every_arm_in_the_registrys_order(rows):
     assert rows.arms == rows.scored == [arm.name for arm in CUTOUT]
     assert rows.seeds == 5
-    assert rows.sentence.startswith(
-        "this run: phantom, laptop: 40 runs, 8 arms, up to 5 seeds, 1.00"
-    )
+    told = "this run: phantom, laptop: 45 runs, 9 arms, up to 5 seeds, 1.12 hours on cpu test."
+    assert rows.sentence == told
 
 
 def test_values_are_the_rows_metrics_by_rising_seed(rows):
@@ -189,17 +191,22 @@ def test_settings_are_those_of_the_search(rows):
 
 def test_trials_are_whole_and_one_of_each_search_is_best(rows):
     trials = rows.trials()
-    assert trials.groupby("family").size().to_dict() == {
-        "weight_decay": 6,
-        "sd_eq1": 6,
-        "sd_eq2": 20,
-        "sd_eq2_test": 20,
-    }
+    assert trials.groupby("family").size().to_dict() == SEARCHES
+    assert not trials["reused"].any()
     for _, one in trials.groupby("family"):
         best = one[one["best"]]
         assert len(best) == 1
         judged_on = one["judged_on"].iloc[0]
         assert best[judged_on].iloc[0] == one[judged_on].max() == best["value"].iloc[0]
+
+
+def test_trials_that_another_search_trained_are_marked(nothing):
+    write_search("cutout", "weight_decay", 2)
+    file = experiments.Search("cutout", "weight_decay", "laptop", "phantom").file
+    first, second = file.read_text().splitlines()
+    second = json.dumps(json.loads(second) | {"trained_as": "weight_decay_test trial 0"})
+    file.write_text(f"{first}\n{second}\n")
+    assert nothing.trials()["reused"].tolist() == [False, True]
 
 
 def test_columns_are_the_two_standard_places_others_recorded_and_this_run(nothing, recorded):

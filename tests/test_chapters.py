@@ -177,6 +177,13 @@ def test_pages_that_need_the_network_are_found(tmp_path):
     ]
 
 
+def test_a_site_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "site").write_text("a file in the way")
+    monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path))
+    with pytest.raises(SdlibError, match="cannot write the site to"):
+        site.stage()
+
+
 # -- The book
 
 # One worker: the site is built from what the others executed.

@@ -10,7 +10,7 @@ from scipy import stats
 from sdlib import claims, experiments, results, tuning
 from sdlib.arms import CUTOUT, SENSITIVITY
 from sdlib.claims import Part, paired, verdict_of
-from sdlib.experiments import Run
+from sdlib.experiments import Run, Search
 from sdlib.metrics import Interval
 
 PLACE = ("laptop", "phantom")
@@ -99,7 +99,7 @@ class TestPaired:
 
 
 @pytest.fixture
-def write(outputs, recorded, row_of):
+def write(outputs, recorded, row_of, trial_of):
     """`write(metrics_of, ...)`: recorded rows of every arm, from a function of arm and seed."""
 
     def make(metrics_of, arms=None, seeds=range(5), stale=(), experiment="cutout"):
@@ -107,11 +107,15 @@ def write(outputs, recorded, row_of):
         eq2 = {"lam_neg": 0.1, "lam_pos": 0.01, "gamma_neg": 1.0, "gamma_pos": 2.0}
         points = {
             "weight_decay": {"weight_decay": 1e-3},
+            "weight_decay_test": {"weight_decay": 1e-3},
             "sd_eq1": {"lam": 1e-3},
             "sd_eq2": eq2,
             "sd_eq2_test": eq2,
         }
-        trials = [{"family": f, "value": 0.8, "values": point} for f, point in points.items()]
+        trials = [
+            trial_of(Search("cutout", family, "laptop", "phantom"), point)
+            for family, point in points.items()
+        ]
         file.write_text("".join(json.dumps(trial) + "\n" for trial in trials))
         lines = []
         for arm in arms or [arm.name for arm in experiments.EXPERIMENTS[experiment].arms]:

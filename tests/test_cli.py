@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from sdlib import experiments, results, running, search
 from sdlib.__main__ import app
 from sdlib.errors import SdlibError
-from sdlib.experiments import PROFILES, Run
+from sdlib.experiments import Run
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def sdlib(outputs, recorded):
 
 
 EXPERIMENTS = "cutout, cutout_sensitivity"
-ARMS = "weight_decay, weight_decay_tuned, sd_eq1, sd_eq1_tuned, sd_eq2, sd_eq2_tuned, sd_eq2_test"
+ARMS = ", ".join(arm.name for arm in experiments.EXPERIMENTS["cutout"].arms)
 SCALES = ["smoke, quick, laptop, paper", "phantom, open, pcam"]
-SEARCHES = "cutout/weight_decay, cutout/sd_eq1, cutout/sd_eq2, cutout/sd_eq2_test"
+SEARCHES = ", ".join(f"cutout/{name}" for name in experiments.EXPERIMENTS["cutout"].families)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ class TestList:
         here.row_file.write_text(json.dumps(row_of(here)))
         _, out, _ = sdlib("list", "--experiment", "cutout")
         states = dict(line.split(maxsplit=1) for line in out.splitlines())
-        assert len(states) == 8 * PROFILES["quick"].seeds
+        assert len(states) == len(experiments.runs("cutout", "quick", "phantom"))
         assert states[on_git.id] == "recorded"
         assert states[here.id] == "this machine"
         assert set(states.values()) == {"-", "recorded", "this machine"}
@@ -133,12 +133,11 @@ class TestCommands:
             (Run("cutout", "sd_eq2", 3, "quick", "phantom"), True),
         ]
 
-    def test_search(self, sdlib, monkeypatch):
+    def test_search(self, sdlib, monkeypatch, trial_of):
         def execute(wanted, fresh, log):
             log(f"trial 0, fresh {fresh}")
             wanted.folder.mkdir(parents=True)
-            trial = {"family": wanted.family, "value": 0.8, "values": {"lam": 0.1}}
-            wanted.file.write_text(json.dumps(trial))
+            wanted.file.write_text(json.dumps(trial_of(wanted, {"lam": 0.1})))
 
         monkeypatch.setattr(search, "execute", execute)
         found = sdlib("search", "cutout/sd_eq1", "--fresh")

@@ -129,6 +129,19 @@ def test_no_outputs_in_git(path):
     assert [c.id for c in cells(path, "code") if c.outputs or c.execution_count is not None] == []
 
 
+def test_the_hook_before_a_commit_would_change_no_notebook():
+    """It also keeps the cells' names, which nbstripout replaces by numbers unless told not to."""
+    config = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    name, *options = re.search(r"entry: \.venv/bin/(nbstripout.*)", config)[1].split()
+    command = [
+        str(Path(sys.executable).with_name(name)),
+        *options,
+        "--verify",
+        *map(str, NOTEBOOKS),
+    ]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
 @each_notebook
 def test_cells_have_names_of_their_own(path):
     names = [cell.id for cell in cells(path)]

@@ -36,12 +36,11 @@ def write(outputs, recorded, row_of):
 
 
 @pytest.fixture
-def write_trial(outputs):
+def write_trial(outputs, trial_of):
     def make(lam, family="sd_eq1"):
         search = experiments.Search("cutout", family, "quick", "phantom")
         search.folder.mkdir(parents=True, exist_ok=True)
-        line = {"family": family, "value": 0.5, "values": {"lam": lam}}
-        search.file.write_text(json.dumps(line) + "\n")
+        search.file.write_text(json.dumps(trial_of(search, {"lam": lam})) + "\n")
 
     return make
 

@@ -20,7 +20,6 @@ from sdlib.metrics import summary
 PATIENCE = 300
 TRIALS = 14  # optuna's TPE draws ten at random before it learns from what was found
 LONGER = dataclasses.replace(PROFILES["smoke"], trials=TRIALS)
-FAMILIES = ["weight_decay", "sd_eq1", "sd_eq2", "sd_eq2_test", "learning_rate"]
 
 
 def silent(line):
@@ -52,6 +51,19 @@ def pretended(outputs, monkeypatch):
     return outputs
 
 
+@pytest.fixture
+def trained(pretended, monkeypatch):
+    """Grows with every training."""
+    found = []
+
+    def count(*args, **kwargs):
+        found.append(0)
+        return pretend(*args, **kwargs)
+
+    monkeypatch.setattr(running, "train_and_evaluate", count)
+    return found
+
+
 def values(rows):
     return [row["values"] for row in rows]
 
@@ -68,7 +80,9 @@ def unbroken(tmp_path_factory):
 
 
 class TestWhole:
-    @pytest.mark.parametrize("family", ["weight_decay", "sd_eq1", "learning_rate"])
+    @pytest.mark.parametrize(
+        "family", ["weight_decay", "weight_decay_test", "sd_eq1", "learning_rate"]
+    )
     def test_a_grid_is_seen_once_whole(self, pretended, family):
         ((name, points),) = search.FAMILIES[family].grid.items()
         found = [row["values"][name] for row in search.execute(search_of(family), log=silent)]
@@ -90,15 +104,16 @@ class TestWhole:
         scores = [row["value"] for row in rows]
         assert np.mean(scores[10:]) > np.mean(scores[:10])
 
-    @pytest.mark.parametrize("family", FAMILIES)
+    @pytest.mark.parametrize("family", search.FAMILIES)
     def test_a_trial_is_a_row(self, pretended, family):
         lines = []
         rows = search.execute(search_of(family), log=lines.append)
         assert [row["trial"] for row in rows] == list(range(len(rows)))
         assert len(lines) == len(rows)
-        judged_on = "test" if family == "sd_eq2_test" else "validation"
+        judged_on = "test" if family.endswith("_test") else "validation"
         for row, line in zip(rows, lines, strict=True):
             assert (row["family"], row["judged_on"]) == (family, judged_on)
+            assert row["config_hash"] == search_of(family).config_hash
             assert row["value"] == row["metrics"][judged_on]["accuracy"]
             assert row["metrics"]["validation"]["accuracy"] > row["metrics"]["test"]["accuracy"]
             assert line.startswith(f"cutout/{family} trial {row['trial']}: ")
@@ -129,20 +144,33 @@ class TestWhole:
                     assert (lam, decay, rate) == (None, 1e-4, point["learning_rate"])
             seen.clear()
 
-    def test_a_finished_search_is_read_unless_fresh(self, pretended, monkeypatch):
+    def test_a_finished_search_is_read_unless_fresh(self, pretended, trained):
         first = search.execute(search_of("sd_eq2"), log=silent)
-        trained = []
-
-        def count(*args, **kwargs):
-            trained.append(0)
-            return pretend(*args, **kwargs)
-
-        monkeypatch.setattr(running, "train_and_evaluate", count)
+        trained.clear()
         assert search.execute(search_of("sd_eq2"), log=silent) == first
         assert trained == []
         again = search.execute(search_of("sd_eq2"), fresh=True, log=silent)
         assert len(trained) == TRIALS
         assert values(again) == values(first)
+
+    def test_another_configuration_is_another_search(self, pretended, trained, monkeypatch):
+        first = search.execute(search_of("sd_eq1"), log=silent)
+        longer = dataclasses.replace(LONGER, epochs=LONGER.epochs + 1)
+        monkeypatch.setitem(PROFILES, "smoke", longer)
+        trained.clear()
+        second = search.execute(search_of("sd_eq1"), log=silent)
+        assert len(trained) == 6
+        assert {row["config_hash"] for row in first}.isdisjoint(r["config_hash"] for r in second)
+
+    def test_what_another_search_has_trained_is_not_trained_again(self, pretended, trained):
+        """The same values on another set: only the judgement differs."""
+        alone = search.execute(search_of("weight_decay_test"), fresh=True, log=silent)
+        search.execute(search_of("weight_decay"), log=silent)
+        assert len(trained) == 6
+        again = search.execute(search_of("weight_decay_test"), fresh=True, log=silent)
+        assert len(trained) == 6
+        assert all(row.pop("trained_as").startswith("weight_decay trial ") for row in again)
+        assert again == alone
 
 
 class TestStopped:

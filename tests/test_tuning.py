@@ -1,24 +1,30 @@
 """What a search found is read in the order that is written: own trials, then recorded ones."""
 
+import dataclasses
 import json
 
 import pytest
 
 from sdlib import tuning
 from sdlib.errors import DataError
-from sdlib.experiments import Run, Search
+from sdlib.experiments import PROFILES, Run, Search
 
 SEARCH = Search("cutout", "sd_eq1", "quick", "phantom")
+DECAY = Search("cutout", "weight_decay", "quick", "phantom")
 TUNED = Run("cutout", "sd_eq1_tuned", 0, "quick")
-
-
-def trial(value, lam, family="sd_eq1"):
-    return {"family": family, "value": value, "values": {"lam": lam}}
 
 
 def write(file, *trials):
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(json.dumps(each) + "\n" for each in trials))
+
+
+@pytest.fixture
+def trial(trial_of):
+    def make(value, lam, search=SEARCH):
+        return trial_of(search, {"lam": lam}, value)
+
+    return make
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def test_nowhere(files):
         tuning.best(SEARCH)
 
 
-def test_own_before_recorded(files):
+def test_own_before_recorded(files, trial):
     own, recorded = files
     write(recorded, trial(0.9, 0.1))
     assert TUNED.resolved_arm().lam == TUNED.resolved_arm(recorded=True).lam == 0.1
@@ -46,10 +52,10 @@ def test_own_before_recorded(files):
         TUNED.resolved_arm(recorded=True)
 
 
-def test_other_families_and_places_do_not_count(files):
+def test_other_families_and_places_do_not_count(files, trial):
     own, recorded = files
-    write(own, trial(0.9, 0.3, "weight_decay"))
-    write(recorded, trial(0.99, 0.1, "weight_decay"), trial(0.5, 0.2), trial(0.6, 0.4))
+    write(own, trial(0.9, 0.3, DECAY))
+    write(recorded, trial(0.99, 0.1, DECAY), trial(0.5, 0.2), trial(0.6, 0.4))
     assert [each["values"]["lam"] for each in tuning.trials(SEARCH)] == [0.2, 0.4]
     for other in (
         Search("cutout", "sd_eq1", "laptop", "phantom"),
@@ -58,14 +64,30 @@ def test_other_families_and_places_do_not_count(files):
         assert tuning.trials(other) == []
 
 
-def test_the_earliest_of_the_best(files):
+def test_the_earliest_of_the_best(files, trial):
     write(files[0], trial(0.7, 0.1), trial(0.9, 0.2), trial(0.9, 0.3), trial(0.8, 0.4))
     assert tuning.best(SEARCH) == {"lam": 0.2}
 
 
-def test_an_empty_file_is_no_search(files):
+def test_an_empty_file_is_no_search(files, trial):
     own, recorded = files
     write(own)
     assert tuning.trials(SEARCH) == []
     write(recorded, trial(0.5, 0.2))
     assert tuning.best(SEARCH) == {"lam": 0.2}
+
+
+def test_trials_of_another_configuration_do_not_count(files, trial, monkeypatch):
+    own, recorded = files
+    write(own, trial(0.9, 0.1))
+    longer = dataclasses.replace(PROFILES["quick"], epochs=99)
+    with monkeypatch.context() as patch:
+        patch.setitem(PROFILES, "quick", longer)
+        assert tuning.trials(SEARCH) == []
+        write(recorded, trial(0.5, 0.2))
+        assert tuning.best(SEARCH) == {"lam": 0.2}
+    assert tuning.best(SEARCH) == {"lam": 0.1}
+    # What the seeds and the budget of a profile are does not touch a trial's numbers.
+    more = dataclasses.replace(PROFILES["quick"], seeds=99, trials=99)
+    monkeypatch.setitem(PROFILES, "quick", more)
+    assert tuning.best(SEARCH) == {"lam": 0.1}

@@ -1,0 +1,99 @@
+"""`fit` against a bare loop over the same tiles, and what the penalty adds to a step."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+from torch.nn import functional as F
+
+from sdlib.datasets.tiles import TileSet
+from sdlib.evaluation import IMAGENET_MEAN, IMAGENET_SD
+from sdlib.losses import SpectralDecouplingLoss
+from sdlib.models import create_network
+from sdlib.training import Schedule, fit
+
+NETWORK, SIZE, BATCH, STEPS, ROUNDS = "efficientnet_b0", 64, 64, 3, 7
+RATE, MOMENTUM, DECAY = 0.005 * BATCH / 512, 0.9, 1e-4
+AT_LEAST = 1.1
+SHARE_OF_A_STEP = 1e-3
+
+
+@pytest.fixture(scope="module")
+def tiles():
+    rng = np.random.default_rng(0)
+    n = BATCH * STEPS
+    images = rng.integers(0, 256, (n, SIZE, SIZE, 3), dtype=np.uint8)
+    return TileSet(images, np.arange(n) % 2, np.arange(n).astype(str))
+
+
+def bare_loop(tiles):
+    """Algorithm 1 as it is usually written: contiguous float32 NCHW, normalised in the loop."""
+    network = timm.create_model(NETWORK, num_classes=1, drop_rate=0.2, drop_path_rate=0.2)
+    optimiser = torch.optim.SGD(
+        network.parameters(), RATE, MOMENTUM, weight_decay=DECAY, nesterov=True
+    )
+    images = torch.from_numpy(tiles.images)
+    targets = torch.from_numpy(tiles.targets).float()
+    mean, sd = (torch.tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_SD))
+
+    def epoch():
+        network.train()
+        for batch in torch.randperm(len(images)).split(BATCH):
+            x = images[batch].permute(0, 3, 1, 2).contiguous().float().div(255)
+            optimiser.zero_grad()
+            logits = network((x - mean) / sd)[:, 0]
+            loss = F.binary_cross_entropy_with_logits(logits, targets[batch])
+            (loss + 0.01 / 2 * logits.square().mean()).backward()
+            optimiser.step()
+
+    return epoch
+
+
+def library(tiles):
+    network, criterion = create_network(NETWORK, 0.2, 0.2), SpectralDecouplingLoss(0.01)
+    plan = Schedule(1, BATCH, weight_decay=DECAY)
+    return lambda: fit(network, criterion, tiles, None, plan, log=lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def seconds(tiles, alternate):
+    """Median CPU seconds of an epoch, warm."""
+    return alternate({"fit": library(tiles), "bare": bare_loop(tiles)}, ROUNDS)
+
+
+def test_fit_is_faster_than_a_bare_loop(seconds, tiles, line):
+    rates = {name: len(tiles) / value for name, value in seconds.items()}
+    ratio = rates["fit"] / rates["bare"]
+    what = f"fit, {NETWORK}, {SIZE} px, batch {BATCH}"
+    measured, against = f"{rates['fit']:.0f} images/s", f"bare loop, {rates['bare']:.0f} images/s"
+    line((what, measured, against, f"{ratio:.2f}", f"at least {AT_LEAST}"))
+    assert ratio >= AT_LEAST
+
+
+@pytest.mark.parametrize("equation", [1, 2])
+def test_the_penalty_is_next_to_nothing(seconds, alternate, line, equation):
+    """Criterion forward and backward, with and without the penalty, against a whole step."""
+    values = (0.01,) if equation == 1 else ((0.0969, 0.000698), (1.83, 2.61))
+    criterion = SpectralDecouplingLoss(*values)
+    start = torch.randn(BATCH, 1, generator=torch.manual_seed(0))
+    targets = (torch.arange(BATCH) % 2).float()
+
+    def cross_entropy(logits, targets):
+        return F.binary_cross_entropy_with_logits(logits[:, 0], targets)
+
+    def many(loss):
+        def run(repeats=300):
+            for _ in range(repeats):
+                logits = start.clone().requires_grad_()
+                loss(logits, targets).backward()
+
+        return run
+
+    calls = {"with": many(criterion), "without": many(cross_entropy)}
+    median = alternate(calls, rounds=15)
+    added, step = (median["with"] - median["without"]) / 300, seconds["fit"] / STEPS
+    share = added / step
+    what = f"penalty of Eq. {equation}, with all checks"
+    measured, against = f"{added * 1e6:.0f} us", f"a step of fit, {step * 1e3:.0f} ms"
+    line((what, measured, against, f"{share:.1e}", f"below {SHARE_OF_A_STEP:.0e}"))
+    assert share < SHARE_OF_A_STEP
