@@ -13,6 +13,9 @@ difference, its 95 % t interval over seeds, and ``p`` the paper's difference:
   contains 0 but is too wide to mean anything.
 
 A claim is reproduced if all of its parts are, not reproduced if none is, and partly otherwise.
+A *premise* is a part that has to hold for the claim to be testable at all (without a price of the
+coincidence there is nothing to win back): it adds nothing to the verdict, but where it was judged
+and is not reproduced, the claim is undecided.
 With fewer than two paired seeds nothing is judged.
 """
 
@@ -50,6 +53,7 @@ class Part:
     rival: str
     paper: float = 0.0
     experiment: str = "cutout"
+    premise: bool = False
 
 
 def paper_table(name: str) -> pd.DataFrame:
@@ -87,6 +91,7 @@ PARTS = (
         "control",
         _DECAY,
         _paper_difference("accuracy", "control", _DECAY),
+        premise=True,
     ),
     Part("C2", "Eq. 1, paper's lambda", "no gain", "test.accuracy", "sd_eq1", _DECAY, _GAIN),
     Part("C2", "Eq. 1, tuned", "no gain", "test.accuracy", "sd_eq1_tuned", _DECAY, _GAIN),
@@ -169,7 +174,7 @@ def assess(profile: str, source: str, origin: str = "recorded") -> pd.DataFrame:
             {
                 "claim": part.claim,
                 "part": part.text,
-                "kind": part.kind,
+                "kind": "premise" if part.premise else part.kind,
                 "paper": part.paper if part.kind == "gain" else float("nan"),
                 **vars(interval),
                 "verdict": verdict_of(part, interval, rival),
@@ -206,6 +211,20 @@ def theory_verdict(lam: float = 0.01) -> tuple[str, str]:
     return (REPRODUCED if all(holds) else PARTLY if any(holds) else NOT), why
 
 
+def _overall(parts: pd.DataFrame) -> str:
+    """One verdict from those of a claim's parts."""
+    premise = parts["kind"] == "premise"
+    if parts.loc[premise, "verdict"].isin([PARTLY, NOT]).any():
+        return UNDECIDED
+    verdicts = parts.loc[~premise, "verdict"]
+    judged = set(verdicts) - {NOT_ATTEMPTED}
+    if not judged:
+        return NOT_ATTEMPTED
+    if len(set(verdicts)) == 1:
+        return judged.pop()
+    return PARTLY if judged & {REPRODUCED, PARTLY} else NOT
+
+
 def report(profile: str, source: str, origin: str = "recorded") -> pd.DataFrame:
     """Every claim of the paper with a verdict: id, where, claim, verdict, why."""
     table = paper_table("claims")
@@ -213,19 +232,12 @@ def report(profile: str, source: str, origin: str = "recorded") -> pd.DataFrame:
     verdicts, reasons = [], []
     for claim in table["id"]:
         mine = parts[parts["claim"] == claim]
-        judged = mine[mine["verdict"] != NOT_ATTEMPTED]
-        found = set(judged["verdict"])
-        if not len(judged):
-            verdict = NOT_ATTEMPTED
-        elif len(found) == 1 and len(judged) == len(mine):
-            verdict = found.pop()
-        else:
-            verdict = PARTLY if found & {REPRODUCED, PARTLY} else NOT
-        verdicts.append(verdict)
+        verdicts.append(_overall(mine) if len(mine) else NOT_ATTEMPTED)
         reasons.append(
             "; ".join(
                 f"{r.part}: {r.mean:+.3f} ({r.low:+.3f} to {r.high:+.3f}, n = {r.n}), {r.verdict}"
-                for r in judged.itertuples()
+                for r in mine.itertuples()
+                if r.verdict != NOT_ATTEMPTED
             )
         )
     return table.assign(verdict=verdicts, why=reasons)

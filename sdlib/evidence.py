@@ -20,6 +20,7 @@ from sdlib.metrics import Interval, mean_interval
 __all__ = ["MAIN_PROFILE", "Evidence", "columns", "shown"]
 
 MAIN_PROFILE = "laptop"  # the one whose rows the book records
+TRIAL = ("family", "judged_on", "trial", "value", "seconds")
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class Evidence:
         pandas.DataFrame
             family, judged_on, trial, value, seconds, best (bool), reused (bool: another search
             had trained it), validation and test (balanced accuracies), and one column a searched
-            value. Empty if nothing was searched.
+            value. Without lines if nothing was searched.
         """
         lines = []
         for search in experiments.searches(self.experiment, self.profile, self.source):
@@ -177,11 +178,11 @@ class Evidence:
             best = max(range(len(trials)), key=lambda k: trials[k]["value"], default=-1)
             for k, trial in enumerate(trials):
                 scores = {s: trial["metrics"][s]["accuracy"] for s in ("validation", "test")}
-                names = ("family", "judged_on", "trial", "value", "seconds")
-                line: dict[str, Any] = {name: trial[name] for name in names}
+                line: dict[str, Any] = {name: trial[name] for name in TRIAL}
                 line |= {"best": k == best, "reused": "trained_as" in trial}
                 lines.append({**line, **scores, **trial["values"]})
-        return pd.DataFrame(lines)
+        columns = None if lines else [*TRIAL, "best", "reused", "validation", "test"]
+        return pd.DataFrame(lines, columns=columns).astype({"reused": bool, "seconds": float})
 
 
 def columns(experiment: str, profile: str, source: str) -> list[Evidence]:

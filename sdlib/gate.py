@@ -72,6 +72,9 @@ def gate(folder: Path) -> list[str]:
 def _findings(cell: nbformat.NotebookNode) -> Iterator[str]:
     if cell.source.strip() and cell.execution_count is None:
         yield "was not executed"
+    shown = [o for o in cell.outputs if o.output_type in ("display_data", "execute_result")]
+    if "figure" in cell.metadata.get("mystnb", {}) and len(shown) != 1:
+        yield f"{len(shown)} outputs under one caption: show the figure alone, text in another cell"
     for output in cell.outputs:
         if output.output_type == "error":
             yield f"an error output ({output.ename})"

@@ -140,14 +140,14 @@ def control_table(controls: Sequence[CutoffControl]) -> pd.DataFrame:
 
 _GAINS = {
     "test": {
-        "no gain": "Equation 2 gains nothing at .5, not even when it is tuned on the test split.",
+        "no gain": "Equation 2 shows no gain at .5, not even when it is tuned on the test split.",
         "moved cut-off": "Tuned on the test split, Equation 2 gains accuracy at .5; so does a "
         "plain network whose cut-off saw the same labels. A moved threshold looks like this.",
         "more than a cut-off": "Tuned on the test split, Equation 2 gains more than a plain "
         "network whose cut-off saw the same labels: more has changed than a threshold.",
     },
     "validation": {
-        "no gain": "Tuned on validation tiles, as one has to in practice, it gains nothing.",
+        "no gain": "Tuned on validation tiles, as one has to in practice, it shows none.",
         "moved cut-off": "Tuned on validation tiles it gains no more than a cut-off tuned there.",
         "more than a cut-off": "Tuned on validation tiles, as one has to in practice, it gains "
         "too, and more than a cut-off tuned there.",

@@ -141,8 +141,8 @@ HARMLESS = [
 ]
 
 
-def executed(folder, *outputs, count=1):
-    cell = new_code_cell("show()", execution_count=count)
+def executed(folder, *outputs, count=1, **metadata):
+    cell = new_code_cell("show()", execution_count=count, metadata=metadata)
     cell.outputs = list(outputs)
     nbformat.write(new_notebook(cells=[new_markdown_cell("# T"), cell]), folder / "07_x.ipynb")
 
@@ -163,6 +163,16 @@ def test_the_gate_lets_a_clean_chapter_pass_and_stops_an_unexecuted_one(tmp_path
     assert gate(tmp_path) == []
     executed(tmp_path, count=None)
     assert gate(tmp_path) == ["07_x, cell 2: was not executed"]
+
+
+def test_a_caption_belongs_to_one_output(tmp_path):
+    caption = {"figure": {"name": "fig-x", "caption": "A figure."}}
+    picture, text = shown(image_png=png(NOISE)), shown(text_markdown="read aloud")
+    executed(tmp_path, picture, mystnb=caption)
+    assert gate(tmp_path) == []
+    executed(tmp_path, picture, text, mystnb=caption)
+    assert [finding.split(":")[0] for finding in gate(tmp_path)] == ["07_x, cell 2"]
+    assert "2 outputs under one caption" in gate(tmp_path)[0]
 
 
 def test_pages_that_need_the_network_are_found(tmp_path):

@@ -94,6 +94,19 @@ class TestBatches:
         tiles = numbered(64)
         assert numbers(Batches(tiles, PLAN, 0)[0]) != numbers(Batches(tiles, *other)[0])
 
+    @pytest.mark.parametrize("change", [{"epoch": 1}, {"seed": 4}, {"rank": 1}])
+    def test_tiles_are_augmented_anew(self, change):
+        """Alike tiles in one step: all that can differ is the augmentation."""
+        image = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3), dtype=np.uint8)
+        tiles = TileSet(np.repeat(image, 64, axis=0), np.arange(64) % 2, np.arange(64).astype(str))
+
+        def images(epoch=0, seed=3, rank=0):
+            plan = Schedule(1, 64, augment="dihedral", seed=seed)
+            return Batches(tiles, plan, epoch, rank, world=2)[0][0]
+
+        assert torch.equal(images(), images())
+        assert not torch.equal(images(), images(**change))
+
     def test_tiles_are_not_touched(self, toy_tiles, tmp_path):
         tiles = toy_tiles()
         np.save(tmp_path / "tiles.npy", tiles.images)
