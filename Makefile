@@ -57,7 +57,7 @@ clean:
 	  echo "expected Python 3.11 or later, got $$($(PYTHON) --version 2>&1): make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet $(UV)
-	$(BIN)/uv pip install --python $(BIN)/python -r requirements.txt || { \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.txt || { \
 	  echo 'uv failed (above): once more with pip, which takes some minutes longer'; \
 	  $(BIN)/python -m pip install -r requirements.txt; }
 	$(BIN)/python -m pip install --quiet --no-deps -e .

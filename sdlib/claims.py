@@ -220,7 +220,7 @@ def _overall(parts: pd.DataFrame) -> str:
     judged = set(verdicts) - {NOT_ATTEMPTED}
     if not judged:
         return NOT_ATTEMPTED
-    if len(set(verdicts)) == 1:
+    if len(set(verdicts)) == 1 or judged == {UNDECIDED}:
         return judged.pop()
     return PARTLY if judged & {REPRODUCED, PARTLY} else NOT
 

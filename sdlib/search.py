@@ -153,12 +153,13 @@ def _complete(
 def _trials_of_others(search: Search) -> list[dict]:
     """What this machine's other searches have trained: the same values need no second training."""
     others = searches(search.experiment, search.profile, search.source)
-    return [
-        trial
+    trials = [
+        json.loads(line)
         for other in others
         if other != search and other.file.exists()
-        for trial in tuning.trials(other)
+        for line in other.file.read_text().splitlines()
     ]
+    return [trial for trial in trials if trial.get("config_hash") == search.config_hash]
 
 
 def _train(run: Run, values: dict[str, float], parts: Mapping[str, TileSet]) -> dict:

@@ -79,7 +79,8 @@ def test_recorded_rows_count_as_done_unless_fresh_or_stale(recorded, outputs):
 def test_recorded_trials_stand_in_for_a_search_unless_fresh(recorded, outputs):
     run = experiments.Run("cutout", "sd_eq1_tuned", 0, "smoke", "phantom")
     assert graph.search_needed(run) == run.search
-    trial = {"family": "sd_eq1", "values": {"lam": 0.1}, "value": 0.7}
+    stamp = run.search.config_hash
+    trial = {"family": "sd_eq1", "config_hash": stamp, "values": {"lam": 0.1}, "value": 0.7}
     file = tuning.recorded_trials_file("cutout", "phantom", "smoke")
     file.write_text(json.dumps(trial) + "\n")
     assert graph.search_needed(run) is None
@@ -97,10 +98,13 @@ def snakemake(clone, *arguments, **options):
 def test_a_dry_run_lists_the_jobs(clone, outputs):
     dry = snakemake(clone, "--dry-run", "--quiet", "host", *SMOKE, "fresh=1")
     assert dry.returncode == 0, dry.stderr
-    for job in graph.jobs("smoke", "phantom", fresh=True):
-        assert f"training {job.name}: {len(job.runs)} runs" in dry.stderr + dry.stdout
+    listed, jobs = dry.stderr + dry.stdout, graph.jobs("smoke", "phantom", fresh=True)
+    for job in jobs:
+        assert f"training {job.name}: {len(job.runs)} runs" in listed
     for search in experiments.searches("cutout", "smoke", "phantom"):
-        assert f"searching {search.id}" in dry.stderr + dry.stdout
+        needed = search in [job.search for job in jobs]
+        assert (f"searching {search.id}\n" in listed) == needed, search.id
+    assert "searching cutout/learning_rate" not in listed  # no run waits for it
     book = snakemake(clone, "--dry-run", "--quiet", "host", *SMOKE, "train=0")
     assert book.returncode == 0, book.stderr
     assert "building the site" in book.stderr + book.stdout
