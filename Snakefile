@@ -49,18 +49,11 @@ LIBRARY = fingerprint(
     for folder, pattern in (("sdlib", "*.py"), ("data/results", "*.*"), ("data/paper", "*.csv"))
     for path in sorted(Path(folder).rglob(pattern))
 )
-PAGES = [
-    here(path)
-    for path in sorted(Path("book").rglob("*.*"))
-    if path.suffix in (".md", ".bib", ".css", ".png", ".svg")
-]
+KINDS = (".md", ".bib", ".css", ".png", ".svg")
+PAGES = [here(path) for path in sorted(Path("book").rglob("*.*")) if path.suffix in KINDS]
 
 
-localrules:
-    reproduce,
-    site,
-    gate,
-    chapter,
+localrules: reproduce, site, gate, chapter
 
 
 rule reproduce:
