@@ -102,7 +102,7 @@ class Evidence:
         """What there is, or what is missing and how to get it."""
         if not len(self.rows):
             left_out = f" ({self.stale} stale left out)" if self.stale else ""
-            return f"{self.name}: no rows{left_out}. They come from: {self.command}"
+            return f"{self.name}: no rows{left_out}. They come from: `{self.command}`"
         hours = self.rows["seconds"].sum() / 3600
         devices = " and ".join(sorted(self.rows["device"].unique()))
         stale = f"; {self.stale} stale rows left out" if self.stale else ""

@@ -159,7 +159,7 @@ def test_without_rows_everything_is_empty_and_the_command_is_named(nothing):
     assert not len(nothing.targets("test"))
     assert not len(nothing.trials())
     assert nothing.trials().query("not reused")["seconds"].sum() == 0
-    assert nothing.sentence.endswith("make reproduce PROFILE=laptop SOURCE=phantom")
+    assert nothing.sentence.endswith("`make reproduce PROFILE=laptop SOURCE=phantom`")
     recorded = Evidence("cutout", "laptop", "open")
     assert "SOURCE=open SDLIB_DATA=/folder" in recorded.sentence
     assert "python -m sdlib record cutout --profile laptop --source open" in recorded.sentence
