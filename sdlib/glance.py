@@ -51,7 +51,8 @@ def glance() -> str:
                     if arm.name in HEADLINE and len(values):
                         spread = mean_interval(values.to_numpy())
                         means.append(f"{arm.label}: {spread.mean:.3f} ({spread.sd:.3f})")
-                hardware = ", ".join(sorted(set(rows["device"] + ", 1 thread")))
+                threads = rows["threads"].astype(str)
+                hardware = ", ".join(sorted(set(rows["device"] + ", threads: " + threads)))
                 searched = [
                     trial["seconds"]
                     for search in experiments.searches(experiment, profile, source)
