@@ -11,7 +11,7 @@ configurations, and files are whole or not there, so a killed graph goes on wher
 import sys
 from pathlib import Path
 
-from sdlib import graph
+from sdlib import graph, sharpness, sweeps
 from sdlib.chapters import chapters
 from sdlib.datasets.store import fingerprint
 from sdlib.experiments import EXPERIMENTS, PROFILES
@@ -41,8 +41,15 @@ CHAPTERS = {path.stem: path for path in chapters(Path.cwd())}
 # The experiments whose rows a chapter shows; the others wait for none.
 SHOWN = {
     "04_dominant_features": ["cutout", "cutout_sensitivity"],
+    "05_distribution_shift": ["robustness", "stain_a", "stain_b"],
     "10_report": list(EXPERIMENTS),
 }
+SWEPT = {
+    name: here(sweeps.done_file(name, PROFILE, SOURCE))
+    for name in (graph.sweeps_needed(PROFILE, SOURCE, FRESH) if TRAIN else [])
+}
+SHARPNESS = here(sharpness.file_of(PROFILE, SOURCE, "this run"))
+MEASURED = [SHARPNESS] if TRAIN and graph.sharpness_needed(PROFILE, SOURCE, FRESH) else []
 # What any page may show: chapters are cheap, and executed again whenever this changes.
 LIBRARY = fingerprint(
     path.read_bytes()
@@ -60,6 +67,7 @@ rule reproduce:
     input:
         f"{SITE}/_build/html/index.html",
         [here(run.row_file) for job in JOBS for run in job.runs],
+        [*SWEPT.values(), *MEASURED],
     message:
         "all done"
 
@@ -96,6 +104,12 @@ rule chapter:
             for run in job.runs
             if run.experiment in SHOWN.get(wildcards.chapter, [])
         ],
+        sweeps=lambda wildcards: [
+            SWEPT[name] for name in SHOWN.get(wildcards.chapter, []) if name in SWEPT
+        ],
+        sharpness=lambda wildcards: (
+            MEASURED if "robustness" in SHOWN.get(wildcards.chapter, []) else []
+        ),
     output:
         SITE + "/book/{part}/{chapter}.ipynb",
     params:
@@ -129,6 +143,36 @@ for job in JOBS:
             gpu=int(PROFILE == "paper"),
         shell:
             "{SDLIB}.steps train {params.runs} {SCALE} && touch {output}"
+
+
+rule sweep:
+    input:
+        lambda wildcards: [
+            here(run.row_file)
+            for job in JOBS
+            for run in job.runs
+            if run.experiment == wildcards.experiment
+        ],
+    output:
+        f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/sweep/done.json",
+    message:
+        "shifting the test tiles of {wildcards.experiment}"
+    threads: 1
+    resources:
+        mem_mb=PROFILES[PROFILE].memory_mb,
+        runtime=PROFILES[PROFILE].minutes,
+        gpu=int(PROFILE == "paper"),
+    shell:
+        "{SDLIB} sweep {wildcards.experiment} {SCALE}"
+
+
+rule sharpness:
+    output:
+        SHARPNESS,
+    message:
+        "measuring the sharpness of scanners"
+    shell:
+        "{SDLIB} sharpness {SCALE}"
 
 
 rule search:

@@ -97,15 +97,45 @@ def search(
 
 @app.command()
 @one_sentence
+def sweep(
+    experiment: Annotated[str, typer.Argument(help="such as robustness")],
+    profile: ProfileOption = "quick",
+    source: SourceOption = "phantom",
+) -> None:
+    """Ask every trained network about every level of every shift; resumable."""
+    from sdlib import sweeps
+
+    sweeps.execute(experiment, profile, source, _log)
+    found = sweeps.accuracies(experiment, profile, source, "this run")
+    print(f"{experiment}: {found.groupby(['arm', 'seed']).ngroups} networks at every level")
+
+
+@app.command()
+@one_sentence
+def sharpness(profile: ProfileOption = "quick", source: SourceOption = "phantom") -> None:
+    """Measure how sharp the tiles of each scanner or stain cluster are."""
+    from sdlib import sharpness as measuring
+
+    print(measuring.execute(profile, source))
+
+
+@app.command()
+@one_sentence
 def record(
-    experiment: Annotated[str, typer.Argument(help="such as cutout")],
+    experiment: Annotated[str, typer.Argument(help="such as cutout, or sharpness")],
     profile: ProfileOption = "laptop",
     source: SourceOption = "phantom",
 ) -> None:
-    """Copy this machine's rows, predictions and trials to data/results."""
-    from sdlib import results
+    """Copy this machine's rows, predictions, trials and sweep to data/results."""
+    from sdlib import results, sweeps
+    from sdlib import sharpness as measuring
 
+    if experiment == "sharpness":
+        print(measuring.record(profile, source))
+        return
     print(f"{results.record(experiment, profile, source)} rows recorded")
+    if swept := sweeps.record(experiment, profile, source):
+        print(f"the sweep of {swept} networks recorded")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The arms that are compared: loss, weight decay and training set of each."""
+"""The arms that are compared: loss, weight decay, training set and augmentation of each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["CUTOUT", "GAMMA_STEP", "LAM_STEP", "SENSITIVITY", "Arm"]
+__all__ = ["CUTOUT", "GAMMA_STEP", "LAM_STEP", "ROBUSTNESS", "SENSITIVITY", "STAIN", "Arm"]
 
 PAPER_WEIGHT_DECAY = 1e-4  # networks without spectral decoupling only
 PAPER_EQ1 = 0.01
@@ -27,12 +27,15 @@ class Arm:
     weight_decay : float
         The optimiser's.
     train_set : str
-        ``train`` (25 % of benign, 2.5 % of cancer tiles with cutouts) or ``control`` (all).
+        ``train`` (25 % of benign, 2.5 % of cancer tiles with cutouts), ``control`` (all) or
+        ``none``.
     search : str, optional
         The search whose best trial replaces the values above.
     shift : tuple, optional
         ``(factor on lam, step added to gamma)``, each a pair (benign, cancer), applied after the
         search: a neighbour of the tuned point.
+    augment : str
+        Of :data:`sdlib.augment.AUGMENTATIONS`, after the profile's own: ``uniform`` for instance.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Arm:
     train_set: str = "train"
     search: str | None = None
     shift: tuple[tuple[float, float], tuple[float, float]] | None = None
+    augment: str = ""
 
     def tuned(self, values: Mapping[str, float]) -> Arm:
         """This arm with a search's values (and then the shift) in place.
@@ -102,3 +106,38 @@ def _neighbours() -> tuple[Arm, ...]:
 
 
 SENSITIVITY = _neighbours()
+
+UNIFORM = "uniform"  # UniformAugment with its Cutout: no tile of these experiments bears cutouts
+BLUR = "uniform_blur"  # the same with the mean blur in the set
+
+
+def _plain(name: str, label: str, **values) -> Arm:
+    return Arm(name, label, train_set="none", **values)
+
+
+_DECAY, _SD = {"weight_decay": PAPER_WEIGHT_DECAY}, {"lam": PAPER_EQ1}
+
+#: Section 3.2. The paper has the first, third and fifth; the tuned arms have a grid of six each.
+ROBUSTNESS = (
+    _plain("weight_decay_none", "weight decay, no augmentation", **_DECAY),
+    _plain("sd_eq1_none", "SD Eq. 1, no augmentation", **_SD),
+    _plain("weight_decay_uniform", "weight decay + UniformAugment", augment=UNIFORM, **_DECAY),
+    _plain(
+        "weight_decay_uniform_tuned",
+        "weight decay + UniformAugment, validation-tuned",
+        augment=UNIFORM,
+        search="weight_decay_uniform",
+    ),
+    _plain("sd_eq1_uniform", "SD Eq. 1 + UniformAugment", augment=UNIFORM, **_SD),
+    _plain(
+        "sd_eq1_uniform_tuned",
+        "SD Eq. 1 + UniformAugment, validation-tuned",
+        augment=UNIFORM,
+        search="sd_eq1_uniform",
+    ),
+    _plain("weight_decay_blur", "weight decay + UniformAugment with blur", augment=BLUR, **_DECAY),
+    _plain("sd_eq1_blur", "SD Eq. 1 + UniformAugment with blur", augment=BLUR, **_SD),
+)
+
+#: Trained on one stain cluster and tested on the other: nothing is tuned.
+STAIN = tuple(arm for arm in ROBUSTNESS if not arm.search and arm.augment in ("", UNIFORM))

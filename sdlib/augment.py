@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from sdlib.errors import ConfigError
+from sdlib.uniform_augment import UniformAugment
 
-__all__ = ["AUGMENTATIONS", "augmentation"]
+__all__ = ["AUGMENTATIONS", "UniformAugment", "augmentation"]
 
 Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -51,29 +53,51 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "none": _none,
     "dihedral": _dihedral,
     "crop_flip": _crop_flip,
+    "uniform": UniformAugment(),
+    "uniform_no_cutout": UniformAugment(cutout=False),
+    "uniform_blur": UniformAugment(blur=True),
 }
+"""The parts of which an augmentation's name is composed."""
+
+
+@dataclass(frozen=True)
+class _InOrder:
+    """Parts one after the other, from one generator."""
+
+    parts: tuple[Augmentation, ...]
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        for part in self.parts:
+            images = part(images, rng)
+        return images
 
 
 def augmentation(name: str) -> Augmentation:
-    """The augmentation called ``name``.
+    """The augmentation called ``name``: parts of :data:`AUGMENTATIONS` joined by ``+``, in order.
 
     Returns
     -------
     callable
         Takes uint8 images (n, S, S, 3), which it may overwrite, and a generator; returns the same
-        shape and dtype.
+        shape and dtype. It can be pickled, for processes that prepare batches.
 
     Raises
     ------
     ConfigError
-        Where there is none of that name.
+        Where there is no part of that name.
 
     Examples
     --------
     >>> images = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
-    >>> augmentation("dihedral")(images, np.random.default_rng(0)).shape
+    >>> augmentation("dihedral+uniform")(images, np.random.default_rng(0)).shape
     (1, 2, 2, 3)
     """
-    if name not in AUGMENTATIONS:
-        raise ConfigError(f"unknown augmentation {name!r}; expected one of {list(AUGMENTATIONS)}")
-    return AUGMENTATIONS[name]
+    names = name.split("+")
+    for each in names:
+        if each not in AUGMENTATIONS:
+            raise ConfigError(
+                f"unknown augmentation {each!r}; expected {', '.join(AUGMENTATIONS)}, "
+                "or several of them joined by '+'"
+            )
+    parts = tuple(AUGMENTATIONS[each] for each in names)
+    return parts[0] if len(parts) == 1 else _InOrder(parts)

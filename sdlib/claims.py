@@ -8,9 +8,13 @@ difference, its 95 % t interval over seeds, and ``p`` the paper's difference:
 - *no gain* is **reproduced** if the interval lies below ``p / 2``, where ``p`` is the gain that
   the paper reports for the method that does help; else **not reproduced**;
 - *a loss* is a gain with the arms exchanged and no size asked for;
-- *no difference* is **reproduced** if the interval contains 0 and is narrower than half the
-  rival's mean to each side; **not reproduced** if it does not contain 0; **undecided** if it
-  contains 0 but is too wide to mean anything.
+- *no difference* is **reproduced** if the interval contains 0 and is narrower than the part's
+  margin (half the rival's mean, where it names none) to each side; **not reproduced** if it does
+  not contain 0; **undecided** if it contains 0 but is too wide to mean anything;
+- *a level* is an arm's own value: **reproduced** if the interval lies within the part's margin of
+  ``p``, **not reproduced** if it lies outside, **undecided** if it does both;
+- *apart* is the distance of an AUROC from .5, by bootstrap: **reproduced** if its interval lies
+  above .1, **partly** if above 0, **not reproduced** otherwise.
 
 A claim is reproduced if all of its parts are, not reproduced if none is, and partly otherwise.
 A *premise* is a part that has to hold for the claim to be testable at all (without a price of the
@@ -21,93 +25,33 @@ With fewer than two paired seeds nothing is judged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
-from sdlib import results
+from sdlib import results, sharpness, sweeps
 from sdlib.arms import SENSITIVITY
+from sdlib.experiments import EXPERIMENTS
 from sdlib.metrics import Interval, mean_interval
-from sdlib.paths import data_folder
+from sdlib.parts import PARTS, Part, paper_table
 from sdlib.theory import dual
 
 __all__ = ["PARTS", "Part", "assess", "paired", "paper_table", "report", "verdict_of"]
 
 REPRODUCED, PARTLY, NOT = "reproduced", "partly", "not reproduced"
 UNDECIDED, NOT_ATTEMPTED = "undecided", "not attempted yet"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One comparison behind a claim: ``arm`` minus ``rival`` in ``metric``.
-
-    ``kind`` is gain, no gain, loss or no difference; ``paper`` the paper's difference.
-    """
-
-    claim: str
-    text: str
-    kind: str
-    metric: str
-    arm: str
-    rival: str
-    paper: float = 0.0
-    experiment: str = "cutout"
-    premise: bool = False
-
-
-def paper_table(name: str) -> pd.DataFrame:
-    """One of the paper's tables, from ``data/paper``.
-
-    >>> list(paper_table("table2").columns[:3])
-    ['arm', 'label', 'metric']
-    """
-    return pd.read_csv(data_folder() / "paper" / f"{name}.csv")
-
-
-def _paper_difference(metric: str, arm: str, rival: str) -> float:
-    means = paper_table("table2").set_index(["metric", "arm"])["mean"]
-    return float(means[metric, arm] - means[metric, rival])
-
-
-_EQ2, _DECAY = "sd_eq2_test_tuned", "weight_decay"
-_GAIN = _paper_difference("accuracy", _EQ2, _DECAY)
-PARTS = (
-    Part("C1", "accuracy, SD over weight decay", "gain", "test.accuracy", _EQ2, _DECAY, _GAIN),
-    Part(
-        "C1",
-        "recall, SD over weight decay",
-        "gain",
-        "test.recall",
-        _EQ2,
-        _DECAY,
-        _paper_difference("recall", _EQ2, _DECAY),
-    ),
-    Part(
-        "C1",
-        "accuracy, control over weight decay",
-        "gain",
-        "test.accuracy",
-        "control",
-        _DECAY,
-        _paper_difference("accuracy", "control", _DECAY),
-        premise=True,
-    ),
-    Part("C2", "Eq. 1, paper's lambda", "no gain", "test.accuracy", "sd_eq1", _DECAY, _GAIN),
-    Part("C2", "Eq. 1, tuned", "no gain", "test.accuracy", "sd_eq1_tuned", _DECAY, _GAIN),
-    Part("C2", "Eq. 2, tuned on test", "gain", "test.accuracy", _EQ2, _DECAY, _GAIN),
-    Part("C3", "one step in lambda", "loss", "test.accuracy", "lam", _EQ2, 0.0, "sensitivity"),
-    Part("C3", "one step in gamma", "loss", "test.accuracy", "gamma", _EQ2, 0.0, "sensitivity"),
-    Part("C4", "map for benign", "no difference", "cam.benign_share", _EQ2, _DECAY),
-    Part("C4", "map for cancer", "no difference", "cam.cancer_share", _EQ2, _DECAY),
-)
+VISIBLY = 0.1  # two sets differ visibly where six of ten pairs of tiles are told apart
 
 
 def paired(rows: pd.DataFrame, metric: str, arm: str, rival: str) -> np.ndarray:
-    """Differences ``arm - rival`` of one metric over the seeds that both have; stale rows out."""
-    if not len(rows):
+    """Differences ``arm - rival`` of one metric over the seeds that both have; stale rows out.
+
+    Without a rival (an empty name), the arm's own values.
+    """
+    if not len(rows) or metric not in rows:
         return np.empty(0)
     table = rows[~rows["stale"]].pivot(index="seed", columns="arm", values=metric)
+    if not rival and arm in table:
+        return table[arm].dropna().to_numpy()
     if arm not in table or rival not in table:
         return np.empty(0)
     return (table[arm] - table[rival]).dropna().to_numpy()
@@ -144,10 +88,66 @@ def verdict_of(part: Part, interval: Interval, rival_mean: float) -> str:
         return REPRODUCED if interval.high < part.paper / 2 else NOT
     if part.kind == "loss":
         return REPRODUCED if interval.high < 0 else NOT
+    if part.kind == "apart":
+        return REPRODUCED if interval.low > VISIBLY else PARTLY if interval.low > 0 else NOT
+    if part.kind == "level":
+        low, high = part.paper - part.margin, part.paper + part.margin
+        inside = low <= interval.low and interval.high <= high
+        outside = interval.high < low or interval.low > high
+        return REPRODUCED if inside else NOT if outside else UNDECIDED
     if interval.low > 0 or interval.high < 0:
         return NOT
-    narrow = (interval.high - interval.low) / 2 < abs(rival_mean) / 2
+    narrow = (interval.high - interval.low) / 2 < (part.margin or abs(rival_mean) / 2)
     return REPRODUCED if narrow else UNDECIDED
+
+
+def _rows_of(part: Part, profile: str, source: str, origin: str) -> pd.DataFrame:
+    """The rows that a part is judged on, one an arm and seed, without the stale ones."""
+    rows = results.rows(part.experiment, profile, source, origin)
+    rows = rows[~rows["stale"]] if len(rows) else rows
+    if part.experiment == "cutout_sensitivity":
+        centre = results.rows("cutout", profile, source, origin)
+        centre = centre[~centre["stale"]] if len(centre) else centre
+        return _neighbours(rows, part.arm, centre, part.metric)
+    if EXPERIMENTS[part.experiment].swept and len(rows):
+        return _swept(rows, profile, source, origin)
+    return rows
+
+
+def _swept(rows: pd.DataFrame, profile: str, source: str, origin: str) -> pd.DataFrame:
+    """Accuracy at every level as columns, and its mean over the levels of each shift."""
+    found = sweeps.accuracies("robustness", profile, source, origin)
+    if not len(found):
+        return found
+    wide = found.pivot(index=["arm", "seed"], columns="level", values="accuracy")
+    means = found.pivot_table("accuracy", ["arm", "seed"], "shift").drop(columns="clean")
+    table = wide.join(means).reset_index().assign(stale=False)
+    return table.merge(rows[["arm", "seed"]], on=["arm", "seed"])
+
+
+def _apart(profile: str, source: str, origin: str) -> list[dict]:
+    """C7: sets from different scanners (or stain clusters) told apart by sharpness alone."""
+    lines = []
+    for pair in sharpness.stored_pairs(profile, source, origin).itertuples():
+        if pair.same_scanner:
+            continue
+        part = Part("C7", f"{pair.first} and {pair.second}", "apart", "sharpness", pair.first)
+        sign = 1 if pair.auroc >= 0.5 else -1
+        ends = sorted((sign * (pair.low - 0.5), sign * (pair.high - 0.5)))
+        interval = Interval(pair.groups, abs(pair.auroc - 0.5), float("nan"), *ends)
+        lines.append(_line(part, interval, 0.0))
+    return lines
+
+
+def _line(part: Part, interval: Interval, rival: float) -> dict:
+    return {
+        "claim": part.claim,
+        "part": part.text,
+        "kind": "premise" if part.premise else part.kind,
+        "paper": part.paper if part.kind in ("gain", "level") else float("nan"),
+        **vars(interval),
+        "verdict": verdict_of(part, interval, rival),
+    }
 
 
 def assess(profile: str, source: str, origin: str = "recorded") -> pd.DataFrame:
@@ -158,29 +158,19 @@ def assess(profile: str, source: str, origin: str = "recorded") -> pd.DataFrame:
     pandas.DataFrame
         claim, part, kind, paper, n, mean, sd, low, high, verdict; differences as fractions.
     """
-    cutout = results.rows("cutout", profile, source, origin)
-    cutout = cutout[~cutout["stale"]] if len(cutout) else cutout
-    around = results.rows("cutout_sensitivity", profile, source, origin)
-    lines = []
+    lines, found = [], {}
     for part in PARTS:
-        rows = cutout
-        if part.experiment == "sensitivity":
-            rows = _neighbours(around, part.arm, cutout, part.metric)
+        # Neighbours are averaged by kind and metric; all other rows are the experiment's own.
+        key = (part.experiment, part.arm if part.experiment == "cutout_sensitivity" else "")
+        if key not in found:
+            found[key] = _rows_of(part, profile, source, origin)
+        rows = found[key]
         values = paired(rows, part.metric, part.arm, part.rival)
         missing = Interval(0, *[float("nan")] * 4)
         interval = mean_interval(values) if len(values) else missing
-        rival = cutout.loc[cutout["arm"] == part.rival, part.metric].mean() if len(cutout) else 0.0
-        lines.append(
-            {
-                "claim": part.claim,
-                "part": part.text,
-                "kind": "premise" if part.premise else part.kind,
-                "paper": part.paper if part.kind == "gain" else float("nan"),
-                **vars(interval),
-                "verdict": verdict_of(part, interval, rival),
-            }
-        )
-    return pd.DataFrame(lines)
+        rival = paired(rows, part.metric, part.rival, "").mean() if len(values) else 0.0
+        lines.append(_line(part, interval, rival))
+    return pd.DataFrame(lines + _apart(profile, source, origin))
 
 
 def theory_verdict(lam: float = 0.01) -> tuple[str, str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdlib import arms as arms_module
@@ -38,17 +39,64 @@ __all__ = [
 ]
 
 
+CUTOUT_SETS = {
+    "validation": ("validation", "train"),
+    "test": ("test", "test"),
+    "clean": ("test", "none"),
+    "all": ("test", "all"),
+}
+PLAIN_SETS = {"validation": ("validation", "none"), "test": ("test", "none")}
+
+
+TRIAL = Arm("trial", "trial")
+
+
 @dataclass(frozen=True)
 class Experiment:
-    """A question with its arms; ``seeds`` caps the profile's number of seeds."""
+    """A question with its arms.
+
+    Parameters
+    ----------
+    name, title : str
+    claims : tuple of str
+        Of the paper, such as ``C1``.
+    arms : tuple of Arm
+    sets : mapping
+        What every network is asked, by name: which part of the data, and which tiles of it carry
+        cutouts (a kind of :func:`sdlib.datasets.cutout.make_cutout_set`).
+    families : tuple of str
+        Its searches; ``searched_in`` names the experiment whose searches it borrows instead.
+    trial : Arm
+        What a trial trains, but for the values on trial.
+    seeds : int, optional
+        Caps the profile's number of seeds.
+    profiles, sources : tuple of str
+        Where it is run.
+    sizes : mapping
+        Side of the tiles by (profile, source), where it is not the profile's.
+    cluster : str
+        The stain cluster that is trained on; empty for all tiles.
+    maps : bool
+        Whether class activation maps are measured.
+    swept : bool
+        Whether its networks are asked about every level of every shift, too.
+    """
 
     name: str
     title: str
     claims: tuple[str, ...]
     arms: tuple[Arm, ...]
+    sets: Mapping[str, tuple[str, str]]
     families: tuple[str, ...] = ()
+    searched_in: str = ""
+    trial: Arm = TRIAL
     seeds: int | None = None
     profiles: tuple[str, ...] = tuple(PROFILES)
+    sources: tuple[str, ...] = tuple(SOURCES)
+    sizes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    cluster: str = ""
+    maps: bool = False
+    swept: bool = False
     data_seed: int = 0
     search_seed: int = 1000
 
@@ -61,6 +109,8 @@ EXPERIMENTS = {
             "Dominant features (section 3.1, Table 2)",
             ("C1", "C2", "C4"),
             arms_module.CUTOUT,
+            CUTOUT_SETS,
+            maps=True,
             families=(
                 "learning_rate",
                 "weight_decay",
@@ -75,8 +125,35 @@ EXPERIMENTS = {
             "How sharp is the optimum of Eq. 2? (section 3.1)",
             ("C3",),
             arms_module.SENSITIVITY,
+            CUTOUT_SETS,
+            searched_in="cutout",
+            maps=True,
             seeds=3,
             profiles=("smoke", "laptop", "paper"),
+        ),
+        Experiment(
+            "robustness",
+            "Blur, sharpness and stain (section 3.2, Figure 4)",
+            ("C5", "C6"),
+            arms_module.ROBUSTNESS,
+            PLAIN_SETS,
+            families=("weight_decay_uniform", "sd_eq1_uniform"),
+            trial=Arm("trial", "trial", train_set="none", augment=arms_module.UNIFORM),
+            sizes={("laptop", "open"): 96, ("laptop", "pcam"): 96},  # as the tiles are
+            swept=True,
+        ),
+        *(
+            Experiment(
+                f"stain_{cluster.lower()}",
+                f"Trained on stain cluster {cluster}, tested on the other",
+                (),
+                arms_module.STAIN,
+                {**PLAIN_SETS, "across": ("across", "none")},
+                profiles=("smoke", "quick", "laptop"),
+                sources=("open",),
+                cluster=cluster,
+            )
+            for cluster in ("A", "B")
         ),
     )
 }
@@ -120,7 +197,7 @@ class Search:
     @property
     def config_hash(self) -> str:
         """Of everything the trials have in common: trials with another hash are stale."""
-        values = config(self.run, Arm("trial", "trial"))
+        values = config(self.run, EXPERIMENTS[self.experiment].trial)
         if self.family == "learning_rate":  # the value on trial itself
             del values["learning_rate"]
         return config_hash(values)
@@ -138,6 +215,7 @@ class Run:
 
     def __post_init__(self) -> None:
         check_names(self.experiment, self.profile, self.source)
+        _known(f"source of {self.experiment}", self.source, self.definition.sources)
         _known(f"arm of {self.experiment}", self.arm, [a.name for a in self.definition.arms])
         if self.seed < 0:
             raise ConfigError(f"expected a seed of 0 or more, got {self.seed}")
@@ -159,9 +237,16 @@ class Run:
         return self.folder / "row.json"
 
     @property
+    def size(self) -> int:
+        """Side of the tiles in pixels."""
+        own = self.definition.sizes.get((self.profile, self.source))
+        return own or PROFILES[self.profile].size
+
+    @property
     def search(self) -> Search | None:
         family = next(a for a in self.definition.arms if a.name == self.arm).search
-        return Search("cutout", family, self.profile, self.source) if family else None
+        owner = self.definition.searched_in or self.experiment
+        return Search(owner, family, self.profile, self.source) if family else None
 
     def resolved_arm(self, recorded: bool = False) -> Arm:
         """The arm with its searched values filled in; DataError where the search has not run."""
@@ -197,7 +282,7 @@ def runs(experiment: str, profile: str, source: str) -> list[Run]:
     """Every run of an experiment at a profile on a source, arm by arm; none where it has none."""
     check_names(experiment, profile, source)
     definition = EXPERIMENTS[experiment]
-    if profile not in definition.profiles:
+    if profile not in definition.profiles or source not in definition.sources:
         return []
     seeds = min(PROFILES[profile].seeds, definition.seeds or PROFILES[profile].seeds)
     return [
@@ -226,9 +311,14 @@ def config(run: Run, arm: Arm | None = None) -> dict:
     for name in ("name", "seeds", "trials", "workers", "memory_mb", "minutes"):
         del profile[name]  # scale of the whole, not of the run
     values = dataclasses.asdict(arm)
-    for name in ("name", "label", "search"):
+    for name in ("name", "label", "search", "augment"):
         del values[name]
+    profile["size"] = run.size
+    if arm.augment:
+        profile["augment"] += f"+{arm.augment}"
     origin = {"source": run.source}
+    if run.definition.cluster:
+        origin["cluster"] = run.definition.cluster
     if run.source == "phantom":
         origin["phantom_version"] = PHANTOM_VERSION
     data_seed = run.definition.data_seed

@@ -13,12 +13,21 @@ from pathlib import Path
 
 import psutil
 
-from sdlib import experiments, results, tuning
+from sdlib import experiments, results, sharpness, tuning
 from sdlib.errors import SdlibError
 from sdlib.experiments import EXPERIMENTS, Run, Search
 from sdlib.paths import ROOT
 
-__all__ = ["Job", "jobs", "pending", "search_needed", "train", "unlock"]
+__all__ = [
+    "Job",
+    "jobs",
+    "pending",
+    "search_needed",
+    "sharpness_needed",
+    "sweeps_needed",
+    "train",
+    "unlock",
+]
 
 # Long runs are worth a job each: more of them can be spread over a cluster, or be lost alone.
 RUNS_A_JOB = {"smoke": 8, "quick": 8, "laptop": 4, "paper": 1}
@@ -91,6 +100,27 @@ def jobs(profile: str, source: str, fresh: bool = False) -> list[Job]:
                 name = f"{experiment}_{label}_{start // size}"
                 found.append(Job(name, tuple(runs[start : start + size]), search))
     return found
+
+
+def sweeps_needed(profile: str, source: str, fresh: bool = False) -> list[str]:
+    """The swept experiments that this machine trains: their networks have to be asked, too.
+
+    >>> sweeps_needed("smoke", "phantom", fresh=True)
+    ['robustness']
+    """
+    swept = [name for name, one in EXPERIMENTS.items() if one.swept]
+    return [name for name in swept if pending(name, profile, source, fresh)]
+
+
+def sharpness_needed(profile: str, source: str, fresh: bool = False) -> bool:
+    """Whether this machine has to measure how sharp the scanners are.
+
+    >>> sharpness_needed("smoke", "phantom"), sharpness_needed("smoke", "pcam")
+    (True, False)
+    """
+    if source not in sharpness.SOURCES_MEASURED:
+        return False
+    return fresh or not sharpness.file_of(profile, source, "recorded").exists()
 
 
 def train(runs: list[Run]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from scipy import stats
 from sklearn import metrics as sk
@@ -19,6 +20,7 @@ __all__ = [
     "balanced_accuracy",
     "best_cutoff",
     "expected_calibration_error",
+    "laplacian_variance",
     "mean_interval",
     "recall",
     "summary",
@@ -136,6 +138,39 @@ class Interval:
         return (
             f"{self.mean:.3f} (SD {self.sd:.3f}; {self.low:.3f} to {self.high:.3f}; n = {self.n})"
         )
+
+
+def laplacian_variance(image: np.ndarray) -> float:
+    """Variance of an image after the Laplacian: high where it is sharp (section 2.3.2, Figure 2).
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8 RGB (H, W, 3), turned to grey by OpenCV's weights, or grey (H, W).
+
+    Returns
+    -------
+    float
+        Grey levels squared; the kernel is ``[[0, 1, 0], [1, -4, 1], [0, 1, 0]]``, the border
+        reflected without repeating the edge (OpenCV's default).
+
+    Raises
+    ------
+    ConfigError
+        Another shape or dtype.
+
+    Examples
+    --------
+    >>> laplacian_variance(np.full((8, 8, 3), 200, np.uint8))
+    0.0
+    """
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
+        raise ConfigError(
+            f"expected a uint8 image (H, W, 3) or (H, W), got {image.dtype} {image.shape}"
+        )
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+    return float(cv2.Laplacian(grey, cv2.CV_64F, ksize=1).var())
 
 
 def mean_interval(values: np.ndarray, level: float = 0.95) -> Interval:

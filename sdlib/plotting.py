@@ -17,7 +17,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sdlib.arms import CUTOUT
+from sdlib.arms import CUTOUT, ROBUSTNESS, Arm
 from sdlib.metrics import mean_interval
 
 __all__ = [
@@ -42,11 +42,17 @@ class ArmStyle:
     label: str
     colour: str
     marker: str
+    dash: str = "-"
 
     @property
     def kwargs(self) -> dict[str, Any]:
         """Colour, marker and label as matplotlib's ``plot``, ``errorbar`` and ``scatter`` want."""
         return {"color": self.colour, "marker": self.marker, "label": self.label}
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The same with the line's style, for ``plot``."""
+        return {**self.kwargs, "linestyle": self.dash}
 
 
 _LOOKS = {
@@ -61,11 +67,22 @@ _LOOKS = {
     "control": ("#999933", "*"),
 }
 
+# The method has the colour and marker, the augmentation the line: dashed none, dotted with blur.
+_DASHES = {"none": "--", "uniform": "-", "blur": ":"}
+
+
+def _robustness_style(arm: Arm) -> ArmStyle:
+    method, _, rest = arm.name.removesuffix("_tuned").rpartition("_")
+    tuned = "_tuned" if arm.name.endswith("_tuned") else ""
+    return ArmStyle(arm.label, *_LOOKS[method + tuned], _DASHES[rest])
+
+
 #: Chapters 2 and 3 have two arms of their own; all others are the registry's.
 ARMS: dict[str, ArmStyle] = {
     "cross_entropy": ArmStyle("cross-entropy", "#000000", "h"),
     "sd": ArmStyle("spectral decoupling", "#0072B2", "o"),
     **{arm.name: ArmStyle(arm.label, *_LOOKS[arm.name]) for arm in CUTOUT},
+    **{arm.name: _robustness_style(arm) for arm in ROBUSTNESS},
 }
 
 #: Shades of target 0 and 1 (benign and cancer), where arms have the colours.

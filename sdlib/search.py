@@ -19,7 +19,6 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from scipy.special import expit
 
 from sdlib import running, tuning
-from sdlib.arms import CUTOUT, Arm
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run, Search, searches
@@ -61,6 +60,8 @@ FAMILIES = {
     "sd_eq1": Family("validation", grid={"lam": LAMBDA_GRID}),
     "sd_eq2": Family("validation", ranges=EQ2_RANGES),
     "sd_eq2_test": Family("test", ranges=EQ2_RANGES),
+    "weight_decay_uniform": Family("validation", grid={"weight_decay": DECAY_GRID}),
+    "sd_eq1_uniform": Family("validation", grid={"lam": LAMBDA_GRID}),
 }
 
 
@@ -165,7 +166,8 @@ def _trials_of_others(search: Search) -> list[dict]:
 def _train(run: Run, values: dict[str, float], parts: Mapping[str, TileSet]) -> dict:
     """Metrics of one training at the given values, by set, and the seconds it took."""
     start, rate = time.perf_counter(), values.get("learning_rate")
-    arm = CUTOUT[0] if rate else Arm("trial", "trial").tuned(values)
+    definition = run.definition
+    arm = definition.arms[0] if rate else definition.trial.tuned(values)
     _, _, sets, logits = running.train_and_evaluate(
         run, arm, parts, lambda line: None, learning_rate=rate
     )

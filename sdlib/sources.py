@@ -49,7 +49,8 @@ def load_tiles(run: Run) -> dict[str, TileSet]:
     -------
     dict of str to TileSet
         ``train``, ``validation`` and ``test``; no patient (phantom) or slide (PatchCamelyon's
-        official splits) is in two of them.
+        official splits) is in two of them. Where the experiment trains on one stain cluster, all
+        three are of that cluster, and ``across`` holds the validation and test tiles of the other.
 
     Raises
     ------
@@ -58,10 +59,23 @@ def load_tiles(run: Run) -> dict[str, TileSet]:
     """
     profile, seed = PROFILES[run.profile], run.definition.data_seed
     if run.source == "phantom":
-        return _phantom(profile.size, profile.tiles, seed)
+        return _phantom(run.size, profile.tiles, seed)
     load = load_open_pcam if run.source == "open" else load_pcam
     shares = dict(zip(PARTS, np.array(PAPER_PATIENTS) / sum(PAPER_PATIENTS), strict=True))
-    return {
-        part: balanced(load(part, size=profile.size), seed, round(profile.tiles * share))
-        for part, share in shares.items()
-    }
+    most = {part: round(profile.tiles * share) for part, share in shares.items()}
+    tiles = {part: load(part, size=run.size) for part in PARTS}
+    if run.definition.cluster:
+        tiles, most = _clusters(tiles, run.definition.cluster), {**most, "across": None}
+    return {part: balanced(tiles[part], seed, most[part]) for part in tiles}
+
+
+def _clusters(tiles: dict[str, TileSet], cluster: str) -> dict[str, TileSet]:
+    """Every part's tiles of one stain cluster, and ``across``: those of the other to be tested on.
+
+    Validation tiles of the other cluster have chosen nothing, so they may test as well.
+    """
+    column = {part: tiles[part].factors["stain_cluster"] for part in PARTS}
+    inside = {part: tiles[part].subset(column[part] == cluster) for part in PARTS}
+    other = "B" if cluster == "A" else "A"
+    outside = [tiles[part].subset(column[part] == other) for part in ("validation", "test")]
+    return {**inside, "across": TileSet.joined(outside)}

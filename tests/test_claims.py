@@ -12,6 +12,7 @@ from sdlib.arms import CUTOUT, SENSITIVITY
 from sdlib.claims import Part, paired, verdict_of
 from sdlib.experiments import Run, Search
 from sdlib.metrics import Interval
+from sdlib.shifts import LEVELS
 
 PLACE = ("laptop", "phantom")
 NAN = float("nan")
@@ -58,13 +59,20 @@ def test_rule(kind, low, high, verdict):
 
 def test_every_part_is_of_a_known_claim_metric_and_arm():
     known = set(claims.paper_table("claims")["id"])
-    arms = {arm.name for arm in CUTOUT}
+    levels = {level.name for level in LEVELS} | {level.shift for level in LEVELS}
     for part in claims.PARTS:
+        arms = {arm.name for arm in experiments.EXPERIMENTS[part.experiment].arms}
+        centre = {arm.name for arm in CUTOUT}
         assert part.claim in known
-        assert part.kind in {"gain", "no gain", "loss", "no difference"}
-        assert part.rival in arms
-        assert part.arm in (arms if part.experiment == "cutout" else {"lam", "gamma"})
-    assert {part.claim for part in claims.PARTS} == {"C1", "C2", "C3", "C4"}
+        assert part.kind in {"gain", "no gain", "loss", "no difference", "level"}
+        if part.experiment == "cutout_sensitivity":
+            assert part.arm in {"lam", "gamma"}
+            assert part.rival in centre
+        else:
+            assert {part.arm, part.rival} <= arms | {""}
+        assert (part.rival == "") == (part.kind == "level")
+        assert (part.metric in levels) == (part.experiment == "robustness")
+    assert {part.claim for part in claims.PARTS} == {"C1", "C2", "C3", "C4", "C5", "C6"}
 
 
 def test_the_papers_differences_are_table_2s():

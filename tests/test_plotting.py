@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from sdlib.arms import CUTOUT
+from sdlib.arms import CUTOUT, ROBUSTNESS
 from sdlib.plotting import ARMS, CLASSES, use_style
 
 # Linear RGB to the two dichromats' RGB, Viénot, Brettel and Mollon (1999).
@@ -21,20 +21,35 @@ VISIONS = {
 }
 
 
+BASE = {name: style for name, style in ARMS.items() if name not in {a.name for a in ROBUSTNESS}}
+
+
 def test_every_arm_has_a_style_and_the_registrys_label():
-    assert {arm.name: arm.label for arm in CUTOUT}.items() <= {
+    assert {arm.name: arm.label for arm in (*CUTOUT, *ROBUSTNESS)}.items() <= {
         name: style.label for name, style in ARMS.items()
     }.items()
 
 
 def test_no_two_arms_share_a_colour_a_marker_or_a_label():
     for field in ("colour", "marker", "label"):
-        assert len({getattr(style, field) for style in ARMS.values()}) == len(ARMS)
+        assert len({getattr(style, field) for style in BASE.values()}) == len(BASE)
+
+
+def test_of_the_augmented_arms_the_method_has_the_colour_and_the_augmentation_the_line():
+    for arm in ROBUSTNESS:
+        style = ARMS[arm.name]
+        method = ARMS["sd_eq1" if arm.name.startswith("sd") else "weight_decay"]
+        if not arm.search:
+            assert (style.colour, style.marker) == (method.colour, method.marker)
+        expected = {"": "--", "uniform": "-", "uniform_blur": ":"}[arm.augment]
+        assert style.dash == style.line["linestyle"] == expected
+    looks = {(ARMS[a.name].colour, ARMS[a.name].dash) for a in ROBUSTNESS}
+    assert len(looks) == len(ROBUSTNESS)
 
 
 @pytest.mark.parametrize("vision", VISIONS)
 def test_colours_stay_apart_for_colour_blind_readers(vision):
-    linear = {k: np.array(mpl.colors.to_rgb(s.colour)) ** 2.2 for k, s in ARMS.items()}
+    linear = {k: np.array(mpl.colors.to_rgb(s.colour)) ** 2.2 for k, s in BASE.items()}
     seen = {k: np.clip(VISIONS[vision] @ v, 0, 1) ** (1 / 2.2) for k, v in linear.items()}
     for a, b in itertools.combinations(seen, 2):
         assert np.linalg.norm(seen[a] - seen[b]) > 0.1, (a, b)

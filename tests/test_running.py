@@ -77,7 +77,7 @@ class TestRow:
     def test_metrics_come_from_the_predictions(self, finished):
         folder, row = finished
         with np.load(folder / "predictions.npz") as logits, np.load(folder / "targets.npz") as true:
-            for name, part in running.EVALUATIONS.items():
+            for name, part in RUN.definition.sets.items():
                 scores, targets = expit(logits[f"{name}.logits"]), true[f"{part[0]}.targets"]
                 found = row["metrics"][name]
                 assert found["auroc"] == pytest.approx(sk.roc_auc_score(targets, scores))
@@ -95,7 +95,7 @@ class TestRow:
         )
         parts = load_tiles(RUN)
         with np.load(folder / "predictions.npz") as stored:
-            for name, (part, kind) in running.EVALUATIONS.items():
+            for name, (part, kind) in RUN.definition.sets.items():
                 tiles = make_cutout_set(parts[part], kind, seed=0)
                 found = predict_logits(network, tiles.images)
                 np.testing.assert_allclose(stored[f"{name}.logits"], found, rtol=1e-4, atol=1e-5)

@@ -14,7 +14,7 @@ from scipy.special import logit
 
 from sdlib import running, search
 from sdlib.errors import ConfigError, SdlibError
-from sdlib.experiments import PROFILES, Search
+from sdlib.experiments import EXPERIMENTS, PROFILES, Search
 from sdlib.metrics import summary
 
 PATIENCE = 300
@@ -296,5 +296,5 @@ def test_a_real_search(smoke, monkeypatch):
     rows = search.execute(search_of("sd_eq2_test"), log=silent)
     assert len(rows) == 2
     assert rows[0]["metrics"] != rows[1]["metrics"]
-    assert set(rows[0]["metrics"]) == set(running.EVALUATIONS)
+    assert set(rows[0]["metrics"]) == set(EXPERIMENTS["cutout"].sets)
     assert set(rows[0]["metrics"]["test"]) == set(summary([0, 1], [0.1, 0.9]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -74,6 +74,19 @@ class TileSet:
             self.targets[indices],
             self.groups[indices],
             {name: column[indices] for name, column in self.factors.items()},
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[TileSet]) -> TileSet:
+        """Several sets of one tile size and the same factors, one behind the other."""
+        return cls(
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.targets for part in parts]),
+            np.concatenate([part.groups for part in parts]),
+            {
+                name: np.concatenate([part.factors[name] for part in parts])
+                for name in parts[0].factors
+            },
         )
 
     def resized(self, size: int) -> TileSet:
