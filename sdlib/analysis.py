@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from sdlib.arms import CUTOUT, SENSITIVITY
+from sdlib.arms import CUTOUT, ROBUSTNESS, SENSITIVITY
 from sdlib.claims import assess, paper_table, report
 from sdlib.errors import ConfigError
 from sdlib.evidence import Evidence
@@ -26,10 +26,10 @@ __all__ = [
     "verdict_table",
 ]
 
-LABELS = {arm.name: arm.label for arm in CUTOUT}
+LABELS = {arm.name: arm.label for arm in (*CUTOUT, *ROBUSTNESS)}
 
 
-def describe(interval: Interval | None, sign: bool = False) -> str:
+def describe(interval: Interval | None, sign: bool = False, digits: int = 3) -> str:
     """An interval as a cell of a table: mean (SD) [ends], n.
 
     >>> describe(Interval(3, 0.8, 0.1, 0.552, 1.048)), describe(None)
@@ -37,11 +37,11 @@ def describe(interval: Interval | None, sign: bool = False) -> str:
     """
     if interval is None:
         return "–"
-    plus = "+" if sign else ""
+    form = f"{'+' if sign else ''}.{digits}f"
     if interval.n < 2:
-        return f"{interval.mean:{plus}.3f}, one seed"
-    low, high = f"{interval.low:{plus}.3f}", f"{interval.high:{plus}.3f}"
-    return f"{interval.mean:{plus}.3f} ({interval.sd:.3f}) [{low}, {high}] n = {interval.n}"
+        return f"{interval.mean:{form}}, one seed"
+    low, high = f"{interval.low:{form}}", f"{interval.high:{form}}"
+    return f"{interval.mean:{form}} ({interval.sd:.{digits}f}) [{low}, {high}] n = {interval.n}"
 
 
 def paper_interval(metric: str, arm: str) -> Interval | None:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdlib import claims, experiments, results, tuning
+from sdlib import claims, experiments, results, sweeps, tuning
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import EXPERIMENTS, PROFILES, SOURCES
 from sdlib.metrics import Interval, mean_interval
+from sdlib.sweeps import Sweep
 
 __all__ = ["MAIN_PROFILE", "Evidence", "columns", "shown"]
 
@@ -161,6 +162,14 @@ class Evidence:
         """Targets of a set, int8 (n,); ``clean`` and ``all`` are the test tiles once more."""
         part = "validation" if name == "validation" else "test"
         return self._predictions.get(f"{part}.targets", np.empty(0, np.int8))
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """The networks' logits at every level of shift; of runs whose row counts."""
+        found = sweeps.load(self.experiment, self.profile, self.source, self.origin)
+        valid = set(zip(self.rows["arm"], self.rows["seed"], strict=True)) if self.arms else set()
+        kept = {key: logits for key, logits in found.logits.items() if key in valid}
+        return replace(found, logits=kept)
 
     def trials(self) -> pd.DataFrame:
         """Every trial of the experiment's searches.

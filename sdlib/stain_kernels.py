@@ -217,15 +217,16 @@ def fade(pixels, concentrations, matrix, at_once, stain, steps, out):
     exponents = np.zeros((2, 3 * BLOCK), np.float32)
     factors = np.empty((2, 3 * BLOCK), np.float32)
     light = np.empty(3 * BLOCK, np.float32)
+    stepped = [np.any((stain == s) & (steps > 0)) for s in range(2)]
+    begun = [np.any(at_once[:, s] > ZERO) for s in range(2)]
     for start in range(0, concentrations.shape[1], BLOCK):
         stop = min(start + BLOCK, concentrations.shape[1])
         n = 3 * (stop - start)
         for s in range(2):
-            if np.any((stain == s) & (steps > 0)):
+            if stepped[s] or begun[s]:
                 _interleave(concentrations[s, start:stop], matrix[s], exponents[s])
+            if stepped[s]:
                 _power_of_step(exponents[s], factors[s])
-            elif np.any(at_once[:, s] > ZERO):
-                _interleave(concentrations[s, start:stop], matrix[s], exponents[s])
         for k in range(steps.size):
             taken = steps[k - 1]
             if (

@@ -1,0 +1,202 @@
+"""Macenko's estimate of a tile's stains, and when there is too little to estimate from.
+
+A pixel's optical density is ``-ln((I + 1) / io)`` for each of R, G, B; stains add up in it.
+Macenko et al. (ISBI 2009) take the extremes of a tile's own colours, in the plane of their two main
+components, for the stains. Constants are torchstain's, and so are results wherever its rules define
+one. Elsewhere one rule holds: **a tile with too little to estimate from takes the reference's
+stains, and its estimate says** ``fallback=True``. Too little is
+
+- tissue (optical density of at least ``beta`` in every colour) in fewer than 100 pixels or 1 % of
+  the tile: percentiles would be those of single pixels, or of glass;
+- colours on one line, as of a grey or two-coloured tile, or stains less than 0.05 rad (3 degrees)
+  apart: there is no plane, or no difference (real stains are 10 to 40 degrees apart);
+- extremes 90 degrees from the mean colour, or a 99th percentile of a concentration that is not
+  above 0: the plane does not hold the tile's colours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sdlib.errors import ConfigError
+from sdlib.stain_kernels import optical_density, tangents, unmix
+
+__all__ = [
+    "IO",
+    "REFERENCE",
+    "StainEstimate",
+    "analyse",
+    "check_rgb",
+    "estimate_macenko",
+    "flat_pixels",
+    "measure_densities",
+    "pseudo_inverse",
+    "separate_planes",
+]
+
+IO, ALPHA, BETA, TOP_PERCENTILE = 240.0, 1.0, 0.15, 99.0
+MIN_TISSUE, MIN_TISSUE_SHARE = 100, 0.01
+MIN_ANGLE = 0.05  # rad
+LINE = 1e-6  # variance across a line over that along it
+SAMPLE = 2048  # values that tell where a percentile is to be sought
+
+
+@dataclass(frozen=True, eq=False)
+class StainEstimate:
+    """The stains of a tile.
+
+    Attributes:
+        matrix: float64 (2, 3), optical densities in R, G, B of haematoxylin (which absorbs more
+            red) and eosin: unit vectors, rounded to four places in ``REFERENCE``.
+        max_concentrations: float64 (2,), 99th percentiles over the whole tile, above 0.
+        fallback: whether there was too little tissue, so that these are the reference's.
+    """
+
+    matrix: np.ndarray
+    max_concentrations: np.ndarray
+    fallback: bool = False
+
+
+REFERENCE = StainEstimate(
+    np.array([[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]]), np.array([1.9705, 1.0308]), True
+)
+"""The stains of the target image that implementations of Macenko's method share."""
+REFERENCE.matrix.flags.writeable = REFERENCE.max_concentrations.flags.writeable = False
+
+
+def estimate_macenko(
+    image: np.ndarray, io: float = IO, alpha: float = ALPHA, beta: float = BETA
+) -> StainEstimate:
+    """Stains by Macenko's method, or the reference's where there is too little tissue (above).
+
+    Args:
+        image: uint8 (H, W, 3), RGB.
+        io: grey level of light without tissue, above 0.
+        alpha: percentile of the extreme colours, from 0 to below 50.
+        beta: least optical density of tissue, at least 0.
+
+    Raises:
+        ConfigError: another shape or dtype, or numbers outside these ranges.
+
+    >>> from sdlib.phantoms import draw_tiles, render
+    >>> estimate_macenko(render(draw_tiles(1, seed=0)[0], 64)).matrix.round(1).tolist()
+    [[0.6, 0.7, 0.4], [0.2, 0.9, 0.4]]
+    >>> estimate_macenko(np.full((64, 64, 3), 255, np.uint8)).fallback
+    True
+    """
+    return analyse(image, io, alpha, beta)[0]
+
+
+def analyse(
+    image: np.ndarray, io: float = IO, alpha: float = ALPHA, beta: float = BETA
+) -> tuple[StainEstimate, np.ndarray, np.ndarray]:
+    """:func:`estimate_macenko`, and what it worked on.
+
+    Returns:
+        The estimate, optical densities float32 (3, H W), concentrations float32 (2, H W).
+    """
+    check_rgb(image)
+    if not (0 <= alpha < 50 and 0 <= beta < np.inf):
+        raise ConfigError(
+            f"expected alpha from 0 to below 50 and beta of at least 0, got {alpha} and {beta}"
+        )
+    planes, moments, beta = measure_densities(image, io, beta)
+    matrix = _find_matrix(planes, moments, beta, alpha)
+    if matrix is not None:
+        concentrations = separate_planes(planes, matrix)
+        tops = np.array([_top(values) for values in concentrations])
+        if tops.min() > 0:
+            return StainEstimate(matrix, tops), planes, concentrations
+    return REFERENCE, planes, separate_planes(planes, REFERENCE.matrix)
+
+
+def measure_densities(
+    image: np.ndarray, io: float = IO, beta: float = BETA
+) -> tuple[np.ndarray, np.ndarray, np.float32]:
+    """Optical densities float32 (3, H W), the tissue's moments, and ``beta`` in float32.
+
+    Raises:
+        ConfigError: ``io`` is not above 0.
+    """
+    if not 0 < io < np.inf:
+        raise ConfigError(f"expected io, the grey level of light without tissue, above 0, got {io}")
+    table = -np.log((np.arange(256) + 1) / io)
+    # The least density of tissue that a pixel can have: rounding cannot move pixels across it.
+    beta = table[table >= beta].min(initial=np.inf)
+    planes = np.empty((3, image.shape[0] * image.shape[1]), np.float32)
+    moments = optical_density(flat_pixels(image), table, beta, planes)
+    return planes, moments, np.float32(beta)
+
+
+def separate_planes(planes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Least-squares concentrations, float32 (2, N), of optical densities (3, N)."""
+    concentrations = np.empty((2, planes.shape[1]), np.float32)
+    unmix(planes, pseudo_inverse(matrix).astype(np.float32), concentrations)
+    return concentrations
+
+
+def pseudo_inverse(matrix: np.ndarray) -> np.ndarray:
+    """Weights (2, 3) of optical densities in concentrations.
+
+    Raises:
+        ConfigError: ``matrix`` is not of two different stains.
+    """
+    matrix = np.asarray(matrix, np.float64)
+    if matrix.shape == (2, 3):
+        (a, b), (_, c) = matrix @ matrix.T
+        determinant = a * c - b * b
+        if determinant > 1e-6 * a * c:
+            return np.array([[c, -b], [-b, a]]) @ matrix / determinant
+    raise ConfigError(f"expected a matrix (2, 3) of two different stains, got {matrix.tolist()}")
+
+
+def check_rgb(images: np.ndarray, batches: bool = False) -> None:
+    """Refuse whatever is not an RGB image, or a batch where allowed, of uint8.
+
+    Raises:
+        ConfigError: naming the dtype and shape.
+    """
+    wanted = "uint8 (H, W, 3)" + (" or (N, H, W, 3)" if batches else "")
+    if not isinstance(images, np.ndarray):
+        raise ConfigError(f"expected RGB images, {wanted}, got {type(images).__name__}")
+    ranks = (3, 4) if batches else (3,)
+    right = images.dtype == np.uint8 and images.ndim in ranks and images.shape[-1] == 3
+    if not right or 0 in images.shape[-3:]:
+        raise ConfigError(f"expected RGB images, {wanted}, got {images.dtype} {images.shape}")
+
+
+def flat_pixels(image: np.ndarray) -> np.ndarray:
+    """Contiguous, writable and of the base class: compiled once, whatever the array."""
+    return np.require(image, requirements="CWE").reshape(-1)
+
+
+def _find_matrix(
+    planes: np.ndarray, moments: np.ndarray, beta: np.float32, alpha: float
+) -> np.ndarray | None:
+    n, (r, g, b, rr, gg, bb, rg, rb, gb) = int(moments[0]), moments[1:]
+    if n < max(MIN_TISSUE, MIN_TISSUE_SHARE * planes.shape[1]):
+        return None
+    mean = np.array([r, g, b]) / n
+    second = np.array([[rr, rg, rb], [rg, gg, gb], [rb, gb, bb]])
+    variances, vectors = np.linalg.eigh(second / n - np.outer(mean, mean))
+    plane = vectors[:, 1:]
+    x, y = mean @ plane
+    length = np.hypot(x, y)
+    if variances[1] <= LINE * variances[2] or length == 0:
+        return None
+    # Angles from the mean colour grow with their tangents, whatever the signs of the components.
+    along, across = plane @ [x, y] / length, plane @ [-y, x] / length
+    values = np.empty(planes.shape[1], np.float32)
+    tangents(planes, along.astype(np.float32), across.astype(np.float32), beta, values)
+    low, high = (
+        below + share * (above - below)
+        for below, above, share in (
+            (*np.arctan(pair), share) for *pair, share in _order(values, n, alpha, 100 - alpha)
+        )
+    )
+    if high - low < MIN_ANGLE or max(-low, high) >= np.pi / 2:
+        return None
+    ends = [np.cos(angle) * along + np.sin(angle) * across for angle in (low, high)]
+    return np.array(ends if ends[0][0] > ends[1][0] else ends[::-1])
