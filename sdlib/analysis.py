@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -96,23 +97,31 @@ def interval_table(evidence: Evidence, metrics: Mapping[str, str]) -> pd.DataFra
     return pd.DataFrame(lines).T
 
 
-def _points(mean: float, low: float, high: float) -> str:
-    return f"{100 * mean:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+def _points(part: NamedTuple) -> str:
+    """Mean and interval in points; with a sign where it is a difference."""
+    sign = "" if part.kind in ("level", "apart") else "+"
+    ends = (f"{100 * value:{sign}.1f}" for value in (part.low, part.high))
+    return f"{100 * part.mean:{sign}.1f} ({' to '.join(ends)})"
 
 
-def verdict_table(columns: Sequence[Evidence]) -> pd.DataFrame:
-    """Every part of every claim: the paper's difference, then what each place has, in points.
+def verdict_table(columns: Sequence[Evidence], *claims: str) -> pd.DataFrame:
+    """Every part of every claim (or of some): the paper's number, then what each place has.
 
-    Places without rows are left out; see :mod:`sdlib.claims` for the rule behind a verdict.
+    Differences of accuracies in points; for *level* the accuracy itself, for *apart* the distance
+    of an AUROC from .5, in hundredths. Places without rows are left out; see :mod:`sdlib.claims`
+    for the rule behind a verdict.
     """
     table = {}
     for place in (column for column in columns if column.arms):
         for part in assess(place.profile, place.source, place.origin).itertuples():
+            if claims and part.claim not in claims:
+                continue
             line = table.setdefault((part.claim, part.part), {"expected": part.kind})
-            line["paper"] = "–" if np.isnan(part.paper) else f"{100 * part.paper:+.1f}"
-            found = _points(part.mean, part.low, part.high) + f" n = {part.n}, "
-            line[place.name] = (found if part.n > 1 else "") + part.verdict
-    return pd.DataFrame(table).T
+            sign = "" if part.kind == "level" else "+"
+            line["paper"] = "–" if np.isnan(part.paper) else f"{100 * part.paper:{sign}.1f}"
+            found = f"{_points(part)} n = {part.n}, " if part.n > 1 else ""
+            line[place.name] = found + part.verdict
+    return pd.DataFrame(table).T.fillna("–")
 
 
 def claim_sentences(place: Evidence, *claims: str) -> str:
@@ -123,11 +132,8 @@ def claim_sentences(place: Evidence, *claims: str) -> str:
     for claim in claims:
         head = f"**{claim}: {table.loc[claim, 'verdict']}** ({place.name})"
         judged = parts[(parts["claim"] == claim) & (parts["n"] > 1)]
-        found = [
-            f"{part.part} {_points(part.mean, part.low, part.high)}, {part.verdict}"
-            for part in judged.itertuples()
-        ]
-        body = f". Differences in points: {'; '.join(found)}." if found else ": too few rows."
+        found = [f"{part.part} {_points(part)}, {part.verdict}" for part in judged.itertuples()]
+        body = f". In points: {'; '.join(found)}." if found else ": too few rows."
         paragraphs.append(head + body)
     return "\n\n".join(paragraphs)
 

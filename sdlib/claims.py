@@ -168,7 +168,8 @@ def assess(profile: str, source: str, origin: str = "recorded") -> pd.DataFrame:
         values = paired(rows, part.metric, part.arm, part.rival)
         missing = Interval(0, *[float("nan")] * 4)
         interval = mean_interval(values) if len(values) else missing
-        rival = paired(rows, part.metric, part.rival, "").mean() if len(values) else 0.0
+        rivals = paired(rows, part.metric, part.rival, "") if part.rival else np.empty(0)
+        rival = rivals.mean() if len(rivals) else 0.0
         lines.append(_line(part, interval, rival))
     return pd.DataFrame(lines + _apart(profile, source, origin))
 

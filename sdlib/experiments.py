@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from sdlib import arms as arms_module
 from sdlib import tuning
@@ -39,13 +40,17 @@ __all__ = [
 ]
 
 
-CUTOUT_SETS = {
-    "validation": ("validation", "train"),
-    "test": ("test", "test"),
-    "clean": ("test", "none"),
-    "all": ("test", "all"),
-}
-PLAIN_SETS = {"validation": ("validation", "none"), "test": ("test", "none")}
+CUTOUT_SETS = MappingProxyType(
+    {
+        "validation": ("validation", "train"),
+        "test": ("test", "test"),
+        "clean": ("test", "none"),
+        "all": ("test", "all"),
+    }
+)
+PLAIN_SETS = MappingProxyType({"validation": ("validation", "none"), "test": ("test", "none")})
+ACROSS_SETS = MappingProxyType({**PLAIN_SETS, "across": ("across", "none")})
+NATIVE_SIZES = MappingProxyType({("laptop", "open"): 96, ("laptop", "pcam"): 96})
 
 
 TRIAL = Arm("trial", "trial")
@@ -86,14 +91,14 @@ class Experiment:
     title: str
     claims: tuple[str, ...]
     arms: tuple[Arm, ...]
-    sets: Mapping[str, tuple[str, str]]
+    sets: Mapping[str, tuple[str, str]] = field(hash=False)
     families: tuple[str, ...] = ()
     searched_in: str = ""
     trial: Arm = TRIAL
     seeds: int | None = None
     profiles: tuple[str, ...] = tuple(PROFILES)
     sources: tuple[str, ...] = tuple(SOURCES)
-    sizes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    sizes: Mapping[tuple[str, str], int] = field(default_factory=dict, hash=False)
     cluster: str = ""
     maps: bool = False
     swept: bool = False
@@ -139,7 +144,7 @@ EXPERIMENTS = {
             PLAIN_SETS,
             families=("weight_decay_uniform", "sd_eq1_uniform"),
             trial=Arm("trial", "trial", train_set="none", augment=arms_module.UNIFORM),
-            sizes={("laptop", "open"): 96, ("laptop", "pcam"): 96},  # as the tiles are
+            sizes=NATIVE_SIZES,
             swept=True,
         ),
         *(
@@ -148,7 +153,7 @@ EXPERIMENTS = {
                 f"Trained on stain cluster {cluster}, tested on the other",
                 (),
                 arms_module.STAIN,
-                {**PLAIN_SETS, "across": ("across", "none")},
+                ACROSS_SETS,
                 profiles=("smoke", "quick", "laptop"),
                 sources=("open",),
                 cluster=cluster,

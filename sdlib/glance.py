@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sdlib import experiments, results, tuning
+from sdlib import experiments, results, sweeps, tuning
 from sdlib.errors import DataError
 from sdlib.experiments import EXPERIMENTS, PROFILES, SOURCES
 from sdlib.files import atomic_path
@@ -23,13 +23,18 @@ HEADLINE = (
     "sd_eq2",
     "sd_eq2_test_tuned",
     "control",
+    "weight_decay_none",
+    "sd_eq1_none",
+    "weight_decay_uniform",
+    "sd_eq1_uniform",
 )
 
 
 def glance() -> str:
     """A Markdown table with a line for each experiment, source and profile that git holds.
 
-    Accuracy is balanced, on the test split, mean and SD over seeds. Minutes are the sum of all
+    Accuracy is balanced, on the test split, mean and SD over seeds; where an experiment is swept,
+    its mean over all levels of shift follows. Minutes are the sum of all
     trainings, searches included, each on the hardware named (which may have been busy otherwise).
 
     >>> glance().splitlines()[0].startswith("| experiment")
@@ -45,12 +50,13 @@ def glance() -> str:
                 rows = results.rows(experiment, profile, source)
                 if not len(rows):
                     continue
-                means = []
+                means, swept = [], _over_all_levels(experiment, profile, source)
                 for arm in definition.arms:
                     values = rows.loc[rows["arm"] == arm.name, "test.accuracy"]
                     if arm.name in HEADLINE and len(values):
                         spread = mean_interval(values.to_numpy())
-                        means.append(f"{arm.label}: {spread.mean:.3f} ({spread.sd:.3f})")
+                        shifted = f"; shifted {swept[arm.name]:.3f}" if arm.name in swept else ""
+                        means.append(f"{arm.label}: {spread.mean:.3f} ({spread.sd:.3f}){shifted}")
                 threads = rows["threads"].astype(str)
                 hardware = ", ".join(sorted(set(rows["device"] + ", threads: " + threads)))
                 searched = [
@@ -66,6 +72,15 @@ def glance() -> str:
                     f"| {len(rows)} + {len(searched)} | {minutes:.0f} | {hardware} | `{command}` |"
                 )
     return "\n".join(lines)
+
+
+def _over_all_levels(experiment: str, profile: str, source: str) -> dict[str, float]:
+    """Mean accuracy over seeds and levels, by arm; empty where nothing was swept."""
+    if not EXPERIMENTS[experiment].swept:
+        return {}
+    table = sweeps.accuracies(experiment, profile, source)
+    shifted = table[table["shift"] != sweeps.CLEAN]
+    return shifted.groupby("arm")["accuracy"].mean().to_dict()
 
 
 def rewrite(readme: Path = ROOT / "README.md") -> str:

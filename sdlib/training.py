@@ -43,7 +43,7 @@ class Schedule:
     weight_decay : float
         The paper: 1e-4 without spectral decoupling, 0 with it.
     augment : str
-        A name in :data:`sdlib.augment.AUGMENTATIONS`.
+        Names of :data:`sdlib.augment.AUGMENTATIONS` joined by ``+``.
     seed : int
         Seeds the order of the tiles, the augmentation and dropout.
     workers : int

@@ -1,56 +1,99 @@
-"""UniformAugment: a few random operations on each tile, with nothing to tune.
+"""The operations of UniformAugment, one by one; `sdlib.augment.UniformAugment` draws from them.
 
 LingChen et al., "UniformAugment: a search-free probabilistic data augmentation approach" (2020,
-arXiv 2003.14348): operations, their probabilities and their magnitudes are all drawn uniformly.
-What the paper leaves open is done as in the authors' public code (PyTorch, on Pillow), and the
-tests hold every operation against Pillow. Albumentations does the work where it agrees with
-Pillow within a grey level; it differs in two operations that are therefore written here: its
-autocontrast does not count pixels of 255, and its equalisation counts a pixel's own bin.
-
-Choices, all of them the public code's:
+arXiv 2003.14348). What the paper leaves open is done as in its public code (PyTorch, on Pillow):
 
 - A geometric operation takes the nearest pixel, so it smooths nothing, and fills with black.
 - Shears start from the upper left corner; rotations turn about the middle.
 - Posterise drops the fraction of its magnitude: 4 to 7 bits.
-- Cutout's square is grey (125, 123, 114), ImageNet's mean. Its middle may be anywhere, so it may
-  leave the tile to the right and below; at the left and upper border it is moved inside.
-- No mean blur. The optional ``blur`` is this book's own, for the arms that train on it.
+- Cutout's square is grey, ImageNet's mean. Its middle may be anywhere: it is cut off at the right
+  and lower border, and moved inside at the left and upper one.
+- Sharpness works on 3 x 3 pixels at every input size; below 1 it smooths.
+- The mean blur is not among the fifteen. ``blur`` is this book's own, for the arms that train on
+  it; it keeps its share of the side.
+
+Albumentations does the work where it agrees with Pillow, to within one grey level. Autocontrast
+and equalisation are written here, because its own leave out pixels of 255 and count a grey level
+as below itself; so is sharpness, because its sharpening cannot smooth.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from sdlib import shifts
 from sdlib.errors import ConfigError
+from sdlib.metrics import laplacian_variance
 
-__all__ = ["OPERATIONS", "Draws", "Operation", "UniformAugment", "examples"]
+__all__ = ["OPERATIONS", "Operation", "examples", "sharpness_as_blur"]
 
 CUTOUT_COLOUR = (125, 123, 114)
 MIDDLE = (0.5, 0.5)
-# Pillow's SMOOTH, towards which a Sharpness below 1 blends.
+# Pillow's SMOOTH: what a Sharpness of 0 would be.
 SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / 13
 GREY_LEVELS = np.arange(256)
 # Added before OpenCV rounds: Pillow cuts fractions off when it blends two images.
 TRUNCATE = -0.499
 
 
-@functools.cache
-def _functional():
-    """Albumentations' functions on pixels, geometry and holes; imported late, for it is slow."""
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else the import asks the network
-    from albumentations.augmentations.dropout import functional as holes
-    from albumentations.augmentations.geometric import functional as geometry
-    from albumentations.augmentations.pixel import functional as pixels
+@dataclass(frozen=True)
+class Operation:
+    """One operation: what it does to an image, at which magnitudes.
 
-    return pixels, geometry, holes
+    Calling it with a uint8 image (H, W, 3), a magnitude and, for Cutout, the place of its middle
+    as shares of width and height returns a new image of the same shape and dtype.
+
+    Attributes:
+        function: (image, magnitude) to image; (image, magnitude, place) if ``placed``.
+        source: the function of Pillow that it agrees with, or of this library.
+        low, high: the range of magnitudes; None where there is nothing to set.
+        unit: of the magnitudes.
+        placed: whether it happens at a place.
+
+    >>> image = np.full((4, 4, 3), 100, np.uint8)
+    >>> OPERATIONS["brightness"](image, 1.5)[0, 0].tolist()
+    [150, 150, 150]
+    """
+
+    function: Callable[..., np.ndarray]
+    source: str
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    placed: bool = False
+
+    def __call__(
+        self, image: np.ndarray, magnitude: float = 0.0, place: tuple[float, float] = MIDDLE
+    ) -> np.ndarray:
+        place = (place,) if self.placed else ()
+        changed = self.function(image, magnitude, *place)
+        return image.copy() if changed is image else changed
+
+    def magnitude(self, share: float) -> float:
+        """The magnitude at a share, 0 to 1, of the range; 0 where there is nothing to set.
+
+        >>> OPERATIONS["rotate"].magnitude(0.75)
+        15.0
+        """
+        return 0.0 if self.low is None else self.low + share * (self.high - self.low)
+
+
+@functools.cache
+def _albumentations(module: str):
+    """Its functions on pixels, geometry or dropout; imported when used, for that takes seconds."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else the import asks the network
+    return importlib.import_module(f"albumentations.augmentations.{module}.functional")
+
+
+def _pixel(name: str) -> Callable[..., np.ndarray]:
+    return lambda image, *magnitude: getattr(_albumentations("pixel"), name)(image, *magnitude)
 
 
 def _affine(image: np.ndarray, a=1.0, b=0.0, c=0.0, d=0.0, e=1.0, f=0.0) -> np.ndarray:
@@ -58,9 +101,8 @@ def _affine(image: np.ndarray, a=1.0, b=0.0, c=0.0, d=0.0, e=1.0, f=0.0) -> np.n
     # Pillow's coordinates are 0 at the border of the first pixel, OpenCV's in its middle.
     matrix = np.array([[a, b, c + (a + b - 1) / 2], [d, e, f + (d + e - 1) / 2], [0, 0, 1]])
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    return _functional()[1].warp_affine(
-        image, matrix, flags, 0, cv2.BORDER_CONSTANT, image.shape[:2]
-    )
+    warp = _albumentations("geometric").warp_affine
+    return warp(image, matrix, flags, 0, cv2.BORDER_CONSTANT, image.shape[:2])
 
 
 def _rotate(image: np.ndarray, degrees: float) -> np.ndarray:
@@ -70,27 +112,31 @@ def _rotate(image: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def _by_channel(image: np.ndarray, table: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Look up each channel in the table of 256 that is made from its histogram."""
+    """Look every channel up in the table of 256 that is made from its histogram."""
     counts = (cv2.calcHist([image], [k], None, [256], [0, 256]).ravel() for k in range(3))
     tables = [table(each.astype(int)) for each in counts]
     return cv2.LUT(image, np.stack(tables, axis=1)[None])
 
 
-def _stretched(histogram: np.ndarray) -> np.ndarray:
-    present = np.flatnonzero(histogram)
-    low, high = present[0], present[-1]
+def _stretched(counts: np.ndarray) -> np.ndarray:
+    low, high = np.flatnonzero(counts)[[0, -1]]
     scale = 255 / (high - low) if high > low else 1.0
     offset = -low * scale if high > low else 0.0
     return np.clip(GREY_LEVELS * scale + offset, 0, 255).astype(np.uint8)
 
 
-def _equalised(histogram: np.ndarray) -> np.ndarray:
-    brightest = histogram[np.flatnonzero(histogram)[-1]]
-    step = (histogram.sum() - brightest) // 255
+def _equalised(counts: np.ndarray) -> np.ndarray:
+    brightest = counts[np.flatnonzero(counts)[-1]]
+    step = (counts.sum() - brightest) // 255
     if step == 0:
         return GREY_LEVELS.astype(np.uint8)
-    below = np.cumsum(histogram) - histogram
+    below = np.cumsum(counts) - counts
     return np.minimum((below + step // 2) // step, 255).astype(np.uint8)
+
+
+def _solarise(image: np.ndarray, threshold: float) -> np.ndarray:
+    # Half a level below the first to be inverted: albumentations takes shares of 255.
+    return _albumentations("pixel").solarize(image, (np.ceil(threshold) - 0.5) / 255)
 
 
 def _sharpness(image: np.ndarray, factor: float) -> np.ndarray:
@@ -108,218 +154,55 @@ def _cutout(image: np.ndarray, share: float, place: tuple[float, float]) -> np.n
     corner = [int(max(0, p * n - side / 2)) for p, n in zip(place, (width, height), strict=True)]
     # Pillow's rectangle contains both of its corners; a slice beyond the border is harmless.
     hole = [*corner, *(int(start + side) + 1 for start in corner)]
-    return _functional()[2].cutout(image, np.array([hole]), CUTOUT_COLOUR, None)
+    return _albumentations("dropout").cutout(image, np.array([hole]), CUTOUT_COLOUR, None)
 
 
-def _pixels(name: str) -> Callable[..., np.ndarray]:
-    return lambda image, magnitude: getattr(_functional()[0], name)(image, magnitude)
+def _scaled_blur(image: np.ndarray, n: float) -> np.ndarray:
+    return shifts.blur(image, shifts.blur_width(n, image.shape[0]))
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One operation: what it does to an image at which magnitudes.
-
-    Attributes:
-        low, high: the range of magnitudes; None where there is nothing to set.
-        unit: what a magnitude means.
-        source: the function it agrees with.
-        function: (image, magnitude) to image; with ``place`` also the share of width and height
-            at which the middle lies, for Cutout.
-        placed: whether ``function`` takes a place.
-
-    Calling an operation with a uint8 image (H, W, 3), a magnitude and optionally a place, which
-    is the middle of the tile otherwise, returns a new image of the same shape and dtype.
-
-    >>> image = np.full((4, 4, 3), 100, np.uint8)
-    >>> OPERATIONS["brightness"](image, 1.5)[0, 0].tolist()
-    [150, 150, 150]
-    """
-
-    low: float | None
-    high: float | None
-    unit: str
-    source: str
-    function: Callable[..., np.ndarray]
-    placed: bool = False
-
-    def __call__(
-        self, image: np.ndarray, magnitude: float, place: tuple[float, float] = MIDDLE
-    ) -> np.ndarray:
-        if self.placed:
-            changed = self.function(image, magnitude, place)
-        else:
-            changed = self.function(image, magnitude)
-        return image.copy() if changed is image else changed
-
-    def magnitude(self, share: float) -> float:
-        """The magnitude at a share, 0 to 1, of the range; 0 where there is nothing to set.
-
-        >>> OPERATIONS["rotate"].magnitude(0.75)
-        15.0
-        """
-        return 0.0 if self.low is None else self.low + share * (self.high - self.low)
-
-
-_SHARE, _SIDE, _FACTOR = "px a px", "share of the side", "factor, 1 changes nothing"
+_shear = functools.partial(Operation, source="Image.transform", low=-0.3, high=0.3, unit="px a px")
+_translate = functools.partial(
+    Operation, source="Image.transform", low=-0.45, high=0.45, unit="share of the side"
+)
+_enhance = functools.partial(Operation, low=0.1, high=1.9, unit="factor, 1 changes nothing")
 
 OPERATIONS: dict[str, Operation] = {
-    "shear_x": Operation(
-        -0.3, 0.3, _SHARE, "PIL.Image.transform", lambda image, m: _affine(image, b=m)
-    ),
-    "shear_y": Operation(
-        -0.3, 0.3, _SHARE, "PIL.Image.transform", lambda image, m: _affine(image, d=m)
-    ),
-    "translate_x": Operation(
-        -0.45,
-        0.45,
-        _SIDE,
-        "PIL.Image.transform",
-        lambda image, m: _affine(image, c=m * image.shape[1]),
-    ),
-    "translate_y": Operation(
-        -0.45,
-        0.45,
-        _SIDE,
-        "PIL.Image.transform",
-        lambda image, m: _affine(image, f=m * image.shape[0]),
-    ),
-    "rotate": Operation(-30, 30, "degrees, counter-clockwise", "PIL.Image.rotate", _rotate),
+    "shear_x": _shear(lambda image, m: _affine(image, b=m)),
+    "shear_y": _shear(lambda image, m: _affine(image, d=m)),
+    "translate_x": _translate(lambda image, m: _affine(image, c=m * image.shape[1])),
+    "translate_y": _translate(lambda image, m: _affine(image, f=m * image.shape[0])),
+    "rotate": Operation(_rotate, "Image.rotate", -30, 30, "degrees, counter-clockwise"),
     "autocontrast": Operation(
-        None, None, "", "PIL.ImageOps.autocontrast", lambda image, _: _by_channel(image, _stretched)
+        lambda image, _: _by_channel(image, _stretched), "ImageOps.autocontrast"
     ),
-    "invert": Operation(
-        None, None, "", "PIL.ImageOps.invert", lambda image, _: _functional()[0].invert(image)
-    ),
-    "equalise": Operation(
-        None, None, "", "PIL.ImageOps.equalize", lambda image, _: _by_channel(image, _equalised)
-    ),
-    "solarise": Operation(
-        0,
-        256,
-        "grey level from which on to invert",
-        "PIL.ImageOps.solarize",
-        # Half a grey level below the first that is inverted: albumentations multiplies by 255.
-        lambda image, m: _functional()[0].solarize(image, (np.ceil(m) - 0.5) / 255),
-    ),
+    "invert": Operation(lambda image, _: _pixel("invert")(image), "ImageOps.invert"),
+    "equalise": Operation(lambda image, _: _by_channel(image, _equalised), "ImageOps.equalize"),
+    "solarise": Operation(_solarise, "ImageOps.solarize", 0, 256, "grey level, inverted from it"),
     "posterise": Operation(
+        lambda image, bits: _pixel("posterize")(image, int(bits)),
+        "ImageOps.posterize",
         4,
         8,
         "bits, rounded down",
-        "PIL.ImageOps.posterize",
-        lambda image, m: _functional()[0].posterize(image, int(m)),
     ),
-    "contrast": Operation(
-        0.1, 1.9, _FACTOR, "PIL.ImageEnhance.Contrast", _pixels("adjust_contrast_torchvision")
+    "contrast": _enhance(_pixel("adjust_contrast_torchvision"), "ImageEnhance.Contrast"),
+    "colour": _enhance(
+        lambda image, m: _pixel("adjust_saturation_torchvision")(image, m, TRUNCATE),
+        "ImageEnhance.Color",
     ),
-    "colour": Operation(
-        0.1,
-        1.9,
-        _FACTOR,
-        "PIL.ImageEnhance.Color",
-        lambda image, m: _functional()[0].adjust_saturation_torchvision(image, m, TRUNCATE),
-    ),
-    "brightness": Operation(
-        0.1, 1.9, _FACTOR, "PIL.ImageEnhance.Brightness", _pixels("adjust_brightness_torchvision")
-    ),
-    "sharpness": Operation(0.1, 1.9, _FACTOR, "PIL.ImageEnhance.Sharpness", _sharpness),
-    "cutout": Operation(0, 0.2, _SIDE, "PIL.ImageDraw.rectangle", _cutout, placed=True),
-    "blur": Operation(
-        1,
-        20,
-        "px at 224 px",
-        "sdlib.shifts.blur",
-        lambda image, m: shifts.blur(image, shifts.blur_width(m, image.shape[0])),
-    ),
+    "brightness": _enhance(_pixel("adjust_brightness_torchvision"), "ImageEnhance.Brightness"),
+    "sharpness": _enhance(_sharpness, "ImageEnhance.Sharpness"),
+    "cutout": Operation(_cutout, "ImageDraw.rectangle", 0, 0.2, "share of the side", placed=True),
+    "blur": Operation(_scaled_blur, "sdlib.shifts.blur", 1, 20, "px at 224 px"),
 }
-"""The fifteen operations of UniformAugment, and the blur that is not among them."""
-
-
-class Draws(NamedTuple):
-    """What was drawn for n tiles, k operations each.
-
-    Attributes:
-        operation: int (n, k), an index into :attr:`UniformAugment.operations`.
-        applied: bool (n, k).
-        share: float64 (n, k) in [0, 1), where in its range the magnitude lies.
-        place: float64 (n, k, 2) in [0, 1), the middle of a Cutout as shares of width and height.
-    """
-
-    operation: np.ndarray
-    applied: np.ndarray
-    share: np.ndarray
-    place: np.ndarray
-
-
-@dataclass(frozen=True)
-class UniformAugment:
-    """At most ``max_ops`` random operations on each tile.
-
-    Every tile gets ``max_ops`` operations, drawn with replacement. Each is carried out with a
-    probability that is itself uniform on (0, 1), hence in half of all cases, at a magnitude
-    uniform in its range.
-
-    Args:
-        max_ops: operations drawn for a tile; 0 leaves every tile as it is.
-        cutout: whether Cutout is among them, as in the public code. It confounds an experiment
-            with cutouts.
-        blur: whether the mean blur is among them, 1 to 20 px at 224 px.
-
-    Raises:
-        ConfigError: max_ops below 0 or not a whole number.
-
-    >>> tiles = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
-    >>> UniformAugment()(tiles, np.random.default_rng(0)).shape
-    (2, 8, 8, 3)
-    """
-
-    max_ops: int = 2
-    cutout: bool = True
-    blur: bool = False
-
-    def __post_init__(self) -> None:
-        if int(self.max_ops) != self.max_ops or self.max_ops < 0:
-            raise ConfigError(f"expected max_ops of 0, 1, 2 ..., got {self.max_ops}")
-
-    @property
-    def operations(self) -> tuple[str, ...]:
-        """Names of the operations that are drawn from."""
-        absent = {name for name in ("cutout", "blur") if not getattr(self, name)}
-        return tuple(name for name in OPERATIONS if name not in absent)
-
-    def draw(self, n: int, rng: np.random.Generator) -> Draws:
-        """Everything random about ``n`` tiles; a tile's draws do not depend on how many follow.
-
-        >>> UniformAugment().draw(3, np.random.default_rng(0)).operation.tolist()
-        [[9, 9], [2, 12], [10, 4]]
-        """
-        numbers = rng.random((n, self.max_ops, 6))
-        operation = (numbers[..., 0] * len(self.operations)).astype(int)
-        applied = numbers[..., 1] < numbers[..., 2]
-        return Draws(operation, applied, numbers[..., 3], numbers[..., 4:])
-
-    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Augment one tile, uint8 (H, W, 3), or a batch, uint8 (N, H, W, 3), into a new array."""
-        if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:
-            raise ConfigError(
-                "expected uint8 images of shape (H, W, 3) or (N, H, W, 3), "
-                f"got {images.dtype} {images.shape}"
-            )
-        if images.ndim == 3:
-            return self(images[None], rng)[0]
-        augmented = np.array(images, order="C")
-        operations = [OPERATIONS[name] for name in self.operations]
-        draws = self.draw(len(images), rng)
-        for tile, k in np.argwhere(draws.applied):
-            operation = operations[draws.operation[tile, k]]
-            magnitude = operation.magnitude(draws.share[tile, k])
-            augmented[tile] = operation(augmented[tile], magnitude, draws.place[tile, k])
-        return augmented
+"""The fifteen operations, and the blur that is not among them."""
 
 
 def examples(image: np.ndarray) -> dict[str, list[np.ndarray]]:
     """Every operation at its lowest, middle and highest magnitude, by name, for a gallery.
 
-    Operations with nothing to set have one image.
+    An operation with nothing to set has one image. Cutout's middle is the tile's.
 
     Args:
         image: uint8 (H, W, 3).
@@ -335,3 +218,36 @@ def examples(image: np.ndarray) -> dict[str, list[np.ndarray]]:
         ]
         for name, operation in OPERATIONS.items()
     }
+
+
+def sharpness_as_blur(image: np.ndarray, factor: float = 0.1) -> float:
+    """Which centred n x n mean smooths an image as much as a Sharpness below 1 does?
+
+    Both leave the same variance of the Laplacian. At every frequency Sharpness lets through more
+    than the mean over 2 pixels, so the answer is below 2, whatever the image.
+
+    Args:
+        image: uint8 (H, W, 3).
+        factor: of Sharpness, 0 to 1; the strongest in the set is .1.
+
+    Returns:
+        n in pixels of this image, 1 to 2.
+
+    Raises:
+        ConfigError: a factor outside 0 to 1.
+
+    >>> noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    >>> round(sharpness_as_blur(noise), 1)
+    1.3
+    """
+    if not 0 <= factor <= 1:
+        raise ConfigError(f"expected a factor of 0 to 1, got {factor}")
+    wanted = laplacian_variance(_sharpness(image, factor))
+    low, high = 1.0, 2.0
+    for _ in range(12):
+        middle = (low + high) / 2
+        if laplacian_variance(shifts.blur(image, middle)) > wanted:
+            low = middle
+        else:
+            high = middle
+    return high

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from sdlib import experiments, results, tuning
+from sdlib import experiments, results, sharpness, sweeps, tuning
 from sdlib.datasets.tiles import TileSet
 from sdlib.phantoms import generate
 
@@ -48,7 +48,7 @@ def recorded(tmp_path, monkeypatch):
     """A folder of recorded rows, empty at first, in place of the repository's."""
     folder = tmp_path / "recorded"
     folder.mkdir()
-    for module in (results, tuning):
+    for module in (results, sharpness, sweeps, tuning):
         monkeypatch.setattr(module, "recorded_folder", lambda: folder)
     return folder
 

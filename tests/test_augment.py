@@ -1,12 +1,16 @@
 """Augmentation: pixels are moved, never lost; every symmetry occurs; the generator decides all."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader
 
 from sdlib.augment import AUGMENTATIONS, augmentation
 from sdlib.errors import ConfigError
+from sdlib.training import Batches, Schedule
 
 
 def noise(n, side, seed=0):
@@ -66,6 +70,35 @@ def test_crop_flip_keeps_what_it_promises():
     assert np.ptp(changed, axis=1).max() <= 1  # nothing is rotated
 
 
-def test_unknown_name():
-    with pytest.raises(ConfigError, match=r"unknown augmentation 'blur'.*dihedral"):
-        augmentation("blur")
+@pytest.mark.parametrize("names", [("dihedral", "uniform"), ("none", "crop_flip", "uniform_blur")])
+def test_parts_are_applied_in_order_from_one_generator(names):
+    images, rng = noise(30, 16), np.random.default_rng(1)
+    expected = images.copy()
+    for name in names:
+        expected = augmentation(name)(expected, rng)
+    composed = augmentation("+".join(names))
+    np.testing.assert_array_equal(composed(images.copy(), np.random.default_rng(1)), expected)
+    again = pickle.loads(pickle.dumps(composed))
+    np.testing.assert_array_equal(again(images.copy(), np.random.default_rng(1)), expected)
+    other_way = augmentation("+".join(reversed(names)))(images.copy(), np.random.default_rng(1))
+    assert (other_way != expected).any()
+
+
+def test_processes_that_prepare_batches_get_the_same(toy_tiles):
+    plan = Schedule(1, 16, augment="dihedral+uniform")
+    batches = Batches(toy_tiles(64, 12), plan, epoch=0)
+    loader = DataLoader(batches, batch_size=None, num_workers=1, multiprocessing_context="fork")
+    for (images, _), (expected, _) in zip(loader, batches, strict=True):
+        np.testing.assert_array_equal(images, expected)
+
+
+@pytest.mark.parametrize("name", ["sepia", "dihedral+sepia", "sepia+uniform"])
+def test_unknown_name(name):
+    with pytest.raises(ConfigError, match=r"unknown augmentation 'sepia'.*dihedral.*uniform"):
+        augmentation(name)
+
+
+@pytest.mark.parametrize("name", ["", "dihedral+", "dihedral +uniform"])
+def test_names_are_taken_as_they_are(name):
+    with pytest.raises(ConfigError, match="unknown augmentation"):
+        augmentation(name)

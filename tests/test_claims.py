@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from sdlib import claims, experiments, results, tuning
+from sdlib import claims, experiments, results, sharpness, sweeps, tuning
 from sdlib.arms import CUTOUT, SENSITIVITY
 from sdlib.claims import Part, paired, verdict_of
 from sdlib.experiments import Run, Search
@@ -47,6 +47,11 @@ def interval(low, high, n=5, mean=None):
         ("no difference", -0.01, 0.5, "undecided"),
         ("no difference", 0.01, 0.02, "not reproduced"),
         ("no difference", -0.02, -0.01, "not reproduced"),
+        # An AUROC's distance from .5.
+        ("apart", 0.11, 0.3, "reproduced"),
+        ("apart", 0.05, 0.3, "partly"),
+        ("apart", -0.01, 0.3, "not reproduced"),
+        ("apart", 0.0, 0.0, "not reproduced"),
     ],
 )
 def test_rule(kind, low, high, verdict):
@@ -55,6 +60,28 @@ def test_rule(kind, low, high, verdict):
     for n, spread in ((0, (NAN, NAN)), (1, (NAN, NAN))):
         alone = interval(*spread, n=n, mean=0.5)
         assert verdict_of(part, alone, rival_mean=0.4) == "not attempted yet"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.45, 0.55, "reproduced"),
+        (0.4, 0.6, "reproduced"),
+        (0.39, 0.5, "undecided"),
+        (0.3, 0.9, "undecided"),
+        (0.61, 0.7, "not reproduced"),
+        (0.2, 0.39, "not reproduced"),
+    ],
+)
+def test_rule_of_levels(low, high, verdict):
+    part = Part("C5", "", "level", "blur-20", "a", paper=0.5, margin=0.1)
+    assert verdict_of(part, interval(low, high), rival_mean=0.0) == verdict
+
+
+def test_a_parts_own_margin_stands_before_half_the_rivals_mean():
+    part = Part("C6", "", "no difference", "eosin", "a", "b", margin=0.05)
+    assert verdict_of(part, interval(-0.04, 0.04), rival_mean=0.8) == "reproduced"
+    assert verdict_of(part, interval(-0.06, 0.06), rival_mean=0.8) == "undecided"
 
 
 def test_every_part_is_of_a_known_claim_metric_and_arm():
@@ -276,3 +303,95 @@ def test_c0_is_judged_on_the_spot():
     assert verdict == "reproduced"
     # The paper's claim in facts: 1.640 at s = 2.001 falls to 1.185 at s = 6.
     assert "from 1.640 to 1.185" in why
+
+
+class TestSwept:
+    """C5 and C6 from logits whose accuracy at every level is known."""
+
+    CLEAN, TILES = 0.95, 400
+
+    def accuracy_of(self, arm, level):
+        """As section 3.2 has it; levels that it does not print stay clean."""
+        severe = {"sharpen-1.0", "blur-20", "haematoxylin-0.0", "eosin-0.0"}
+        if arm == "weight_decay_none":
+            return 0.5 if level in severe else self.CLEAN
+        decay = {"sharpen-1.0": 0.90, "blur-19": 0.6, "eosin-0.9": 0.9, "eosin-0.0": 0.75}
+        gain = {"sharpen-1.0": 0.046, "blur-19": 0.124, "eosin-0.9": 0.012, "eosin-0.0": 0.085}
+        value = decay.get(level, 0.5 if level in severe else self.CLEAN)
+        return value + (gain.get(level, 0.0) if arm == "sd_eq1_uniform" else 0.0)
+
+    @pytest.fixture
+    def swept(self, write, recorded):
+        def make(accuracy_of):
+            arms = ["weight_decay_none", "weight_decay_uniform", "sd_eq1_uniform"]
+            metrics = {"test__accuracy": 0.9}
+            write(lambda arm, seed: metrics, arms=arms, experiment="robustness")
+            names = ("clean", *(level.name for level in LEVELS))
+            targets = np.arange(self.TILES) % 2
+            arrays = {}
+            for arm in arms:
+                for seed in range(5):
+                    wrong = [
+                        round((1 - accuracy_of(arm, n)) * self.TILES / 2) + seed % 2 for n in names
+                    ]
+                    logits = np.tile(2.0 * targets - 1, (len(names), 1))
+                    for line, count in zip(logits, wrong, strict=True):
+                        line[: 2 * count] *= -1  # as many of either class
+                    arrays[f"{arm}/seed{seed}"] = logits.astype(np.float16)
+            np.savez(
+                sweeps.sweep_file("robustness", "phantom", "laptop"),
+                levels=np.array(names),
+                targets=targets.astype(np.int8),
+                groups=np.arange(self.TILES, dtype=np.int16),
+                **arrays,
+            )
+
+        return make
+
+    def test_the_paper_itself(self, swept):
+        swept(self.accuracy_of)
+        found = verdicts()
+        assert (found["C5"], found["C6"]) == ("reproduced", "reproduced")
+        parts = claims.assess(*PLACE).set_index("part")
+        line = parts.loc["SD over weight decay, blur-19"]
+        assert (line["mean"], line["paper"], line["n"]) == (pytest.approx(0.125), 0.124, 5)
+
+    def test_nothing_helps(self, swept):
+        swept(lambda arm, level: self.accuracy_of("weight_decay_uniform", level))
+        found = verdicts()
+        assert found["C5"] == "partly"  # chance at the severest blur, but no gain
+        assert found["C6"] == "partly"  # haematoxylin alone: no difference
+        parts = claims.assess(*PLACE)
+        gains = parts[(parts["claim"] == "C6") & (parts["kind"] == "gain")]
+        assert set(gains["verdict"]) == {"not reproduced"}
+
+    def test_answers_without_a_row_do_not_count(self, swept, write):
+        swept(self.accuracy_of)
+        arms = ["weight_decay_uniform", "sd_eq1_uniform"]
+        stale = [("sd_eq1_uniform", seed) for seed in range(5)]
+        write(
+            lambda arm, seed: {"test__accuracy": 0.9},
+            arms=arms,
+            experiment="robustness",
+            stale=stale,
+        )
+        assert verdicts()["C6"] == "not attempted yet"
+
+
+class TestSharpnessOfScanners:
+    def test_told_apart_or_not(self, outputs, recorded):
+        rng = np.random.default_rng(0)
+
+        def write(distance):
+            arrays = {}
+            for scanner, mean in (("one", 0.0), ("two", distance)):
+                arrays[f"{scanner}/set {scanner}/values"] = rng.normal(mean, 1, 900)
+                arrays[f"{scanner}/set {scanner}/groups"] = np.arange(900) // 30
+            file = sharpness.file_of(*PLACE, "recorded")
+            file.unlink(missing_ok=True)
+            np.savez(file, **arrays)
+
+        assert verdicts()["C7"] == "not attempted yet"
+        for distance, verdict in ((2.0, "reproduced"), (-2.0, "reproduced"), (0.0, "not")):
+            write(distance)
+            assert verdicts()["C7"].startswith(verdict)

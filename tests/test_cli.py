@@ -26,7 +26,7 @@ def sdlib(outputs, recorded):
     return call
 
 
-EXPERIMENTS = "cutout, cutout_sensitivity"
+EXPERIMENTS = ", ".join(experiments.EXPERIMENTS)
 ARMS = ", ".join(arm.name for arm in experiments.EXPERIMENTS["cutout"].arms)
 SCALES = ["smoke, quick, laptop, paper", "phantom, open, pcam"]
 SEARCHES = ", ".join(f"cutout/{name}" for name in experiments.EXPERIMENTS["cutout"].families)

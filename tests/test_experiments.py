@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sdlib import arms, experiments
-from sdlib.arms import CUTOUT, GAMMA_STEP, LAM_STEP, SENSITIVITY, Arm
+from sdlib.arms import CUTOUT, GAMMA_STEP, LAM_STEP, ROBUSTNESS, SENSITIVITY, Arm
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import (
     EXPERIMENTS,
@@ -145,7 +145,9 @@ class TestRegistry:
     @pytest.mark.parametrize("experiment", EXPERIMENTS)
     def test_runs(self, experiment, profile, monkeypatch, tmp_path):
         monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path))
-        definition, found = EXPERIMENTS[experiment], runs(experiment, profile, "phantom")
+        definition = EXPERIMENTS[experiment]
+        source = definition.sources[0]
+        found = runs(experiment, profile, source)
         seeds = min(PROFILES[profile].seeds, definition.seeds or 99)
         if profile not in definition.profiles:
             seeds = 0
@@ -153,8 +155,8 @@ class TestRegistry:
         folders = {run.folder for run in found}
         assert len(folders) == len(found)
         for run in found:
-            assert parse_run(run.id, profile, "phantom") == run
-            assert run.row_file == tmp_path / "phantom" / profile / run.id / "row.json"
+            assert parse_run(run.id, profile, source) == run
+            assert run.row_file == tmp_path / source / profile / run.id / "row.json"
         if seeds:
             assert {run.seed for run in found} == set(range(seeds))
 
@@ -162,11 +164,51 @@ class TestRegistry:
         assert runs("cutout_sensitivity", "quick", "phantom") == []
         assert len(runs("cutout_sensitivity", "laptop", "phantom")) == 16 * 3
 
+    def test_stain_clusters_are_known_on_one_source_alone(self):
+        assert runs("stain_a", "laptop", "phantom") == []
+        with pytest.raises(ConfigError, match=r"unknown source of stain_a 'phantom'.*: open"):
+            Run("stain_a", "sd_eq1_none", 0, "laptop", "phantom")
+
+    def test_augmentation_follows_the_profiles_own_and_size_the_source(self):
+        plain = config(Run("robustness", "sd_eq1_none", 0, "laptop"))
+        augmented = config(Run("robustness", "sd_eq1_uniform", 0, "laptop"))
+        blurred = config(Run("robustness", "sd_eq1_blur", 0, "laptop"))
+        assert [c["augment"] for c in (plain, augmented, blurred)] == [
+            "dihedral",
+            "dihedral+uniform",
+            "dihedral+uniform_blur",
+        ]
+        assert {k for k in plain if plain[k] != augmented[k]} == {"augment"}
+        for source, size in (("phantom", 64), ("open", 96), ("pcam", 96)):
+            run = Run("robustness", "sd_eq1_none", 0, "laptop", source)
+            assert run.size == config(run)["size"] == size
+        assert Run("robustness", "sd_eq1_none", 0, "quick", "open").size == 64
+        assert Run("cutout", "sd_eq1", 0, "laptop", "open").size == 64
+
+    def test_methods_differ_by_loss_alone(self):
+        """Either augmentation has a weight decay and an SD arm, equal but for what is compared."""
+        by_name = {arm.name: arm for arm in ROBUSTNESS}
+        for end in ("none", "uniform", "blur"):
+            decay, sd = by_name[f"weight_decay_{end}"], by_name[f"sd_eq1_{end}"]
+            assert (decay.weight_decay, decay.lam) == (1e-4, None)
+            assert (sd.weight_decay, sd.lam) == (0.0, 0.01)
+            for field in ("train_set", "augment", "search", "gamma", "shift"):
+                assert getattr(decay, field) == getattr(sd, field)
+        budgets = [
+            len(family.grid[name])
+            for name, family in (
+                ("weight_decay", FAMILIES["weight_decay_uniform"]),
+                ("lam", FAMILIES["sd_eq1_uniform"]),
+            )
+        ]
+        assert budgets[0] == budgets[1]
+
     def test_every_search_that_an_arm_needs_exists(self):
         for experiment in EXPERIMENTS:
             for run in runs(experiment, "smoke", "open"):
                 if run.search:
-                    assert run.search in searches("cutout", "smoke", "open")
+                    owner = EXPERIMENTS[experiment].searched_in or experiment
+                    assert run.search in searches(owner, "smoke", "open")
         for experiment in EXPERIMENTS.values():
             assert set(experiment.families) <= set(FAMILIES)
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sdlib import experiments, graph, results, running, tuning
+from sdlib import experiments, graph, results, running, sharpness, sweeps, tuning
 from sdlib.errors import SdlibError
 from sdlib.experiments import EXPERIMENTS, PROFILES
 from sdlib.paths import ROOT
@@ -29,8 +29,8 @@ def recorded(tmp_path, monkeypatch):
     """An empty folder in the place of data/results."""
     folder = tmp_path / "results"
     folder.mkdir()
-    monkeypatch.setattr(results, "recorded_folder", lambda: folder)
-    monkeypatch.setattr(tuning, "recorded_folder", lambda: folder)
+    for module in (results, sharpness, sweeps, tuning):
+        monkeypatch.setattr(module, "recorded_folder", lambda: folder)
     return folder
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from sdlib import experiments, results, tuning
+from sdlib import experiments, results, sweeps, tuning
 from sdlib.glance import MARKERS, glance
 from sdlib.metrics import summary
 from sdlib.paths import ROOT, recorded_folder
 from sdlib.search import FAMILIES
+from sdlib.shifts import LEVELS
 
 FILES = sorted(
     file for file in recorded_folder().glob("*.jsonl") if not file.stem.endswith("-trials")
@@ -41,11 +42,30 @@ def test_metrics_follow_from_the_recorded_logits(file):
         for name, metrics in row["metrics"].items():
             if name == "cam":
                 continue
-            targets = stored["validation.targets" if name == "validation" else "test.targets"]
+            targets = stored[f"{experiments.EXPERIMENTS[experiment].sets[name][0]}.targets"]
             logits = stored[f"{row['arm']}/seed{row['seed']}/{name}.logits"]
             again = summary(targets, expit(logits))
             assert again == pytest.approx(metrics, abs=1e-6)
             assert np.isfinite(logits).all()
+
+
+SWEPT = [file for file in FILES if experiments.EXPERIMENTS[parts(file)[0]].swept]
+
+
+@pytest.mark.parametrize("file", SWEPT, ids=lambda file: file.stem)
+def test_sweeps_are_of_the_recorded_networks(file):
+    """At no shift a network's answers are those of its row; a shift of strength 0 changes none."""
+    experiment, profile, source = parts(file)
+    rows = results.rows(experiment, profile, source).set_index(["arm", "seed"])
+    found = sweeps.load(experiment, profile, source)
+    assert set(found.logits) == set(rows.index)
+    assert found.levels == ("clean", *(level.name for level in LEVELS))
+    stored = results.predictions(experiment, profile, source)
+    np.testing.assert_array_equal(found.targets, stored["test.targets"])
+    table = found.accuracy().set_index(["arm", "seed", "level"])["accuracy"]
+    for (arm, seed), row in rows.iterrows():
+        for level in ("clean", "sharpen-0.0", "haematoxylin-1.0", "eosin-1.0"):
+            assert table[arm, seed, level] == pytest.approx(row["test.accuracy"], abs=1e-9)
 
 
 def test_recorded_files_stay_small():

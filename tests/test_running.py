@@ -14,7 +14,7 @@ import torch
 from scipy.special import expit
 from sklearn import metrics as sk
 
-from sdlib import experiments, running, training
+from sdlib import experiments, running, training, tuning
 from sdlib.datasets.cutout import cutout_mask, make_cutout_set
 from sdlib.errors import DataError, SdlibError
 from sdlib.evaluation import predict_logits
@@ -133,6 +133,24 @@ class TestRepeating:
         assert other["config_hash"] != first["config_hash"]
         assert other["metrics"] != first["metrics"]
         assert names(RUN.folder) == FILES
+
+    def test_arms_that_a_search_made_alike_are_trained_once(self, smoke, monkeypatch):
+        monkeypatch.setattr(tuning, "best", lambda search, recorded=False: {"lam": 0.01})
+        first = running.execute(Run("cutout", "sd_eq1", 0, "smoke"), log=silent)
+        monkeypatch.setattr(running, "fit", lambda *args: pytest.fail("trained again"))
+        twin = Run("cutout", "sd_eq1_tuned", 0, "smoke")
+        row = running.execute(twin, log=silent)
+        assert (row.pop("arm"), row.pop("trained_as")) == ("sd_eq1_tuned", "sd_eq1")
+        first = json.loads(json.dumps(first))
+        assert first.pop("arm") == "sd_eq1"
+        assert row == first
+        assert names(twin.folder) == FILES
+        for name in ("model.safetensors", "predictions.npz"):
+            own = Run("cutout", "sd_eq1", 0, "smoke").folder / name
+            assert (twin.folder / name).read_bytes() == own.read_bytes()
+        # Another seed is another run.
+        with pytest.raises(pytest.fail.Exception):
+            running.execute(dataclasses.replace(twin, seed=1), log=silent)
 
     def test_a_search_is_needed_first(self, smoke, recorded):
         with pytest.raises(DataError, match="python -m sdlib search cutout/sd_eq1 --profile smoke"):

@@ -102,6 +102,30 @@ class TestFiles:
         }
         assert all(tiles.targets.mean() == 0.5 for tiles in parts.values())
 
+    @pytest.mark.parametrize("cluster", ["A", "B"])
+    def test_one_stain_cluster_and_the_other(self, monkeypatch, cluster):
+        def load(split, size):
+            tiles = tiles_of([0, 1] * 60)
+            column = np.array(["A", "B", ""])[np.arange(120) // 2 % 3]
+            offset = ("train", "validation", "test").index(split) * 70
+            images = np.full((120, size, size, 3), offset, np.uint8)
+            shades = np.array([0, 20, 40], np.uint8)
+            images[..., 0] += shades[np.arange(120) // 2 % 3, None, None]
+            return TileSet(images, tiles.targets, tiles.groups, {"stain_cluster": column})
+
+        monkeypatch.setattr(sources, "load_open_pcam", load)
+        run = Run(f"stain_{cluster.lower()}", "sd_eq1_none", 0, "smoke", "open")
+        parts = load_tiles(run)
+        colours = {part: set(tiles.images[:, 0, 0, 0].tolist()) for part, tiles in parts.items()}
+        own, other = (0, 20) if cluster == "A" else (20, 0)
+        assert colours == {
+            "train": {own},
+            "validation": {70 + own},
+            "test": {140 + own},
+            "across": {70 + other, 140 + other},  # never a training tile
+        }
+        assert all(tiles.targets.mean() == 0.5 for tiles in parts.values())
+
     @pytest.mark.parametrize(("source", "folder"), [("open", "open-pcam"), ("pcam", "pcam")])
     def test_not_at_hand(self, outputs, monkeypatch, tmp_path, source, folder):
         run = dataclasses.replace(RUN, source=source)
