@@ -16,7 +16,9 @@ difference, its 95 % t interval over seeds, and ``p`` the paper's difference:
 - *apart* is the distance of an AUROC from .5, by bootstrap: **reproduced** if its interval lies
   above .1, **partly** if above 0, **not reproduced** otherwise.
 
-A claim is reproduced if all of its parts are, not reproduced if none is, and partly otherwise.
+A claim is reproduced if all of its parts are, not reproduced if none is, and partly otherwise. A
+method that does nothing differs nowhere: where a claim asks for gains and none of them is there,
+*no difference* elsewhere does not make it partly.
 A *premise* is a part that has to hold for the claim to be testable at all (without a price of the
 coincidence there is nothing to win back): it adds nothing to the verdict, but where it was judged
 and is not reproduced, the claim is undecided.
@@ -207,7 +209,11 @@ def _overall(parts: pd.DataFrame) -> str:
     premise = parts["kind"] == "premise"
     if parts.loc[premise, "verdict"].isin([PARTLY, NOT]).any():
         return UNDECIDED
-    verdicts = parts.loc[~premise, "verdict"]
+    parts = parts[~premise]
+    gains = parts.loc[parts["kind"] == "gain", "verdict"]
+    if len(gains) and (gains == NOT).all():
+        parts = parts[parts["kind"] != "no difference"]
+    verdicts = parts["verdict"]
     judged = set(verdicts) - {NOT_ATTEMPTED}
     if not judged:
         return NOT_ATTEMPTED

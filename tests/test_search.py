@@ -114,7 +114,7 @@ class TestWhole:
         judged_on = "test" if family.endswith("_test") else "validation"
         for row, line in zip(rows, lines, strict=True):
             assert (row["family"], row["judged_on"]) == (family, judged_on)
-            assert row["config_hash"] == search_of(family).config_hash
+            assert row["config_hash"] == search_of(family, owner).config_hash
             assert row["value"] == row["metrics"][judged_on]["accuracy"]
             assert row["metrics"]["validation"]["accuracy"] > row["metrics"]["test"]["accuracy"]
             assert line.startswith(f"cutout/{family} trial {row['trial']}: ")
