@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, get_args
 
 import cv2
@@ -22,7 +23,8 @@ import numpy as np
 
 from sdlib.datasets.cutout import add_cutouts
 from sdlib.errors import ConfigError
-from sdlib.stain import recombine, separate
+from sdlib.stain import Separation, check_multipliers, recombine, separate
+from sdlib.stain_estimate import check_rgb
 
 __all__ = [
     "LEVELS",
@@ -43,6 +45,7 @@ BORDER = cv2.BORDER_REFLECT_101
 SHARPENING = np.array([[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]], np.float32)
 
 Shift = Literal["blur", "sharpen", "haematoxylin", "eosin"]
+STAINS = ("haematoxylin", "eosin")
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,8 @@ def blur(images: np.ndarray, n: float) -> np.ndarray:
     >>> blur(image, 3)[:, 2, 0].tolist()
     [0, 10, 10, 10, 0]
     """
-    _check_images(images)
-    if not (np.isfinite(n) and n >= 1):
+    check_rgb(images, batches=True)
+    if not (isinstance(n, Real) and 1 <= n < np.inf):
         raise ConfigError(f"expected a blur n of at least 1, got {n}")
     if n == 1:
         return images.copy()
@@ -142,8 +145,8 @@ def sharpen(images: np.ndarray, alpha: float) -> np.ndarray:
     >>> sharpen(image, 0.5)[1, 1, 0]
     np.uint8(105)
     """
-    _check_images(images)
-    if not 0 <= alpha <= 1:
+    check_rgb(images, batches=True)
+    if not (isinstance(alpha, Real) and 0 <= alpha <= 1):
         raise ConfigError(f"expected alpha from 0 to 1, got {alpha}")
 
     def blend(image: np.ndarray) -> np.ndarray:
@@ -170,7 +173,8 @@ def fade_stain(images: np.ndarray, haematoxylin: float = 1.0, eosin: float = 1.0
     >>> bool((fade_stain(image, haematoxylin=0.5) >= image).all())
     True
     """
-    _check_images(images)
+    check_rgb(images, batches=True)
+    check_multipliers(haematoxylin, eosin)
     return _each(images, lambda image: recombine(separate(image), haematoxylin, eosin))
 
 
@@ -186,7 +190,7 @@ def apply(images: np.ndarray, level: Level) -> np.ndarray:
     >>> apply(np.zeros((2, 64, 64, 3), np.uint8), Level("blur", 20)).shape
     (2, 64, 64, 3)
     """
-    _check_images(images)
+    check_rgb(images, batches=True)
     if level.shift not in get_args(Shift):
         raise ConfigError(f"expected a shift of {', '.join(get_args(Shift))}, got {level.shift!r}")
     if level.shift == "blur":
@@ -199,16 +203,32 @@ def apply(images: np.ndarray, level: Level) -> np.ndarray:
 def iter_levels(
     images: np.ndarray, levels: Iterable[Level] = LEVELS
 ) -> Iterator[tuple[Level, np.ndarray]]:
-    """Each level and the images shifted by it, equal to :func:`apply`, with work shared.
+    """Each level and the images shifted by it, as by :func:`apply`, one stain estimate an image.
 
-    All stain levels share one separation of each image.
+    From the first stain level on, the separations are held: 8 bytes a pixel of ``images``.
+
+    Args:
+        images: uint8 (H, W, 3) or (N, H, W, 3); they must not change in between.
+        levels: any of them, in any order.
+
+    Raises:
+        ConfigError: images of another shape or dtype, an unknown shift, an impossible strength.
 
     >>> sum(1 for _ in iter_levels(np.zeros((1, 8, 8, 3), np.uint8)))
     52
     """
-    _check_images(images)
+    check_rgb(images, batches=True)
+    separations: list[Separation] | None = None
     for level in levels:
-        yield level, apply(images, level)
+        if level.shift not in STAINS:
+            yield level, apply(images, level)
+            continue
+        if separations is None:
+            separations = [separate(image) for image in images.reshape(-1, *images.shape[-3:])]
+        faded = np.empty((len(separations), *images.shape[-3:]), np.uint8)
+        for separation, place in zip(separations, faded, strict=True):
+            place[:] = recombine(separation, **{level.shift: level.strength})
+        yield level, faded.reshape(images.shape)
 
 
 def _each(images: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -218,10 +238,3 @@ def _each(images: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> n
     for image, place in zip(images, shifted, strict=True):
         place[:] = function(image)
     return shifted
-
-
-def _check_images(images: np.ndarray) -> None:
-    array = isinstance(images, np.ndarray)
-    if not array or images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:
-        got = f"{images.dtype} {images.shape}" if array else type(images).__name__
-        raise ConfigError(f"expected RGB images, uint8 (H, W, 3) or (N, H, W, 3), got {got}")

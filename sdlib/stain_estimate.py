@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdlib.errors import ConfigError
-from sdlib.stain_kernels import optical_density, tangents, unmix
+from sdlib.stain_extremes import find_stains, pseudo_inverse
+from sdlib.stain_kernels import optical_density, unmix
 
 __all__ = [
     "IO",
@@ -32,15 +33,11 @@ __all__ = [
     "estimate_macenko",
     "flat_pixels",
     "measure_densities",
-    "pseudo_inverse",
     "separate_planes",
 ]
 
-IO, ALPHA, BETA, TOP_PERCENTILE = 240.0, 1.0, 0.15, 99.0
+IO, ALPHA, BETA = 240.0, 1.0, 0.15
 MIN_TISSUE, MIN_TISSUE_SHARE = 100, 0.01
-MIN_ANGLE = 0.05  # rad
-LINE = 1e-6  # variance across a line over that along it
-SAMPLE = 2048  # values that tell where a percentile is to be sought
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +79,7 @@ def estimate_macenko(
 
     >>> from sdlib.phantoms import draw_tiles, render
     >>> estimate_macenko(render(draw_tiles(1, seed=0)[0], 64)).matrix.round(1).tolist()
-    [[0.6, 0.7, 0.4], [0.2, 0.9, 0.4]]
+    [[0.5, 0.7, 0.5], [0.2, 0.8, 0.5]]
     >>> estimate_macenko(np.full((64, 64, 3), 255, np.uint8)).fallback
     True
     """
@@ -91,25 +88,25 @@ def estimate_macenko(
 
 def analyse(
     image: np.ndarray, io: float = IO, alpha: float = ALPHA, beta: float = BETA
-) -> tuple[StainEstimate, np.ndarray, np.ndarray]:
-    """:func:`estimate_macenko`, and what it worked on.
-
-    Returns:
-        The estimate, optical densities float32 (3, H W), concentrations float32 (2, H W).
-    """
+) -> tuple[StainEstimate, np.ndarray]:
+    """:func:`estimate_macenko`, and the image's optical densities, float32 (3, H W)."""
     check_rgb(image)
     if not (0 <= alpha < 50 and 0 <= beta < np.inf):
         raise ConfigError(
             f"expected alpha from 0 to below 50 and beta of at least 0, got {alpha} and {beta}"
         )
     planes, moments, beta = measure_densities(image, io, beta)
-    matrix = _find_matrix(planes, moments, beta, alpha)
-    if matrix is not None:
-        concentrations = separate_planes(planes, matrix)
-        tops = np.array([_top(values) for values in concentrations])
-        if tops.min() > 0:
-            return StainEstimate(matrix, tops), planes, concentrations
-    return REFERENCE, planes, separate_planes(planes, REFERENCE.matrix)
+    n = int(moments[0])
+    if n < max(MIN_TISSUE, MIN_TISSUE_SHARE * planes.shape[1]):
+        return REFERENCE, planes
+    mean = moments[1:4] / n
+    rr, gg, bb, rg, rb, gb = moments[4:] / n
+    second = np.array([[rr, rg, rb], [rg, gg, gb], [rb, gb, bb]])
+    variances, vectors = np.linalg.eigh(second - np.outer(mean, mean))
+    matrix, tops = find_stains(planes, n, mean, variances, vectors, beta, float(alpha))
+    if not min(tops) > 0:
+        return REFERENCE, planes
+    return StainEstimate(matrix, tops), planes
 
 
 def measure_densities(
@@ -137,21 +134,6 @@ def separate_planes(planes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return concentrations
 
 
-def pseudo_inverse(matrix: np.ndarray) -> np.ndarray:
-    """Weights (2, 3) of optical densities in concentrations.
-
-    Raises:
-        ConfigError: ``matrix`` is not of two different stains.
-    """
-    matrix = np.asarray(matrix, np.float64)
-    if matrix.shape == (2, 3):
-        (a, b), (_, c) = matrix @ matrix.T
-        determinant = a * c - b * b
-        if determinant > 1e-6 * a * c:
-            return np.array([[c, -b], [-b, a]]) @ matrix / determinant
-    raise ConfigError(f"expected a matrix (2, 3) of two different stains, got {matrix.tolist()}")
-
-
 def check_rgb(images: np.ndarray, batches: bool = False) -> None:
     """Refuse whatever is not an RGB image, or a batch where allowed, of uint8.
 
@@ -161,8 +143,7 @@ def check_rgb(images: np.ndarray, batches: bool = False) -> None:
     wanted = "uint8 (H, W, 3)" + (" or (N, H, W, 3)" if batches else "")
     if not isinstance(images, np.ndarray):
         raise ConfigError(f"expected RGB images, {wanted}, got {type(images).__name__}")
-    ranks = (3, 4) if batches else (3,)
-    right = images.dtype == np.uint8 and images.ndim in ranks and images.shape[-1] == 3
+    right = images.dtype == np.uint8 and images.ndim in (3, 3 + batches) and images.shape[-1] == 3
     if not right or 0 in images.shape[-3:]:
         raise ConfigError(f"expected RGB images, {wanted}, got {images.dtype} {images.shape}")
 
@@ -170,33 +151,3 @@ def check_rgb(images: np.ndarray, batches: bool = False) -> None:
 def flat_pixels(image: np.ndarray) -> np.ndarray:
     """Contiguous, writable and of the base class: compiled once, whatever the array."""
     return np.require(image, requirements="CWE").reshape(-1)
-
-
-def _find_matrix(
-    planes: np.ndarray, moments: np.ndarray, beta: np.float32, alpha: float
-) -> np.ndarray | None:
-    n, (r, g, b, rr, gg, bb, rg, rb, gb) = int(moments[0]), moments[1:]
-    if n < max(MIN_TISSUE, MIN_TISSUE_SHARE * planes.shape[1]):
-        return None
-    mean = np.array([r, g, b]) / n
-    second = np.array([[rr, rg, rb], [rg, gg, gb], [rb, gb, bb]])
-    variances, vectors = np.linalg.eigh(second / n - np.outer(mean, mean))
-    plane = vectors[:, 1:]
-    x, y = mean @ plane
-    length = np.hypot(x, y)
-    if variances[1] <= LINE * variances[2] or length == 0:
-        return None
-    # Angles from the mean colour grow with their tangents, whatever the signs of the components.
-    along, across = plane @ [x, y] / length, plane @ [-y, x] / length
-    values = np.empty(planes.shape[1], np.float32)
-    tangents(planes, along.astype(np.float32), across.astype(np.float32), beta, values)
-    low, high = (
-        below + share * (above - below)
-        for below, above, share in (
-            (*np.arctan(pair), share) for *pair, share in _order(values, n, alpha, 100 - alpha)
-        )
-    )
-    if high - low < MIN_ANGLE or max(-low, high) >= np.pi / 2:
-        return None
-    ends = [np.cos(angle) * along + np.sin(angle) * across for angle in (low, high)]
-    return np.array(ends if ends[0][0] > ends[1][0] else ends[::-1])
