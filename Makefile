@@ -24,7 +24,7 @@ help:
 	@echo 'make reproduce   data -> search -> train -> chapters -> book   (PROFILE=quick SOURCE=phantom)'
 	@echo 'make test        lint, unit tests, doctests, every chapter executed'
 	@echo 'make book        the book from the rows there are; no training'
-	@echo 'make lab         JupyterLab on the chapters'
+	@echo 'make lab         the shift lab in a browser   (THEME=light|dark; UI=jupyter: JupyterLab on the chapters)'
 	@echo 'make bench       ratios of speed'
 	@echo 'make clean       removes working results (outputs/), not .venv'
 
@@ -45,8 +45,15 @@ test: .venv/.stamp
 	$(BIN)/pytest --nbval-lax -p no:cacheprovider book/5_reckoning
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --durations 5
 
+UI    ?= voila
+THEME ?= light
+# The folder before Voila's own holds a page that needs no network.
+VOILA = OMP_NUM_THREADS=1 JUPYTER_PATH=$(CURDIR)/book/lab $(BIN)/voila book/lab/shift_lab.ipynb \
+	--template=local --theme=$(THEME) --show_tracebacks=True
+lab: COMMAND = $(if $(filter jupyter,$(UI)),$(BIN)/jupyter lab book,$(VOILA))
 lab: .venv/.stamp
-	$(BIN)/jupyter lab book
+	@# no display: the address is printed, and may be opened elsewhere
+	$(COMMAND) $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser))
 
 bench: .venv/.stamp
 	$(BIN)/pytest tests/benchmarks -s

@@ -1,0 +1,228 @@
+"""The shift lab: disturb a tile with sliders and watch every arm's answer.
+
+``make lab`` opens it in a browser. Its callbacks are Python, so it needs a running kernel; where a
+page is executed to be read later, :func:`show` puts a strip of pictures in its place.
+"""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+import ipywidgets as widgets
+import numpy as np
+from IPython.display import Markdown, display
+from ipywidgets.widgets.widget_description import DescriptionWidget
+from matplotlib import pyplot as plt
+
+from sdlib.datasets.tiles import TileSet
+from sdlib.errors import ConfigError
+from sdlib.lab_curves import Curves
+from sdlib.lab_networks import LabNetworks
+from sdlib.lab_panels import CLASS_NAMES, CSS, NAMES, SCALES, label, predictions_html
+from sdlib.lab_pictures import disturb, fallback_strip
+from sdlib.lab_sources import find_curves, find_networks, lab_tiles
+from sdlib.shifts import blur_width
+
+__all__ = ["Lab", "disturb", "fallback_strip", "has_frontend", "lab", "show"]
+
+SIDE = 256  # px at which a tile is shown, or near it: every pixel of it becomes a whole square
+TEXT_WIDTHS = {"before": "380px", "after": "380px", "answers": "680px", "curve": "480px"}
+ORDER = "All four combine, in this order: the stains, then blur, then sharpening."
+NEEDS_A_KERNEL = (
+    "The shift lab, with a slider for each shift, needs a running kernel: `make lab` opens it in a "
+    "browser, and this cell shows it when it is run in JupyterLab. In its place, here is one tile "
+    "of procedural tissue at some levels of each shift."
+)
+
+
+def _slider(shift: str) -> widgets.SelectionSlider:
+    options = [(label(shift, strength), strength) for strength in SCALES[shift]]
+    return widgets.SelectionSlider(
+        options=options,
+        description=NAMES[shift],
+        tooltip=f"{NAMES[shift]}: left is no shift, right the strongest",
+        style={"description_width": "96px"},
+        layout={"width": "370px"},
+    )
+
+
+class _Picture(widgets.Image, DescriptionWidget):
+    """An image that can say what it shows: only widgets with a description have a tooltip."""
+
+    def __init__(self, size: int) -> None:
+        side = f"{size * max(1, round(SIDE / size))}px"
+        super().__init__(format="png", layout={"width": side, "height": side})
+
+    def show(self, image: np.ndarray, what: str) -> None:
+        colours = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        self.value = cv2.imencode(".png", colours)[1].tobytes()
+        self.tooltip = what
+
+
+class Lab(widgets.VBox):
+    """The lab as one widget.
+
+    Parameters
+    ----------
+    tiles : TileSet
+        To choose from, of the networks' size.
+    networks : LabNetworks
+    curves : Curves
+
+    Attributes
+    ----------
+    tile : ipywidgets.Dropdown
+        Its value is an index into ``tiles``.
+    sliders : dict of str to ipywidgets.SelectionSlider
+        By shift; their values are strengths as :func:`disturb` takes them.
+    reset : ipywidgets.Button
+    before, after : ipywidgets.Image
+        PNG at the tiles' own size, shown larger.
+    texts : dict of str to ipywidgets.HTML
+        ``before`` and ``after`` the pictures, ``answers`` of the networks, accuracy ``curve``.
+    probabilities : dict of (str, int) to float
+        Of cancer for the tile as shown, by arm and seed.
+
+    Raises
+    ------
+    ConfigError
+        No tiles, or tiles of another size than the networks'.
+    """
+
+    def __init__(self, tiles: TileSet, networks: LabNetworks, curves: Curves) -> None:
+        if not len(tiles):
+            raise ConfigError("expected at least one tile to show, got none")
+        if networks.networks and tiles.size != networks.size:
+            raise ConfigError(f"expected tiles of {networks.size} px, got {tiles.size} px")
+        self.tiles, self.networks, self.curves = tiles, networks, curves
+        self._moved, self._quiet = "blur", False
+        names = [f"{k + 1}: {CLASS_NAMES[target]}" for k, target in enumerate(tiles.targets)]
+        self.tile = widgets.Dropdown(
+            options=[(name, k) for k, name in enumerate(names)],
+            description="tile, true class",
+            style={"description_width": "96px"},
+            layout={"width": "270px"},
+        )
+        self.sliders = {shift: _slider(shift) for shift in SCALES}
+        self.reset = widgets.Button(
+            description="Reset",
+            tooltip="back to the untouched tile",
+            layout={"margin": "6px 0 10px 104px"},
+        )
+        self.before, self.after = _Picture(tiles.size), _Picture(tiles.size)
+        self.texts = {
+            name: widgets.HTML(layout={"max_width": width}) for name, width in TEXT_WIDTHS.items()
+        }
+        super().__init__([widgets.HTML(CSS), *self._rows()])
+        self.add_class("sdlab")
+        self.tile.observe(self._picked, "value")
+        for slider in self.sliders.values():
+            slider.observe(self._slid, "value")
+        self.reset.on_click(self._restored)
+        self._picked()
+
+    def _rows(self) -> list[widgets.Widget]:
+        about = f"<p>{ORDER}</p><p>{self.networks.sentence}</p>"
+        controls = [self.tile, *self.sliders.values(), self.reset, widgets.HTML(about)]
+        pictures = [
+            widgets.VBox([self.texts[name], picture])
+            for name, picture in (("before", self.before), ("after", self.after))
+        ]
+        space = {"flex_flow": "row wrap", "grid_gap": "16px 40px", "margin": "0 0 20px"}
+        return [
+            widgets.Box(
+                [widgets.VBox(controls, layout={"width": "380px"}), *pictures], layout=space
+            ),
+            widgets.Box([self.texts["answers"], self.texts["curve"]], layout=space),
+        ]
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """Every slider's strength."""
+        return {shift: slider.value for shift, slider in self.sliders.items()}
+
+    def _picked(self, change: object = None) -> None:
+        image = self.tiles.images[self.tile.value]
+        self.before.show(image, f"the untouched tile, {CLASS_NAMES[self._target]}")
+        self._untouched = self.networks.probabilities(image)
+        self.texts["before"].value = f"<h3>Before</h3>true class: {CLASS_NAMES[self._target]}"
+        self._update()
+
+    def _slid(self, change) -> None:
+        if not self._quiet:
+            self._moved = next(s for s, slider in self.sliders.items() if slider is change.owner)
+            self._update()
+
+    def _restored(self, button: object = None) -> None:
+        self._quiet = True  # one picture, not one a slider
+        for shift, slider in self.sliders.items():
+            slider.value = SCALES[shift][0]
+        self._quiet = False
+        self._update()
+
+    @property
+    def _target(self) -> int:
+        return int(self.tiles.targets[self.tile.value])
+
+    def _update(self) -> None:
+        """The picture first, so that it follows the slider at once; then what networks say."""
+        shifted = disturb(self.tiles.images[self.tile.value], **self.settings)
+        done = self._described()
+        self.after.show(shifted, f"the tile after: {done}")
+        self.texts["after"].value = f'<h3>After</h3><span role="status">{done}</span>'
+        self.probabilities = self.networks.probabilities(shifted)
+        if self.probabilities:
+            self.texts["answers"].value = predictions_html(
+                self.probabilities, self._untouched, self._target
+            )
+        self.texts["curve"].value = self.curves.html(self._moved, self.settings[self._moved])
+
+    def _described(self) -> str:
+        """What has been done to the tile, in words."""
+        done = []
+        for shift, strength in self.settings.items():
+            if strength != SCALES[shift][0]:
+                done.append(f"{NAMES[shift]} {label(shift, strength)}")
+                if shift == "blur":
+                    width = blur_width(strength, self.tiles.size)
+                    done[-1] += f" ({width:.1f} px here{'' if width > 1 else ': no change'})"
+        return ", ".join(done) or "no shift"
+
+
+def lab() -> Lab:
+    """The lab with this machine's tiles, networks and accuracy curves.
+
+    Raises
+    ------
+    DataError
+        A file of weights is broken.
+    """
+    networks = find_networks()
+    return Lab(lab_tiles(networks.size), networks, find_curves(networks))
+
+
+def has_frontend() -> bool:
+    """Whether a notebook server (JupyterLab or Voila) has started this kernel for a reader.
+
+    papermill and nbconvert start kernels of their own, to which no page is listening.
+    """
+    server = os.environ.get("SERVER_SOFTWARE", "")
+    return bool(os.environ.get("JPY_SESSION_NAME")) or server.startswith("voila")
+
+
+def show(live: bool | None = None) -> None:
+    """Display the lab where someone can move its sliders, else a sentence and a strip of pictures.
+
+    Parameters
+    ----------
+    live : bool, optional
+        By default :func:`has_frontend` decides.
+    """
+    if has_frontend() if live is None else live:
+        display(lab())
+        return
+    display(Markdown(NEEDS_A_KERNEL))
+    figure = fallback_strip()
+    display(figure)
+    plt.close(figure)  # or the notebook would show it once more

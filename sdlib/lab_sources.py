@@ -1,0 +1,124 @@
+"""What this machine has for the shift lab: test tiles, trained networks, accuracy curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sdlib import results
+from sdlib.datasets.tiles import TileSet
+from sdlib.experiments import EXPERIMENTS, PROFILES, Run
+from sdlib.lab_curves import Curves
+from sdlib.lab_networks import LabNetworks, load_lab_networks
+from sdlib.paths import recorded_folder
+from sdlib.phantoms import draw_tiles, render
+from sdlib.sources import load_tiles
+
+__all__ = ["ARMS_SHOWN", "find_curves", "find_networks", "lab_tiles", "recorded_networks"]
+
+EXPERIMENT, SOURCE = "robustness", "phantom"
+LOOKED_FOR = ("laptop", "quick", "smoke")
+#: Weight decay and spectral decoupling under three augmentations; nothing tuned.
+ARMS_SHOWN = tuple(
+    f"{method}_{augment}"
+    for augment in ("none", "uniform", "blur")
+    for method in ("weight_decay", "sd_eq1")
+)
+SEEDS_SHOWN = 3  # of six arms: as many networks as two cores can ask while a slider moves
+TILES_EACH = 4
+
+
+def lab_tiles(size: int = 64, each: int = TILES_EACH) -> TileSet:
+    """Phantom tiles of test patients, benign ones first.
+
+    They are the first of either class in the test part of every profile: no network of the
+    experiment has been trained on them or on their patients.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels.
+    each : int
+        Of either class.
+
+    Returns
+    -------
+    TileSet
+        ``2 * each`` tiles.
+    """
+    run = Run(EXPERIMENT, EXPERIMENTS[EXPERIMENT].arms[0].name, 0, "smoke", SOURCE)
+    # All profiles deal the same patients, and draw the same tiles one after another.
+    patients = set(load_tiles(run)["test"].groups)
+    drawn = draw_tiles(PROFILES["smoke"].tiles, run.definition.data_seed)
+    unseen = [tile for tile in drawn if tile.patient in patients]
+    chosen = [t for target in (0, 1) for t in [t for t in unseen if t.target == target][:each]]
+    return TileSet(
+        np.stack([render(tile, size) for tile in chosen]),
+        np.array([tile.target for tile in chosen]),
+        np.array([tile.patient for tile in chosen]),
+    )
+
+
+def recorded_networks() -> Path:
+    """Where recorded networks lie, if there are any."""
+    return recorded_folder() / "lab-networks.safetensors"
+
+
+def _own(profile: str, arms: Sequence[str], seeds: int) -> LabNetworks:
+    """This machine's networks whose rows are not stale."""
+    networks, size = {}, PROFILES[profile].size
+    rows = results.rows(EXPERIMENT, profile, SOURCE, "this run")
+    if not len(rows):
+        return LabNetworks({}, size, profile, "this run")
+    from sdlib.models import create_network, load_weights  # timm takes seconds to import
+
+    valid = rows[~rows["stale"]]
+    valid = set(zip(valid["arm"], valid["seed"], strict=True))
+    for arm, seed in ((arm, seed) for arm in arms for seed in range(seeds)):
+        if (arm, seed) in valid:
+            run = Run(EXPERIMENT, arm, seed, profile, SOURCE)
+            untrained = create_network(PROFILES[profile].network)
+            networks[arm, seed] = load_weights(untrained, run.folder / "model.safetensors")
+            size = run.size
+    return LabNetworks(networks, size, profile, "this run")
+
+
+def find_networks(arms: Sequence[str] = ARMS_SHOWN, seeds: int = SEEDS_SHOWN) -> LabNetworks:
+    """This machine's networks (profile laptop, else quick, else smoke), else recorded ones.
+
+    Parameters
+    ----------
+    arms : sequence of str
+        Of the experiment ``robustness``.
+    seeds : int
+        At most this many of each arm, the first ones.
+
+    Raises
+    ------
+    DataError
+        A file of weights is absent or broken.
+    """
+    for profile in LOOKED_FOR:
+        own = _own(profile, arms, seeds)
+        if own.networks:
+            return own
+    if recorded_networks().exists():
+        return load_lab_networks(recorded_networks())
+    return LabNetworks()
+
+
+def find_curves(networks: LabNetworks) -> Curves:
+    """Accuracy curves of the networks' own profile where there are any, else recorded ones."""
+    from sdlib.sweeps import accuracies
+
+    places = [(networks.profile, networks.origin), (networks.profile, "recorded")]
+    for profile, origin in dict.fromkeys([*places, ("laptop", "recorded")]):
+        table = accuracies(EXPERIMENT, profile, SOURCE, origin)
+        if len(table):
+            where = "recorded" if origin == "recorded" else "this machine"
+            sentence = f"Balanced accuracy, mean and SD over seeds; {where}, profile {profile}."
+            return Curves(table, networks.arms or ARMS_SHOWN, sentence)
+    missing = "No accuracies under shift are recorded or made here: make reproduce makes them."
+    return Curves(table, (), missing)
