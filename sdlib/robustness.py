@@ -125,6 +125,8 @@ def _tile_weights(chosen: np.ndarray, resamples: int, rng: np.random.Generator) 
 def smallest_effect(sd: float, n: int, power: float = POWER) -> float:
     """The mean paired difference that a two-sided t test at 5 % finds with the given power.
 
+    The sum of two t quantiles: with three seeds or more within .05 of the power asked for.
+
     Parameters
     ----------
     sd : float
@@ -135,7 +137,7 @@ def smallest_effect(sd: float, n: int, power: float = POWER) -> float:
     Examples
     --------
     >>> round(smallest_effect(0.02, 5), 3)
-    0.034
+    0.033
     """
     if n < 2:
         return float("nan")

@@ -17,9 +17,11 @@ from sdlib.sharpness import Sharpness
 from sdlib.shifts import LEVELS
 from sdlib.stain import recombine, separate
 from sdlib.sweeps import CLEAN, Sweep
+from sdlib.uniform_augment import examples
 
 __all__ = [
     "differences_figure",
+    "gallery_figure",
     "robustness_figure",
     "separation_figure",
     "sharpness_figure",
@@ -45,17 +47,21 @@ def _panels(height: float) -> tuple[Figure, dict]:
     return fig, found
 
 
-def robustness_figure(sweep: Sweep, arms: Sequence[str], missing: str = "") -> Figure:
+def robustness_figure(
+    sweep: Sweep, arms: Sequence[str], missing: str = "", title: str = ""
+) -> Figure:
     """Figure 4: balanced accuracy against the strength of each shift, mean and one SD over seeds.
 
     Arms without networks are left out; without any, a figure that says ``missing``. A dotted line
-    is chance, a small tick on the left the mean accuracy on unshifted tiles.
+    is chance, a small tick on the left the mean accuracy on unshifted tiles. ``title`` says whose
+    networks they are.
     """
     table = curves(sweep)
     present = [arm for arm in arms if len(table) and (table["arm"] == arm).any()]
     if not present:
         return note(missing)
-    fig, axes = _panels(6.2)
+    fig, axes = _panels(6.5)
+    fig.suptitle(title, fontsize=11)
     for shift, ax in axes.items():
         ax.axhline(0.5, color="0.6", linestyle=(0, (1, 2)), linewidth=1)
         for arm in present:
@@ -117,7 +123,10 @@ def differences_figure(
 
 
 def sharpness_figure(places: Mapping[str, dict[str, Sharpness]], missing: str = "") -> Figure:
-    """Figure 2: density of the variance of the Laplacian, by scanner or stain cluster."""
+    """Figure 2: density of the variance of the Laplacian, by scanner or stain cluster.
+
+    The few tiles without any tissue would stretch the axis: one in 500 at either end is outside.
+    """
     places = {title: sets for title, sets in places.items() if sets}
     if not places:
         return note(missing)
@@ -127,7 +136,8 @@ def sharpness_figure(places: Mapping[str, dict[str, Sharpness]], missing: str = 
         shades = ("#000000", "#E69F00", "#0072B2", "#CC79A7")
         for (name, one), shade, dash in zip(sets.items(), shades, dashes, strict=False):
             seaborn.kdeplot(one.values, ax=ax, label=name, color=shade, linestyle=dash)
-        ax.set_title(title)
+        ends = np.quantile(np.concatenate([one.values for one in sets.values()]), (0.002, 0.998))
+        ax.set(title=title, xlim=ends + np.array([-0.15, 0.15]), yticks=[])
         ax.set_xlabel("log10 of the variance of the Laplacian")
         ax.set_ylabel("density" if ax is axes[0, 0] else "")
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), fontsize=9)
@@ -135,7 +145,7 @@ def sharpness_figure(places: Mapping[str, dict[str, Sharpness]], missing: str = 
 
 
 def separation_figure(image: np.ndarray) -> Figure:
-    """Figure 3: a tile, its haematoxylin alone, its eosin alone, and the concentrations' maps.
+    """Figure 3: a tile, its haematoxylin alone and its eosin alone.
 
     Parameters
     ----------
@@ -153,4 +163,25 @@ def separation_figure(image: np.ndarray) -> Figure:
         ax.imshow(picture, interpolation="nearest")
         ax.set_title(title)
         ax.set_axis_off()
+    return fig
+
+
+def gallery_figure(image: np.ndarray) -> Figure:
+    """UniformAugment's operations on a tile, each at the ends and the middle of its range.
+
+    The last one, a mean blur, is not in the set; it is titled so.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8 RGB (S, S, 3).
+    """
+    shown = examples(image)
+    fig, axes = plt.subplots(4, 12, figsize=(7.5, 3.5))
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for (name, pictures), row in zip(shown.items(), axes.reshape(16, 3), strict=True):
+        for ax, picture in zip(row if len(pictures) > 1 else row[1:2], pictures, strict=True):
+            ax.imshow(picture, interpolation="nearest")
+        row[1].set_title("not in it: blur" if name == "blur" else name.replace("_", " "), size=10)
     return fig
