@@ -79,8 +79,8 @@ def scale(place: Evidence) -> str:
         text += f", and below 1 px (n = {', '.join(idle)}) nothing changes"
     if even and size != PAPER_SIZE:
         text += (
-            f". A window of 2, 4 or 6 px (n = {', '.join(even)}) has no pixel in its middle: it is "
-            "another filter than its neighbours, and curves may have a kink there"
+            f". A window of an even number of px (n = {', '.join(even)}) has no pixel in its "
+            "middle: it is another filter than its neighbours, and curves may have a kink there"
         )
     return (
         f"{text}. The sharpening kernel stays 3 px wide, which is {3 * PAPER_SIZE / size:.1f} px "
