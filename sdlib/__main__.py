@@ -122,7 +122,7 @@ def sharpness(profile: ProfileOption = "quick", source: SourceOption = "phantom"
 @app.command()
 @one_sentence
 def record(
-    experiment: Annotated[str, typer.Argument(help="such as cutout, or sharpness")],
+    experiment: Annotated[str, typer.Argument(help="such as cutout; sharpness; lab")],
     profile: ProfileOption = "laptop",
     source: SourceOption = "phantom",
 ) -> None:
@@ -132,6 +132,11 @@ def record(
 
     if experiment == "sharpness":
         print(measuring.record(profile, source))
+        return
+    if experiment == "lab":
+        from sdlib import lab_sources
+
+        print(f"{lab_sources.record(profile)} bytes of networks recorded")
         return
     print(f"{results.record(experiment, profile, source)} rows recorded")
     if swept := sweeps.record(experiment, profile, source):

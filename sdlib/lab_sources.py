@@ -11,12 +11,20 @@ from sdlib import results
 from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run
 from sdlib.lab_curves import Curves
-from sdlib.lab_networks import LabNetworks, load_lab_networks
+from sdlib.lab_networks import LabNetworks, load_lab_networks, save_lab_networks
 from sdlib.paths import recorded_folder
 from sdlib.phantoms import draw_tiles, render
 from sdlib.sources import load_tiles
 
-__all__ = ["ARMS_SHOWN", "find_curves", "find_networks", "lab_tiles", "recorded_networks"]
+__all__ = [
+    "ARMS_RECORDED",
+    "ARMS_SHOWN",
+    "find_curves",
+    "find_networks",
+    "lab_tiles",
+    "record",
+    "recorded_networks",
+]
 
 EXPERIMENT, SOURCE = "robustness", "phantom"
 LOOKED_FOR = ("laptop", "quick", "smoke")
@@ -27,6 +35,8 @@ ARMS_SHOWN = tuple(
     for method in ("weight_decay", "sd_eq1")
 )
 SEEDS_SHOWN = 3  # of six arms: as many networks as two cores can ask while a slider moves
+ARMS_RECORDED = ("weight_decay_none", "weight_decay_uniform", "sd_eq1_uniform")
+SEEDS_RECORDED = 2  # more would weigh over 5 MB
 TILES_EACH = 4
 
 
@@ -64,6 +74,22 @@ def lab_tiles(size: int = 64, each: int = TILES_EACH) -> TileSet:
 def recorded_networks() -> Path:
     """Where recorded networks lie, if there are any."""
     return recorded_folder() / "lab-networks.safetensors"
+
+
+def record(profile: str) -> int:
+    """Keep this machine's networks of :data:`ARMS_RECORDED` for the lab; returns the bytes.
+
+    Raises
+    ------
+    DataError
+        One of them has not been trained.
+    """
+    runs = [
+        Run(EXPERIMENT, arm, seed, profile, SOURCE)
+        for arm in ARMS_RECORDED
+        for seed in range(SEEDS_RECORDED)
+    ]
+    return save_lab_networks(runs, recorded_networks())
 
 
 def _own(profile: str, arms: Sequence[str], seeds: int) -> LabNetworks:

@@ -43,7 +43,7 @@ every_shift = pytest.mark.parametrize(
         (apply, {"level": Level("blur", 20)}),
         (apply, {"level": Level("haematoxylin", 0.2)}),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 
 
