@@ -121,7 +121,7 @@ def test_no_path_of_one_machine_is_in_the_repository():
 
 def test_nothing_in_the_repository_is_large():
     big = {path.name: path.stat().st_size for path in repository_files()}
-    assert {name: size for name, size in big.items() if size > 2_000_000} == {}
+    assert {name: size for name, size in big.items() if size > 5_000_000} == {}
 
 
 # -- Notebooks

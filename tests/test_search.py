@@ -117,7 +117,7 @@ class TestWhole:
             assert row["config_hash"] == search_of(family, owner).config_hash
             assert row["value"] == row["metrics"][judged_on]["accuracy"]
             assert row["metrics"]["validation"]["accuracy"] > row["metrics"]["test"]["accuracy"]
-            assert line.startswith(f"cutout/{family} trial {row['trial']}: ")
+            assert line.startswith(f"{owner}/{family} trial {row['trial']}: ")
         written = search_of(family).file.read_text().splitlines()
         assert [json.loads(line) for line in written] == rows
 
