@@ -118,7 +118,7 @@ class TestWhole:
             assert row["value"] == row["metrics"][judged_on]["accuracy"]
             assert row["metrics"]["validation"]["accuracy"] > row["metrics"]["test"]["accuracy"]
             assert line.startswith(f"{owner}/{family} trial {row['trial']}: ")
-        written = search_of(family).file.read_text().splitlines()
+        written = search_of(family, owner).file.read_text().splitlines()
         assert [json.loads(line) for line in written] == rows
 
     def test_a_trial_is_trained_with_its_values(self, pretended, monkeypatch):
