@@ -93,8 +93,10 @@ def blur(images: np.ndarray, n: float) -> np.ndarray:
     """Mean over n x n pixels, reflected at the border without repeating the edge pixel.
 
     A whole n is OpenCV's ``blur``: odd windows are centred, even ones have one pixel more to the
-    left and above. Other n, which come of :func:`blur_width`, are centred windows n pixels wide
-    whose outermost pixels count by the share that is inside, rounded half to even.
+    left and above; rounding is OpenCV's, which for an even n may go up from 1/n**2 below the half.
+    Other n, which come of :func:`blur_width`, are centred windows n pixels wide whose outermost
+    pixels count by the share that is inside, rounded half to even. Even windows are thus half a
+    pixel off, and a little weaker than their neighbours in n.
 
     Args:
         images: uint8 (H, W, 3) or (N, H, W, 3).
