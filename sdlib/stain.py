@@ -26,9 +26,9 @@ from sdlib.stain_estimate import (
     estimate_macenko,
     flat_pixels,
     measure_densities,
+    pseudo_inverse,
     separate_planes,
 )
-from sdlib.stain_extremes import pseudo_inverse
 from sdlib.stain_kernels import fade, remix
 
 __all__ = [

@@ -16,12 +16,13 @@ stains, and its estimate says** ``fallback=True``. Too little is
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from sdlib.errors import ConfigError
-from sdlib.stain_extremes import find_stains, pseudo_inverse
+from sdlib.stain_extremes import find_neighbours
 from sdlib.stain_kernels import optical_density, unmix
 
 __all__ = [
@@ -33,11 +34,14 @@ __all__ = [
     "estimate_macenko",
     "flat_pixels",
     "measure_densities",
+    "pseudo_inverse",
     "separate_planes",
 ]
 
-IO, ALPHA, BETA = 240.0, 1.0, 0.15
+IO, ALPHA, BETA, TOP_PERCENTILE = 240.0, 1.0, 0.15, 99.0
 MIN_TISSUE, MIN_TISSUE_SHARE = 100, 0.01
+LINE = 1e-6  # variance across a line over that along it
+MIN_ANGLE = 0.05  # rad, between the stains
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,17 +100,49 @@ def analyse(
             f"expected alpha from 0 to below 50 and beta of at least 0, got {alpha} and {beta}"
         )
     planes, moments, beta = measure_densities(image, io, beta)
+    matrix = _find_matrix(planes, moments, beta, alpha)
+    if matrix is not None:
+        axes, n = np.zeros((3, 3), np.float32), planes.shape[1]
+        axes[:2] = pseudo_inverse(matrix)
+        tops = find_neighbours(planes, axes, False, beta, n, TOP_PERCENTILE)
+        tops = _between(tops, n, TOP_PERCENTILE)
+        if min(tops) > 0:
+            return StainEstimate(matrix, tops), planes
+    return REFERENCE, planes
+
+
+def _find_matrix(
+    planes: np.ndarray, moments: np.ndarray, beta: np.float32, alpha: float
+) -> np.ndarray | None:
     n = int(moments[0])
     if n < max(MIN_TISSUE, MIN_TISSUE_SHARE * planes.shape[1]):
-        return REFERENCE, planes
+        return None
     mean = moments[1:4] / n
     rr, gg, bb, rg, rb, gb = moments[4:] / n
     second = np.array([[rr, rg, rb], [rg, gg, gb], [rb, gb, bb]])
     variances, vectors = np.linalg.eigh(second - np.outer(mean, mean))
-    matrix, tops = find_stains(planes, n, mean, variances, vectors, beta, float(alpha))
-    if not min(tops) > 0:
-        return REFERENCE, planes
-    return StainEstimate(matrix, tops), planes
+    x, y = mean @ vectors[:, 1:]
+    length = math.hypot(x, y)
+    if variances[1] <= LINE * variances[2] or length == 0:
+        return None
+    # Angles from the mean colour grow with their tangents, whatever the signs of the vectors.
+    turn = np.array([[y, -x], [-y, x], [x, y]]) / length
+    axes = turn @ vectors[:, 1:].T
+    percent = 100.0 - alpha
+    tangents = find_neighbours(planes, axes.astype(np.float32), True, beta, n, percent)
+    low, high = _between(np.arctan(tangents), n, percent)
+    if low + high < MIN_ANGLE or max(low, high) >= math.pi / 2:
+        return None
+    ends = [
+        math.cos(angle) * axes[2] + math.sin(angle) * axis
+        for angle, axis in zip((low, high), axes, strict=False)
+    ]
+    return np.array(ends if ends[0][0] > ends[1][0] else ends[::-1])
+
+
+def _between(neighbours: np.ndarray, n: int, percent: float) -> np.ndarray:
+    share = (n - 1) * percent / 100 % 1
+    return neighbours[:, 0] + share * (neighbours[:, 1] - neighbours[:, 0])
 
 
 def measure_densities(
@@ -132,6 +168,12 @@ def separate_planes(planes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     concentrations = np.empty((2, planes.shape[1]), np.float32)
     unmix(planes, pseudo_inverse(matrix).astype(np.float32), concentrations)
     return concentrations
+
+
+def pseudo_inverse(matrix: np.ndarray) -> np.ndarray:
+    """Weights (2, 3) of optical densities in least-squares concentrations."""
+    (hh, he), (_, ee) = matrix @ matrix.T
+    return np.array([[ee, -he], [-he, hh]]) @ matrix / (hh * ee - he * he)
 
 
 def check_rgb(images: np.ndarray, batches: bool = False) -> None:

@@ -193,8 +193,11 @@ def fade(pixels, concentrations, matrix, at_once, stain, steps, out):
     exponents = np.zeros((2, 3 * BLOCK), np.float32)
     growths = np.empty((2, 3 * BLOCK), np.float32)
     light = np.empty(3 * BLOCK, np.float32)
-    stepped = [np.any((stain == s) & (steps > 0)) for s in range(2)]
-    begun = [np.any(at_once[:, s] > ZERO) for s in range(2)]
+    begun, stepped = np.zeros(2, np.bool_), np.zeros(2, np.bool_)
+    for k in range(steps.size):
+        for s in range(2):
+            begun[s] |= at_once[k, s] > ZERO
+            stepped[s] |= steps[k] > 0 and stain[k] == s
     for start in range(0, concentrations.shape[1], BLOCK):
         stop = min(start + BLOCK, concentrations.shape[1])
         n = 3 * (stop - start)
