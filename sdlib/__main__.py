@@ -134,9 +134,9 @@ def record(
         print(measuring.record(profile, source))
         return
     if experiment == "lab":
-        from sdlib import lab_sources
+        from sdlib.lab import sources
 
-        print(f"{lab_sources.record(profile)} bytes of networks recorded")
+        print(f"{sources.record(profile)} bytes of networks recorded")
         return
     print(f"{results.record(experiment, profile, source)} rows recorded")
     if swept := sweeps.record(experiment, profile, source):

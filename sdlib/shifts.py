@@ -23,8 +23,7 @@ import numpy as np
 
 from sdlib.datasets.cutout import add_cutouts
 from sdlib.errors import ConfigError
-from sdlib.stain import Separation, check_multipliers, recombine, separate
-from sdlib.stain_estimate import check_rgb
+from sdlib.stain import Separation, check_multipliers, check_rgb, recombine, separate
 
 __all__ = [
     "LEVELS",

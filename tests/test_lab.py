@@ -14,15 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from sdlib import lab as lab_module
 from sdlib import shifts
 from sdlib.errors import ConfigError, DataError
 from sdlib.evaluation import predict_logits
-from sdlib.lab import Lab, disturb, fallback_strip, has_frontend, show
-from sdlib.lab_curves import Curves
-from sdlib.lab_networks import LabNetworks
-from sdlib.lab_panels import SCALES, arm_marker, predictions_html
-from sdlib.lab_pictures import STRIP_LEVELS
+from sdlib.lab import Lab, disturb, fallback_strip, has_frontend, show, widget
+from sdlib.lab.curves import Curves
+from sdlib.lab.networks import LabNetworks
+from sdlib.lab.panels import SCALES, arm_marker, predictions_html
+from sdlib.lab.pictures import STRIP_LEVELS
 from sdlib.paths import ROOT
 from sdlib.plotting import ARMS
 from sdlib.shifts import LEVELS, Level
@@ -309,24 +308,24 @@ def test_the_strip_shows_the_librarys_levels():
         for ax, strength in zip(row[1:], strengths, strict=True):
             expected = shifts.apply(np.asarray(tile), Level(shift, strength))
             np.testing.assert_array_equal(ax.images[0].get_array(), expected)
-    lab_module.plt.close(figure)
+    widget.plt.close(figure)
 
 
 def test_a_static_page_gets_a_sentence_and_a_strip(monkeypatch):
     shown = []
-    monkeypatch.setattr(lab_module, "display", shown.append)
-    monkeypatch.setattr(lab_module, "fallback_strip", lambda: fallback_strip(32))
+    monkeypatch.setattr(widget, "display", shown.append)
+    monkeypatch.setattr(widget, "fallback_strip", lambda: fallback_strip(32))
     show(live=False)
     sentence, figure = shown
     assert "needs a running kernel" in sentence.data
     assert "make lab" in sentence.data
-    assert not lab_module.plt.fignum_exists(figure.number)  # or it would be shown twice
+    assert not widget.plt.fignum_exists(figure.number)  # or it would be shown twice
 
 
 def test_a_live_page_gets_the_lab(monkeypatch, bare):
     shown = []
-    monkeypatch.setattr(lab_module, "display", shown.append)
-    monkeypatch.setattr(lab_module, "lab", lambda: bare)
+    monkeypatch.setattr(widget, "display", shown.append)
+    monkeypatch.setattr(widget, "lab", lambda: bare)
     show(live=True)
     assert shown == [bare]
 

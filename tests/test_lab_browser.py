@@ -22,7 +22,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 from sdlib.lab import disturb
-from sdlib.lab_sources import lab_tiles
+from sdlib.lab.sources import lab_tiles
 from sdlib.paths import ROOT
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")

@@ -8,11 +8,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from sdlib import lab_networks, lab_sources, sweeps
+from sdlib import sweeps
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import PROFILES, Run
-from sdlib.lab_networks import LabNetworks, load_lab_networks, save_lab_networks
-from sdlib.lab_sources import find_curves, find_networks, lab_tiles
+from sdlib.lab import networks as lab_networks
+from sdlib.lab import sources
+from sdlib.lab.networks import LabNetworks, load_lab_networks, save_lab_networks
+from sdlib.lab.sources import find_curves, find_networks, lab_tiles
 from sdlib.models import create_network, save_weights
 from sdlib.phantoms import draw_tiles
 from sdlib.sources import load_tiles
@@ -21,7 +23,7 @@ from sdlib.sources import load_tiles
 @pytest.fixture
 def trained(outputs, tmp_path, monkeypatch, row_of):
     """`trained(run)`: the run's files as training leaves them; nothing is recorded."""
-    monkeypatch.setattr(lab_sources, "recorded_folder", lambda: tmp_path)
+    monkeypatch.setattr(sources, "recorded_folder", lambda: tmp_path)
     monkeypatch.setattr(sweeps, "recorded_folder", lambda: tmp_path)
 
     def make(run, **row):
@@ -91,7 +93,7 @@ def test_arms_and_seeds_are_in_the_asked_order_and_number(trained):
     keys = [*find_networks(("weight_decay_none", "sd_eq1_uniform"), seeds=2).networks]
     arms = ["weight_decay_none"] * 2 + ["sd_eq1_uniform"] * 2
     assert keys == [*zip(arms, [0, 1, 0, 1], strict=True)]
-    assert len(find_networks().networks) == 2 * lab_sources.SEEDS_SHOWN
+    assert len(find_networks().networks) == 2 * sources.SEEDS_SHOWN
 
 
 def test_stale_networks_are_not_shown(trained):

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torchstain.numpy.normalizers.macenko import NumpyMacenkoNormalizer
 
-from sdlib import stain_extremes
 from sdlib.errors import ConfigError, DataError
 from sdlib.phantoms.histology import draw_tiles, render
 from sdlib.phantoms.optics import stain_matrix
@@ -24,11 +23,12 @@ from sdlib.stain import (
     MacenkoNormaliser,
     StainEstimate,
     estimate_macenko,
+    extremes,
     fade_levels,
     recombine,
     separate,
 )
-from sdlib.stain_kernels import compiled
+from sdlib.stain.kernels import compiled
 
 TENTHS = [k / 10 for k in range(11)]
 H, E = np.array([0.6, 0.7, 0.387298]), np.array([0.25, 0.9, 0.357071])
@@ -136,7 +136,7 @@ def test_settings_mean_what_they_mean_in_torchstain(tiles, options):
 def test_a_sample_that_misleads_costs_time_alone(tiles, extreme, share):
     """Every pixel that the estimate samples is of one colour: a tail's, or never a tail's."""
     image = cv2.resize(tiles[0], (512, 384)).reshape(-1, 3)
-    step = len(image) // stain_extremes.SAMPLE | 1
+    step = len(image) // extremes.SAMPLE | 1
     tail = mix([[(3, 0), (0, 3)]])[0] if extreme else mix([[(0.5, 0.5), (0.6, 0.5)]])[0]
     image[::step] = tail[0]
     image[1 : int(share * len(image)) : 2] = tail[1]
@@ -168,7 +168,7 @@ def test_neighbours_of_percentiles_are_those_of_a_full_sort(order, angles):
             tissue = (planes >= beta).all(0)
             values = lengths[:2, tissue] / lengths[2, tissue]
         n = values.shape[1]
-        found = stain_extremes.find_neighbours(planes, axes, angles, beta, n, percent)
+        found = extremes.find_neighbours(planes, axes, angles, beta, n, percent)
         k = int((n - 1) * percent / 100)
         expected = np.sort(values, axis=1)[:, [k, min(k + 1, n - 1)]]
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
@@ -183,7 +183,7 @@ def test_neighbours_at_the_edges_of_what_a_sample_allows(count):
     unsampled = np.flatnonzero(np.arange(n) % 3)[: count - 25]
     planes[0, unsampled] = 26 + np.append(rng.permutation(count - 26), count)[: count - 25]
     axes = np.eye(3, dtype=np.float32)[[0, 0, 2]]
-    found = stain_extremes.find_neighbours(planes, axes, False, np.float32(0), n, 99.0)
+    found = extremes.find_neighbours(planes, axes, False, np.float32(0), n, 99.0)
     assert found.tolist() == [np.sort(planes[0])[[2969, 2970]].tolist()] * 2
 
 
@@ -195,7 +195,7 @@ def test_tails_are_whole_where_there_is_room(spare):
         np.sort(values[values >= bound]) for values, bound in zip(planes, bounds, strict=False)
     ]
     tails = np.full((2, expected[0].size + spare + 1), np.nan, np.float32)
-    counts = stain_extremes._gather(planes, axes, False, np.float32(0), bounds, tails)
+    counts = extremes._gather(planes, axes, False, np.float32(0), bounds, tails)
     assert counts.tolist() == [tail.size for tail in expected]
     if spare >= 0:
         for tail, values in zip(tails, expected, strict=True):
@@ -480,11 +480,11 @@ def test_code_without_a_place_for_its_cache_is_compiled_all_the_same():
 
 def test_what_was_compiled_is_kept():
     code = (
-        "import numpy as np; from sdlib import stain, stain_kernels, stain_extremes\n"
+        "import numpy as np; from sdlib import stain; from sdlib.stain import extremes, kernels\n"
         "image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)\n"
         "stain.recombine(stain.separate(image), .5); stain.MacenkoNormaliser().transform(image)\n"
-        "kept = (stain_kernels.optical_density, stain_kernels.unmix, stain_kernels.fade,\n"
-        "        stain_kernels.remix, stain_extremes.find_neighbours)\n"
+        "kept = (kernels.optical_density, kernels.unmix, kernels.fade, kernels.remix,\n"
+        "        extremes.find_neighbours)\n"
         "print(sum(sum(f.stats.cache_misses.values()) for f in kept))"
     )
     runs = [

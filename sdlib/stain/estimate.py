@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdlib.errors import ConfigError
-from sdlib.stain_extremes import find_neighbours
-from sdlib.stain_kernels import optical_density, unmix
+from sdlib.stain.extremes import find_neighbours
+from sdlib.stain.kernels import optical_density, unmix
 
 __all__ = [
     "IO",

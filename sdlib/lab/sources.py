@@ -10,8 +10,8 @@ import numpy as np
 from sdlib import results
 from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run
-from sdlib.lab_curves import Curves
-from sdlib.lab_networks import LabNetworks, load_lab_networks, save_lab_networks
+from sdlib.lab.curves import Curves
+from sdlib.lab.networks import LabNetworks, load_lab_networks, save_lab_networks
 from sdlib.paths import recorded_folder
 from sdlib.phantoms import draw_tiles, render
 from sdlib.sources import load_tiles

@@ -1,8 +1,4 @@
-"""The shift lab: disturb a tile with sliders and watch every arm's answer.
-
-``make lab`` opens it in a browser. Its callbacks are Python, so it needs a running kernel; where a
-page is executed to be read later, :func:`show` puts a strip of pictures in its place.
-"""
+"""The lab as a widget: a tile, four sliders, pictures before and after, and what networks say."""
 
 from __future__ import annotations
 
@@ -17,14 +13,14 @@ from matplotlib import pyplot as plt
 
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
-from sdlib.lab_curves import Curves
-from sdlib.lab_networks import LabNetworks
-from sdlib.lab_panels import CLASS_NAMES, CSS, NAMES, SCALES, label, predictions_html
-from sdlib.lab_pictures import disturb, fallback_strip
-from sdlib.lab_sources import find_curves, find_networks, lab_tiles
+from sdlib.lab.curves import Curves
+from sdlib.lab.networks import LabNetworks
+from sdlib.lab.panels import CLASS_NAMES, CSS, NAMES, SCALES, label, predictions_html
+from sdlib.lab.pictures import disturb, fallback_strip
+from sdlib.lab.sources import find_curves, find_networks, lab_tiles
 from sdlib.shifts import blur_width
 
-__all__ = ["Lab", "disturb", "fallback_strip", "has_frontend", "lab", "show"]
+__all__ = ["Lab", "has_frontend", "lab", "show"]
 
 SIDE = 256  # px at which a tile is shown, or near it: every pixel of it becomes a whole square
 TEXT_WIDTHS = {"before": "380px", "after": "380px", "answers": "680px", "curve": "480px"}

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-__all__ = ["compiled", "fade", "optical_density", "remix", "unmix"]
+__all__ = ["LOG2_E", "compiled", "fade", "optical_density", "remix", "unmix"]
 
+LOG2_E = 1 / np.log(2)  # optical density to powers of two, in which kernels count
 BLOCK = 512
 # Added to a float32, it leaves the nearest whole number, ties to even, in the lowest bits.
 MAGIC = np.float32(1.5 * 2**23)

@@ -90,7 +90,7 @@ def save_lab_networks(runs: Sequence[Run], path: Path) -> int:
     runs : sequence of Run
         Finished on this machine, of one experiment, profile and source.
     path : pathlib.Path
-        Usually :func:`sdlib.lab_sources.recorded_networks`.
+        Usually :func:`sdlib.lab.sources.recorded_networks`.
 
     Returns
     -------

@@ -1,7 +1,6 @@
-"""Haematoxylin and eosin: separation, recombination, normalisation.
+"""How much haematoxylin and eosin is in each pixel, and the image with less of them.
 
-Stains are estimated by Macenko's method (:mod:`sdlib.stain_estimate`, which also says what happens
-where there is too little tissue). Concentrations keep their sign: a pixel beyond the extreme
+Concentrations keep their sign: a pixel beyond the extreme
 colours has less than none of a stain. What both stains do not explain, the residual, stays when
 one is taken out, ``(I + 1) exp(taken) - 1``: nothing taken gives the image back exactly. Work is in
 float32; against float64 less than one byte of a thousand differs, by one grey level.
@@ -13,37 +12,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 
-import cv2
 import numpy as np
 
-from sdlib.errors import ConfigError, DataError
-from sdlib.stain_estimate import (
+from sdlib.errors import ConfigError
+from sdlib.stain.estimate import (
     IO,
-    REFERENCE,
     StainEstimate,
     analyse,
     check_rgb,
-    estimate_macenko,
     flat_pixels,
     measure_densities,
-    pseudo_inverse,
     separate_planes,
 )
-from sdlib.stain_kernels import fade, remix
+from sdlib.stain.kernels import LOG2_E, fade
 
-__all__ = [
-    "REFERENCE",
-    "MacenkoNormaliser",
-    "Separation",
-    "StainEstimate",
-    "check_multipliers",
-    "estimate_macenko",
-    "fade_levels",
-    "recombine",
-    "separate",
-]
+__all__ = ["Separation", "check_multipliers", "fade_levels", "recombine", "separate"]
 
-LOG2_E = 1 / np.log(2)
 WORST_CONDITION = 1e4  # of a stain matrix that float32 can invert
 
 
@@ -149,66 +133,6 @@ def fade_levels(separation: Separation, multipliers: Sequence[tuple[float, float
     pixels, out = flat_pixels(separation.image), faded.reshape(len(steps), separation.image.size)
     fade(pixels, concentrations, matrix, at_once, stain, steps, out)
     return faded
-
-
-class MacenkoNormaliser:
-    """Give images the stains of a target: its directions, and its 99th percentiles.
-
-    The residual is dropped and grey levels are rounded down, as in torchstain. Images with too
-    little tissue are taken to have the reference's stains.
-
-    Attributes:
-        target: :class:`StainEstimate`, ``REFERENCE`` until :meth:`fit`.
-
-    >>> from sdlib.phantoms import draw_tiles, render
-    >>> ours, theirs = (render(draw_tiles(1, 0, c)[0], 64) for c in ("development", "external"))
-    >>> MacenkoNormaliser().fit(ours).transform(theirs).shape
-    (64, 64, 3)
-    """
-
-    def __init__(self) -> None:
-        self.target = REFERENCE
-
-    def fit(self, target: np.ndarray) -> MacenkoNormaliser:
-        """Take the stains of a target, uint8 (H, W, 3).
-
-        Raises:
-            ConfigError: another shape or dtype.
-            DataError: too little tissue to estimate stains from.
-        """
-        estimate = estimate_macenko(target)
-        if estimate.fallback:
-            raise DataError(
-                "expected a target with both stains, got too little tissue: take another"
-            )
-        self.target = estimate
-        return self
-
-    def transform(self, images: np.ndarray) -> np.ndarray:
-        """Normalise an image (H, W, 3) or a batch (N, H, W, 3), each image from its own stains.
-
-        Args:
-            images: uint8, RGB.
-
-        Returns:
-            uint8 of the same shape, a new array.
-
-        Raises:
-            ConfigError: another shape or dtype.
-        """
-        check_rgb(images, batches=True)
-        if images.ndim == 4:
-            normalised = np.empty_like(images)
-            for image, place in zip(images, normalised, strict=True):
-                place[:] = self.transform(image)
-            return normalised
-        estimate, planes = analyse(images)
-        scale = self.target.max_concentrations / estimate.max_concentrations
-        weights = self.target.matrix.T * scale @ pseudo_inverse(estimate.matrix)
-        levels = np.empty((3, *images.shape[:2]), np.uint8)
-        mixing = (-LOG2_E * weights).astype(np.float32)
-        remix(planes, mixing, np.float32(IO), levels.reshape(3, -1))
-        return cv2.merge(levels)
 
 
 def _check_matrix(matrix: np.ndarray) -> None:

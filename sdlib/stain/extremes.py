@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from sdlib.stain_kernels import compiled
+from sdlib.stain.kernels import compiled
 
 __all__ = ["find_neighbours"]
 

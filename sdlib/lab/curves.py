@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sdlib.errors import DataError
-from sdlib.lab_panels import NAMES, SCALES, arm_ink, arm_key, arm_line, arm_marker, label
+from sdlib.lab.panels import NAMES, SCALES, arm_ink, arm_key, arm_line, arm_marker, label
 
 __all__ = ["Curves"]
 

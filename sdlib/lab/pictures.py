@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sdlib import shifts
-from sdlib.lab_panels import label
+from sdlib.lab.panels import label
 from sdlib.pictures import example_tiles
 from sdlib.shifts import Level
 
