@@ -121,6 +121,11 @@ class Run:
         own = self.definition.sizes.get((self.profile, self.source))
         return own or PROFILES[self.profile].size
 
+    def augmentation(self, arm: Arm) -> str:
+        """What the profile, the experiment and the arm do to training tiles, joined by ``+``."""
+        own = self.definition.augment.get(self.profile, "")
+        return "+".join(filter(None, (PROFILES[self.profile].augment, own, arm.augment)))
+
     @property
     def search(self) -> Search | None:
         family = next(a for a in self.definition.arms if a.name == self.arm).search
@@ -193,8 +198,7 @@ def config(run: Run, arm: Arm | None = None) -> dict:
     for name in ("name", "label", "search", "augment"):
         del values[name]
     profile["size"] = run.size
-    if arm.augment:
-        profile["augment"] += f"+{arm.augment}"
+    profile["augment"] = run.augmentation(arm)
     origin = {"source": run.source}
     if run.definition.cluster:
         origin["cluster"] = run.definition.cluster

@@ -23,6 +23,8 @@ CUTOUT_SETS = MappingProxyType(
 PLAIN_SETS = MappingProxyType({"validation": ("validation", "none"), "test": ("test", "none")})
 ACROSS_SETS = MappingProxyType({**PLAIN_SETS, "across": ("across", "none")})
 NATIVE_SIZES = MappingProxyType({("laptop", "open"): 96, ("laptop", "pcam"): 96})
+# Section 2.4: all prostate networks have UniformAugment. Its Cutout would confound cutouts.
+PAPER_AUGMENT = MappingProxyType({"paper": "uniform_no_cutout"})
 
 
 TRIAL = Arm("trial", "trial")
@@ -45,6 +47,8 @@ class Experiment:
         Its searches; ``searched_in`` names the experiment whose searches it borrows instead.
     trial : Arm
         What a trial trains, but for the values on trial.
+    augment : mapping
+        Of :data:`sdlib.augment.AUGMENTATIONS`, by profile, between the profile's and the arm's own.
     seeds : int, optional
         Caps the profile's number of seeds.
     profiles, sources : tuple of str
@@ -67,6 +71,7 @@ class Experiment:
     families: tuple[str, ...] = ()
     searched_in: str = ""
     trial: Arm = TRIAL
+    augment: Mapping[str, str] = field(default_factory=dict, hash=False)
     seeds: int | None = None
     profiles: tuple[str, ...] = tuple(PROFILES)
     sources: tuple[str, ...] = tuple(SOURCES)
@@ -88,6 +93,7 @@ EXPERIMENTS = {
             arms_module.CUTOUT,
             CUTOUT_SETS,
             maps=True,
+            augment=PAPER_AUGMENT,
             families=(
                 "learning_rate",
                 "weight_decay",
@@ -105,6 +111,7 @@ EXPERIMENTS = {
             CUTOUT_SETS,
             searched_in="cutout",
             maps=True,
+            augment=PAPER_AUGMENT,
             seeds=3,
             profiles=("smoke", "laptop", "paper"),
         ),

@@ -82,7 +82,7 @@ def train_and_evaluate(
         profile.batch_size,
         learning_rate or profile.learning_rate,
         arm.weight_decay,
-        "+".join(filter(None, (profile.augment, arm.augment))),
+        run.augmentation(arm),
         run.seed,
         profile.workers,
     )

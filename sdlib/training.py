@@ -181,6 +181,7 @@ def fit(
     )
     model, optimiser = fabric.setup(network, optimiser)
     state = {"network": network, "optimiser": optimiser, "scheduler": scheduler}
+    state["precision"] = fabric.strategy.precision  # in half precision, how gradients are scaled
     history = _resume(folder, state, schedule)
     for epoch in range(len(history), schedule.epochs):
         torch.manual_seed(hash((schedule.seed, epoch, fabric.global_rank)) % 2**63)  # dropout

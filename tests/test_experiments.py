@@ -185,6 +185,14 @@ class TestRegistry:
         assert Run("robustness", "sd_eq1_none", 0, "quick", "open").size == 64
         assert Run("cutout", "sd_eq1", 0, "laptop", "open").size == 64
 
+    def test_the_papers_augmentation_has_no_cutout_where_cutouts_are_the_question(self):
+        for name in ("cutout", "cutout_sensitivity"):
+            arm = EXPERIMENTS[name].arms[0]
+            found = {p: Run(name, arm.name, 0, p).augmentation(arm) for p in ("laptop", "paper")}
+            assert found == {"laptop": "dihedral", "paper": "crop_flip+uniform_no_cutout"}
+        run = Run("robustness", "sd_eq1_uniform", 0, "paper")
+        assert run.augmentation(run.resolved_arm()) == "crop_flip+uniform"
+
     def test_methods_differ_by_loss_alone(self):
         """Either augmentation has a weight decay and an SD arm, equal but for what is compared."""
         by_name = {arm.name: arm for arm in ROBUSTNESS}

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -314,6 +315,24 @@ class TestResuming:
         found, again = train(tmp_path, lines.append, network=toy_network(seed=99))
         assert_same(expected, found)
         assert (again, lines) == (history, [])
+
+    def test_the_scale_of_half_precision_gradients_is_resumed(
+        self, toy_network, toy_tiles, tmp_path
+    ):
+        def half(folder, log=silent):
+            scaler = torch.amp.GradScaler("cpu", init_scale=16.0, growth_interval=5)
+            precision = MixedPrecision("16-mixed", "cpu", scaler)
+            fabric, network = Fabric(accelerator="cpu", plugins=[precision]), toy_network()
+            fit(network, CRITERION, toy_tiles(), None, PLAN, folder, fabric, log)
+            return weights(network), scaler.state_dict()
+
+        expected, scaled = half(None)
+        with pytest.raises(Stop):
+            half(tmp_path, stop_after(2))
+        found, resumed = half(tmp_path)
+        assert scaled["scale"] > 16
+        assert resumed == scaled
+        assert_same(expected, found)
 
     @pytest.mark.parametrize(
         "change", [{"epochs": 5}, {"learning_rate": 0.8}, {"seed": 4}, {"augment": "none"}]
