@@ -180,6 +180,9 @@ def panels(
 def arm_rows(ax: Axes, values: Mapping[str, np.ndarray]) -> None:
     """Arms from top to bottom: a faint marker a seed, a solid one with its 95 % t interval.
 
+    Values are shares, from 0 to 1. An interval of two seeds may reach far beyond; it is drawn as
+    far as there can be values.
+
     Parameters
     ----------
     ax : matplotlib.axes.Axes
@@ -192,7 +195,8 @@ def arm_rows(ax: Axes, values: Mapping[str, np.ndarray]) -> None:
         style = {"color": ARMS[arm].colour, "marker": ARMS[arm].marker}
         ax.plot(seeds, np.full(len(seeds), row), alpha=0.35, linestyle="none", **style)
         interval = mean_interval(seeds)
-        half = interval.high - interval.mean if interval.n > 1 else 0.0
-        ax.errorbar(interval.mean, row + 0.28, xerr=half, capsize=3, linewidth=1.5, **style)
+        ends = np.clip(np.nan_to_num([interval.low, interval.high], nan=interval.mean), 0, 1)
+        lengths = np.abs(ends - interval.mean)[:, None]
+        ax.errorbar(interval.mean, row + 0.28, xerr=lengths, capsize=3, linewidth=1.5, **style)
     ax.set_yticks(range(len(values)), [ARMS[arm].label for arm in values])
     ax.set_ylim(len(values) - 0.4, -0.6)

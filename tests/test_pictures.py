@@ -91,7 +91,7 @@ def test_without_names_the_figure_says_why():
 def test_arm_rows_draw_each_seed_and_the_interval():
     fig, ax = plt.subplots()
     values = {
-        "weight_decay": np.array([0.7, 0.8, 0.9]),
+        "weight_decay": np.array([0.7, 0.75, 0.8]),
         "sd_eq1": np.empty(0),
         "control": np.array([0.95]),
     }
@@ -107,3 +107,12 @@ def test_arm_rows_draw_each_seed_and_the_interval():
     assert ends == pytest.approx([interval.low, interval.high])
     assert ax.yaxis_inverted()
     fig.canvas.draw()
+
+
+def test_the_interval_of_two_seeds_is_drawn_as_far_as_there_can_be_values():
+    _, ax = plt.subplots()
+    values = np.array([0.7, 0.8])
+    plotting.arm_rows(ax, {"control": values})
+    ends = ax.containers[0].lines[2][0].get_segments()[0][:, 0]
+    assert mean_interval(values).high > 1
+    assert ends == pytest.approx([mean_interval(values).low, 1])
