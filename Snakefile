@@ -14,7 +14,7 @@ from pathlib import Path
 from sdlib import graph, sharpness, sweeps
 from sdlib.chapters import chapters
 from sdlib.datasets.store import fingerprint
-from sdlib.experiments import EXPERIMENTS, PROFILES
+from sdlib.experiments import EXPERIMENTS, PROFILES, Search
 from sdlib.paths import outputs_folder
 from sdlib.site import site_folder
 
@@ -36,6 +36,14 @@ SCALE = f"--profile {PROFILE} --source {SOURCE}"
 OUTPUTS, SITE = here(outputs_folder()), here(site_folder())
 JOBS = graph.jobs(PROFILE, SOURCE, FRESH)  # an unknown profile or source ends here
 JOBS = JOBS if TRAIN else []
+
+
+
+def searched_before(wildcards):
+    search = Search(wildcards.experiment, wildcards.family, PROFILE, SOURCE)
+    before = graph.search_before(search, JOBS)
+    return [before] if before else []
+
 
 CHAPTERS = {path.stem: path for path in chapters(Path.cwd())}
 # The experiments whose rows a chapter shows; the others wait for none.
@@ -137,6 +145,7 @@ for job in JOBS:
         message:
             f"training {job.name}: {len(job.runs)} runs"
         threads: 1
+        priority: 2 * EXPERIMENTS[job.runs[0].experiment].swept  # a sweep waits for them
         resources:
             mem_mb=PROFILES[PROFILE].memory_mb,
             runtime=PROFILES[PROFILE].minutes * len(job.runs),
@@ -158,6 +167,7 @@ rule sweep:
     message:
         "shifting the test tiles of {wildcards.experiment}"
     threads: 1
+    priority: 2  # two chapters wait for it
     resources:
         mem_mb=PROFILES[PROFILE].memory_mb,
         runtime=PROFILES[PROFILE].minutes,
@@ -176,6 +186,8 @@ rule sharpness:
 
 
 rule search:
+    input:
+        lambda wildcards: [here(search.file) for search in searched_before(wildcards)],
     output:
         f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/search/{{family}}/trials.jsonl",
     params:

@@ -6,7 +6,15 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["CUTOUT", "GAMMA_STEP", "LAM_STEP", "ROBUSTNESS", "SENSITIVITY", "STAIN", "Arm"]
+__all__ = [
+    "CUTOUT",
+    "GAMMA_STEP",
+    "LAM_STEP",
+    "ROBUSTNESS",
+    "ROBUSTNESS_MAIN",
+    "SENSITIVITY",
+    "Arm",
+]
 
 PAPER_WEIGHT_DECAY = 1e-4  # networks without spectral decoupling only
 PAPER_EQ1 = 0.01
@@ -139,5 +147,7 @@ ROBUSTNESS = (
     _plain("sd_eq1_blur", "SD Eq. 1 + UniformAugment with blur", augment=BLUR, **_SD),
 )
 
-#: Trained on one stain cluster and tested on the other: nothing is tuned.
-STAIN = tuple(arm for arm in ROBUSTNESS if not arm.search and arm.augment in ("", UNIFORM))
+#: Either method without and with UniformAugment, nothing tuned.
+ROBUSTNESS_MAIN = tuple(
+    arm for arm in ROBUSTNESS if not arm.search and arm.augment in ("", UNIFORM)
+)

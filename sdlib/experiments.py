@@ -172,6 +172,7 @@ def runs(experiment: str, profile: str, source: str) -> list[Run]:
     return [
         Run(experiment, arm.name, seed, profile, source)
         for arm in definition.arms
+        if arm.name in definition.few.get(profile, (arm.name,))
         for seed in range(seeds)
     ]
 

@@ -22,6 +22,7 @@ __all__ = [
     "Job",
     "jobs",
     "pending",
+    "search_before",
     "search_needed",
     "sharpness_needed",
     "sweeps_needed",
@@ -79,6 +80,15 @@ def search_needed(run: Run, fresh: bool = False) -> Search | None:
     if search is None or search.file.exists() or fresh:
         return search
     return None if tuning.trials(search) else search
+
+
+def search_before(search: Search, jobs: list[Job]) -> Search | None:
+    """The search among the jobs' that must end before this one, so that trials are not made twice.
+
+    Searches of one space that are judged on two sets share the trials at equal values.
+    """
+    searched = {job.search for job in jobs if job.search}
+    return next((one for one in searched if search.id == f"{one.id}_test"), None)
 
 
 def jobs(profile: str, source: str, fresh: bool = False) -> list[Job]:

@@ -25,6 +25,8 @@ ACROSS_SETS = MappingProxyType({**PLAIN_SETS, "across": ("across", "none")})
 NATIVE_SIZES = MappingProxyType({("laptop", "open"): 96, ("laptop", "pcam"): 96})
 # Section 2.4: all prostate networks have UniformAugment. Its Cutout would confound cutouts.
 PAPER_AUGMENT = MappingProxyType({"paper": "uniform_no_cutout"})
+# Searches and blur would double what a newcomer waits for.
+QUICK_ROBUSTNESS = MappingProxyType({"quick": tuple(a.name for a in arms_module.ROBUSTNESS_MAIN)})
 
 
 TRIAL = Arm("trial", "trial")
@@ -49,6 +51,8 @@ class Experiment:
         What a trial trains, but for the values on trial.
     augment : mapping
         Of :data:`sdlib.augment.AUGMENTATIONS`, by profile, between the profile's and the arm's own.
+    few : mapping
+        By profile, the names of the arms that are run there, where not all of them are.
     seeds : int, optional
         Caps the profile's number of seeds.
     profiles, sources : tuple of str
@@ -72,6 +76,7 @@ class Experiment:
     searched_in: str = ""
     trial: Arm = TRIAL
     augment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    few: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     seeds: int | None = None
     profiles: tuple[str, ...] = tuple(PROFILES)
     sources: tuple[str, ...] = tuple(SOURCES)
@@ -123,6 +128,7 @@ EXPERIMENTS = {
             PLAIN_SETS,
             families=("weight_decay_uniform", "sd_eq1_uniform"),
             trial=Arm("trial", "trial", train_set="none", augment=arms_module.UNIFORM),
+            few=QUICK_ROBUSTNESS,
             sizes=NATIVE_SIZES,
             swept=True,
         ),
@@ -131,7 +137,7 @@ EXPERIMENTS = {
                 f"stain_{cluster.lower()}",
                 f"Trained on stain cluster {cluster}, tested on the other",
                 (),
-                arms_module.STAIN,
+                arms_module.ROBUSTNESS_MAIN,
                 ACROSS_SETS,
                 profiles=("smoke", "quick", "laptop"),
                 sources=("open",),

@@ -151,7 +151,8 @@ class TestRegistry:
         seeds = min(PROFILES[profile].seeds, definition.seeds or 99)
         if profile not in definition.profiles:
             seeds = 0
-        assert len(found) == len(set(found)) == len(definition.arms) * seeds
+        arms = definition.few.get(profile, definition.arms)
+        assert len(found) == len(set(found)) == len(arms) * seeds
         folders = {run.folder for run in found}
         assert len(folders) == len(found)
         for run in found:
@@ -163,6 +164,19 @@ class TestRegistry:
     def test_the_sensitivity_map_leaves_a_profile_out(self):
         assert runs("cutout_sensitivity", "quick", "phantom") == []
         assert len(runs("cutout_sensitivity", "laptop", "phantom")) == 16 * 3
+
+    def test_quick_has_the_main_arms_of_robustness_and_nothing_to_search(self):
+        found = runs("robustness", "quick", "phantom")
+        assert list(dict.fromkeys(run.arm for run in found)) == [
+            "weight_decay_none",
+            "sd_eq1_none",
+            "weight_decay_uniform",
+            "sd_eq1_uniform",
+        ]
+        assert not any(run.search for run in found)
+        assert {run.arm for run in runs("robustness", "laptop", "phantom")} == {
+            arm.name for arm in ROBUSTNESS
+        }
 
     def test_stain_clusters_are_known_on_one_source_alone(self):
         assert runs("stain_a", "laptop", "phantom") == []

@@ -87,6 +87,19 @@ def test_recorded_trials_stand_in_for_a_search_unless_fresh(recorded, outputs):
     assert graph.search_needed(run, fresh=True) == run.search
 
 
+def test_a_search_waits_for_the_one_whose_trials_it_shares(recorded, outputs):
+    jobs = graph.jobs("smoke", "phantom")
+    before = {
+        search.family: graph.search_before(search, jobs)
+        for search in experiments.searches("cutout", "smoke", "phantom")
+    }
+    first = {name: search.family for name, search in before.items() if search}
+    assert first == {"weight_decay_test": "weight_decay", "sd_eq2_test": "sd_eq2"}
+    alone = [job for job in jobs if job.search != before["sd_eq2_test"]]
+    search = next(job.search for job in jobs if job.search and job.search.family == "sd_eq2_test")
+    assert graph.search_before(search, alone) is None
+
+
 # -- Snakemake itself
 
 
