@@ -24,6 +24,7 @@ __all__ = ["Lab", "has_frontend", "lab", "show"]
 
 SIDE = 256  # px at which a tile is shown, or near it: every pixel of it becomes a whole square
 TEXT_WIDTHS = {"before": "380px", "after": "380px", "answers": "680px", "curve": "480px"}
+CAPTION_HEIGHT = "76px"  # a heading and two lines
 ORDER = "All four combine, in this order: the stains, then blur, then sharpening."
 NEEDS_A_KERNEL = (
     "The shift lab, with a slider for each shift, needs a running kernel: `make lab` opens it in a "
@@ -110,6 +111,8 @@ class Lab(widgets.VBox):
         self.texts = {
             name: widgets.HTML(layout={"max_width": width}) for name, width in TEXT_WIDTHS.items()
         }
+        for name in ("before", "after"):  # both pictures stay where they are as the text grows
+            self.texts[name].layout.min_height = CAPTION_HEIGHT
         super().__init__([widgets.HTML(CSS), *self._rows()])
         self.add_class("sdlab")
         self.tile.observe(self._picked, "value")
