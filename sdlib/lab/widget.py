@@ -23,7 +23,7 @@ from sdlib.shifts import blur_width
 __all__ = ["Lab", "has_frontend", "lab", "show"]
 
 SIDE = 256  # px at which a tile is shown, or near it: every pixel of it becomes a whole square
-TEXT_WIDTHS = {"before": "380px", "after": "380px", "answers": "680px", "curve": "480px"}
+TEXT_WIDTHS = {"before": "290px", "after": "290px", "answers": "680px", "curve": "480px"}
 CAPTION_HEIGHT = "76px"  # a heading and two lines
 ORDER = "All four combine, in this order: the stains, then blur, then sharpening."
 NEEDS_A_KERNEL = (
@@ -129,10 +129,11 @@ class Lab(widgets.VBox):
             for name, picture in (("before", self.before), ("after", self.after))
         ]
         space = {"flex_flow": "row wrap", "grid_gap": "16px 40px", "margin": "0 0 20px"}
+        # In a narrow notebook both pictures go below the sliders, still side by side.
+        side_by_side = widgets.Box(pictures, layout={"flex_flow": "row wrap", "grid_gap": "16px"})
+        sliders = widgets.VBox(controls, layout={"width": "380px"})
         return [
-            widgets.Box(
-                [widgets.VBox(controls, layout={"width": "380px"}), *pictures], layout=space
-            ),
+            widgets.Box([sliders, side_by_side], layout=space),
             widgets.Box([self.texts["answers"], self.texts["curve"]], layout=space),
         ]
 
