@@ -26,7 +26,6 @@ __all__ = [
     "differences",
     "gain_table",
     "smallest_effect",
-    "transfer_table",
 ]
 
 RESAMPLES = 1000
@@ -202,27 +201,4 @@ def convergence(place: Evidence) -> pd.DataFrame:
             "cap": cap,
             "above": (margins > resting_logits(PAPER_EQ1)[1]).mean(),
         }
-    return pd.DataFrame(lines).T
-
-
-def transfer_table(places: dict[str, Evidence]) -> pd.DataFrame:
-    """Trained on one stain cluster, tested on the same and on the other: a line an arm.
-
-    Parameters
-    ----------
-    places : dict of str to Evidence
-        The evidence of ``stain_a`` and ``stain_b`` by a title such as ``A to B``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By direction: accuracy within, across, and the loss of AUROC, as text.
-    """
-    lines: dict[str, dict[tuple[str, str], str]] = {}
-    for title, place in places.items():
-        for arm in place.arms:
-            line = lines.setdefault(LABELS[arm], {})
-            for heading, metric in (("same cluster", "test"), ("other cluster", "across")):
-                line[title, heading] = describe(place.interval(f"{metric}.accuracy", arm))
-                line[title, f"{heading}, AUROC"] = describe(place.interval(f"{metric}.auroc", arm))
     return pd.DataFrame(lines).T

@@ -205,17 +205,3 @@ class TestTables:
         assert first["above"] == pytest.approx(4 / 8)  # 4, 5, 9, 9 exceed 3.36
         assert np.isnan(first["cap"])
         assert second["cap"] == pytest.approx(resting_logits(0.1)[1])
-
-    def test_transfer_has_accuracy_and_auroc_within_and_across(self):
-        values = {"test.accuracy": 0.9, "across.accuracy": 0.7, "test.auroc": 0.95}
-
-        def interval(metric, arm):
-            return mean_interval([values[metric]] * 2) if metric in values else None
-
-        table = robustness.transfer_table({"A to B": place(arms=[WD], interval=interval)})
-        assert table.index.tolist() == ["weight decay + UniformAugment"]
-        cells = table.iloc[0]["A to B"]
-        assert cells["same cluster"].startswith("0.900")
-        assert cells["other cluster"].startswith("0.700")
-        assert cells["same cluster, AUROC"].startswith("0.950")
-        assert cells["other cluster, AUROC"] == "–"
