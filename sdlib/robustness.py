@@ -17,7 +17,7 @@ from sdlib.claims import paired, paper_table
 from sdlib.errors import DataError
 from sdlib.evidence import Evidence
 from sdlib.metrics import mean_interval
-from sdlib.sweeps import BY_NAME, Sweep
+from sdlib.sweeps import BY_NAME, CLEAN, Sweep
 from sdlib.theory.optima import resting_logits
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "differences",
     "gain_table",
     "smallest_effect",
+    "summary",
 ]
 
 RESAMPLES = 1000
@@ -119,6 +120,23 @@ def _tile_weights(chosen: np.ndarray, resamples: int, rng: np.random.Generator) 
     count = int(chosen.sum())
     weights[chosen] = rng.multinomial(count, np.full(count, 1 / count), resamples).T / count
     return weights
+
+
+def summary(sweep: Sweep, arm: str, rival: str) -> str:
+    """:func:`differences` in a sentence of Markdown; empty where two seeds of both are missing."""
+    try:
+        table = differences(sweep, arm, rival)
+    except DataError:
+        return ""
+    table = table[table["level"] != CLEAN]
+    above, below = (table["low"] > 0).sum(), (table["high"] < 0).sum()
+    least, most = 100 * table["mean"].min(), 100 * table["mean"].max()
+    return (
+        f"{LABELS[arm]}, minus {LABELS[rival]}: from {least:+.1f} to {most:+.1f} points over "
+        f"{len(table)} levels of shift. The bootstrap's interval lies above zero at {above} of "
+        f"them and below at {below}; the median of the smallest effects that "
+        f"{table['n'].max()} seeds could have found is {100 * table['detectable'].median():.1f}."
+    )
 
 
 def smallest_effect(sd: float, n: int, power: float = POWER) -> float:

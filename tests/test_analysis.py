@@ -417,10 +417,15 @@ def test_findings_follow_the_intervals_ends(gain, left, expected, auroc, words):
     assert words in control.finding
 
 
-def test_the_conclusion_names_both_searches(rows):
+def test_the_conclusion_names_the_papers_values_and_both_searches(rows):
     told = rivals.conclusion(rows)
-    assert told.startswith("Tuned on the test split, Equation 2 gains more than a plain network")
-    assert "Tuned on validation tiles" in told
+    starts = ("With the paper's values", "Tuned on the test split, Equation 2 gains more than")
+    assert 0 == told.index(starts[0]) < told.index(starts[1]) < told.index("Tuned on validation")
+    control = rivals.cutoff_control(rows, "sd_eq2_test_tuned", "test")
+    higher = (
+        f"SD Eq. 2, tuned on the test split: AUROC is higher by {rivals._points(control.auroc)}"
+    )
+    assert (higher in told) == (control.auroc.low > 0)
 
 
 # -- What cutouts do to logits

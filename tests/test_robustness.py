@@ -183,6 +183,28 @@ class TestTables:
         empty = place(name="ours", sweep=random_sweep(seeds=0))
         assert list(robustness.gain_table([empty]).columns) == ["paper"]
 
+    def test_a_summary_counts_levels_by_the_bootstraps_ends(self, monkeypatch):
+        levels = ["clean", "blur-02", "blur-03", "eosin-0.5"]
+        table = pd.DataFrame(
+            {
+                "level": levels,
+                "mean": [0.5, 0.02, -0.03, 0.0],
+                "low": [0.4, 0.01, -0.05, -0.01],
+                "high": [0.6, 0.03, -0.01, 0.01],
+                "detectable": [9.0, 0.01, 0.02, 0.03],
+                "n": 5,
+            }
+        )
+        monkeypatch.setattr(robustness, "differences", lambda *arguments: table)
+        told = robustness.summary(None, SD, WD)
+        assert "from -3.0 to +2.0 points over 3 levels of shift" in told
+        assert "above zero at 1 of them and below at 1" in told
+        assert told.endswith("smallest effects that 5 seeds could have found is 2.0.")
+
+    def test_without_two_seeds_there_is_no_summary(self):
+        empty = Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {})
+        assert robustness.summary(empty, SD, WD) == ""
+
     def test_convergence_reads_the_last_epochs_and_the_margins(self):
         targets = np.array([0, 1, 1, 0], np.int8)
         logits = {0: np.array([-4.0, 5.0, 1.0, 2.0]), 1: np.array([-1.0, 1.0, 9.0, -9.0])}
