@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,14 +159,20 @@ def _check(profile: str, source: str) -> None:
             raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(known)}")
 
 
-def _resampled(one: Sharpness, rng: np.random.Generator) -> np.ndarray:
-    """Patients drawn with replacement, then each one's tiles; tiles alone where all differ."""
-    ends = np.cumsum(np.bincount(one.groups))[:-1]
-    members = np.split(np.argsort(one.groups, kind="stable"), ends)
-    if len(members) == len(one.values):
-        return rng.choice(one.values, len(one.values))
-    drawn = rng.integers(len(members), size=len(members))
-    return one.values[np.concatenate([rng.choice(members[k], len(members[k])) for k in drawn])]
+def _resampler(one: Sharpness) -> Callable[[np.random.Generator], np.ndarray]:
+    """Draws patients with replacement, then each one's tiles; tiles alone where all differ."""
+    members, sizes = np.argsort(one.groups, kind="stable"), np.bincount(one.groups)
+    starts, values = np.cumsum(sizes) - sizes, one.values
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        if len(sizes) == len(values):
+            return rng.choice(values, len(values))
+        patients = rng.integers(len(sizes), size=len(sizes))
+        lengths = sizes[patients]
+        first, length = np.repeat(starts[patients], lengths), np.repeat(lengths, lengths)
+        return values[members[first + (rng.random(len(length)) * length).astype(int)]]
+
+    return draw
 
 
 def _above(values: np.ndarray, others: np.ndarray) -> float:
@@ -187,7 +194,8 @@ def pairs(sets: dict[str, Sharpness], resamples: int = BOOTSTRAP, seed: int = 0)
     """
     rng, lines = np.random.default_rng(seed), []
     for (title, one), (rival, other) in itertools.combinations(sets.items(), 2):
-        draws = [_above(_resampled(one, rng), _resampled(other, rng)) for _ in range(resamples)]
+        draw, redraw = _resampler(one), _resampler(other)
+        draws = [_above(draw(rng), redraw(rng)) for _ in range(resamples)]
         low, high = np.quantile(draws, (0.025, 0.975))
         lines.append(
             {

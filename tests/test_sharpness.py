@@ -82,6 +82,21 @@ class TestPairs:
         assert known["high"] - known["low"] > 1.5 * (unknown["high"] - unknown["low"])
         assert (known["groups"], unknown["groups"]) == (10, 75)
 
+    def test_patients_are_drawn_whole_and_all_alike(self):
+        sizes = np.array([1, 2, 5, 8])
+        groups = np.random.default_rng(1).permutation(np.repeat(np.arange(4), sizes))
+        values = (10 * groups + np.arange(16) / 16).astype(np.float32)
+        draw = sharpness._resampler(Sharpness("a", values, groups.astype(np.int16)))
+        rng, times, seen = np.random.default_rng(0), np.zeros(4), np.zeros(16)
+        for _ in range(2000):
+            drawn = draw(rng)
+            counts = np.bincount((drawn // 10).astype(int), minlength=4)
+            assert (counts % sizes == 0).all()
+            times += counts / sizes
+            seen += [(drawn == value).sum() for value in values]
+        assert times / 2000 == pytest.approx(np.ones(4), abs=0.1)
+        assert seen / 2000 == pytest.approx(np.ones(16), abs=0.15)
+
     def test_every_two_sets_and_whether_they_share_a_scanner(self):
         sets = {"x": one("a", 0), "y": one("a", 0, seed=1), "z": one("b", 2)}
         found = pairs(sets, resamples=20)
