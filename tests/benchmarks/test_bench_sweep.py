@@ -9,7 +9,7 @@ from sdlib.phantoms import draw_tiles, render
 from sdlib.shifts import LEVELS, iter_levels
 
 AT_MOST = 1.1
-# Profile, network, px, how many networks it sweeps, tiles asked about.
+# Profile, network, px, networks and tiles that are asked here: fewer than a profile has.
 SCALES = [("laptop", "test_resnet", 64, 20, 12), ("paper", "efficientnet_b0", 224, 1, 3)]
 
 
