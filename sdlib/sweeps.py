@@ -2,7 +2,8 @@
 
 One file a level under ``outputs``, so that a killed sweep goes on where it was and networks that
 come later are asked alone; one file in ``data/results`` for what is recorded. Logits are kept as
-float16: three digits, and the sign, which decides at a cut-off of .5, is exact.
+float16, recorded ones on the grid of :mod:`sdlib.sweep_store`: two or three digits, and the sign,
+which decides at a cut-off of .5, is exact.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sdlib import results
+from sdlib import results, sweep_store
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import EXPERIMENTS, Run, check_names, runs
 from sdlib.files import atomic_path, write_json
@@ -51,7 +52,7 @@ class Sweep:
     groups : numpy.ndarray
         int16 (n,): tiles with one number are of one patient; all different where unknown.
     logits : dict
-        float16 (levels, n) by (arm, seed).
+        float16 or, as recorded, float32 (levels, n) by (arm, seed).
     """
 
     levels: tuple[str, ...]
@@ -224,13 +225,7 @@ def load(experiment: str, profile: str, source: str, origin: str = "recorded") -
     file = sweep_file(experiment, source, profile)
     if not file.exists():
         return Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {})
-    with np.load(file) as stored:
-        arrays = dict(stored)
-    levels, targets, groups = (arrays.pop(name) for name in ("levels", "targets", "groups"))
-    split = (name.rsplit("/seed", 1) for name in arrays)
-    keys = [(arm, int(seed)) for arm, seed in split]
-    logits = dict(zip(keys, arrays.values(), strict=True))
-    return Sweep(tuple(levels.tolist()), targets, groups, logits)
+    return Sweep(*sweep_store.read(file))
 
 
 def accuracies(
@@ -255,12 +250,6 @@ def record(experiment: str, profile: str, source: str) -> int:
     before = load(experiment, profile, source)
     same = before.levels == own.levels and np.array_equal(before.targets, own.targets)
     logits = ({**before.logits} if same else {}) | own.logits
-    with atomic_path(sweep_file(experiment, source, profile)) as temporary:
-        np.savez_compressed(
-            temporary,
-            levels=np.array(own.levels),
-            targets=own.targets,
-            groups=own.groups,
-            **{f"{arm}/seed{seed}": values for (arm, seed), values in logits.items()},
-        )
+    file = sweep_file(experiment, source, profile)
+    sweep_store.write(file, own.levels, own.targets, own.groups, logits)
     return len(own.logits)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from sdlib import claims, experiments, results, sharpness, sweeps, tuning
+from sdlib import claims, experiments, results, sharpness, sweep_store, sweeps, tuning
 from sdlib.arms import CUTOUT, SENSITIVITY
 from sdlib.claims import Part, paired, verdict_of
 from sdlib.experiments import Run, Search
@@ -328,7 +328,7 @@ class TestSwept:
             write(lambda arm, seed: metrics, arms=arms, experiment="robustness")
             names = ("clean", *(level.name for level in LEVELS))
             targets = np.arange(self.TILES) % 2
-            arrays = {}
+            answers = {}
             for arm in arms:
                 for seed in range(5):
                     wrong = [
@@ -337,14 +337,10 @@ class TestSwept:
                     logits = np.tile(2.0 * targets - 1, (len(names), 1))
                     for line, count in zip(logits, wrong, strict=True):
                         line[: 2 * count] *= -1  # as many of either class
-                    arrays[f"{arm}/seed{seed}"] = logits.astype(np.float16)
-            np.savez(
-                sweeps.sweep_file("robustness", "phantom", "laptop"),
-                levels=np.array(names),
-                targets=targets.astype(np.int8),
-                groups=np.arange(self.TILES, dtype=np.int16),
-                **arrays,
-            )
+                    answers[arm, seed] = logits
+            file = sweeps.sweep_file("robustness", "phantom", "laptop")
+            groups = np.arange(self.TILES, dtype=np.int16)
+            sweep_store.write(file, names, targets.astype(np.int8), groups, answers)
 
         return make
 

@@ -13,6 +13,7 @@ from sdlib.experiments import Run
 from sdlib.models import create_network, save_weights
 from sdlib.shifts import LEVELS, apply
 from sdlib.sources import load_tiles
+from sdlib.sweep_store import on_grid
 
 PLACE = ("robustness", "smoke", "phantom")
 ARMS = ("weight_decay_none", "sd_eq1_none")
@@ -175,7 +176,8 @@ class TestRecord:
         assert sweeps.record(*PLACE) == 1
         found = sweeps.load(*PLACE)
         assert found.levels == own.levels
-        np.testing.assert_array_equal(found.logits[ARMS[0], 0], own.logits[ARMS[0], 0])
+        np.testing.assert_array_equal(found.logits[ARMS[0], 0], on_grid(own.logits[ARMS[0], 0]))
+        assert found.accuracy().equals(own.accuracy())
         np.testing.assert_array_equal(found.groups, own.groups)
         # Another machine brings the other arm alone.
         Run("robustness", ARMS[0], 0, "smoke").row_file.unlink()
