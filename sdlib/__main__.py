@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-ProfileOption = Annotated[str, typer.Option(help="smoke, quick, laptop or paper")]
+ProfileOption = Annotated[str, typer.Option(help="smoke, quick, laptop, long or paper")]
 SourceOption = Annotated[str, typer.Option(help="phantom, open or pcam")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="begin anew, whatever is there")]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "CUTOUT",
+    "CUTOUT_MAIN",
     "GAMMA_STEP",
     "LAM_STEP",
     "ROBUSTNESS",
@@ -92,6 +93,9 @@ CUTOUT = (
         train_set="control",
     ),
 )
+
+#: The paper's arms as it gives them, nothing tuned.
+CUTOUT_MAIN = tuple(arm for arm in CUTOUT if not arm.search)
 
 LAM_STEP = 3.0  # factor between neighbours in lambda
 GAMMA_STEP = 0.5  # logits between neighbours in gamma

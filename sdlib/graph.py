@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 # Long runs are worth a job each: more of them can be spread over a cluster, or be lost alone.
-RUNS_A_JOB = {"smoke": 8, "quick": 8, "laptop": 4, "paper": 1}
+RUNS_A_JOB = {"smoke": 8, "quick": 8, "laptop": 4, "long": 2, "paper": 1}
 
 
 @dataclass(frozen=True)

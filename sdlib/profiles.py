@@ -46,6 +46,8 @@ PROFILES = {
         Profile("smoke", "test_efficientnet", 32, 160, 1, 16, 0.2, seeds=1, trials=2),
         Profile("quick", "test_efficientnet", 64, 1500, 5, 32, 0.4, seeds=2, trials=4),
         Profile("laptop", "test_resnet", 64, 8000, 6, 32, 0.4, seeds=5, trials=20),
+        # The laptop's network and rate, five times as many steps on two and a half times the tiles.
+        Profile("long", "test_resnet", 64, 20_000, 12, 32, 0.4, seeds=3, trials=20, minutes=30),
         Profile(
             "paper",
             "efficientnet_b0",

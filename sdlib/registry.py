@@ -22,11 +22,17 @@ CUTOUT_SETS = MappingProxyType(
 )
 PLAIN_SETS = MappingProxyType({"validation": ("validation", "none"), "test": ("test", "none")})
 ACROSS_SETS = MappingProxyType({**PLAIN_SETS, "across": ("across", "none")})
-NATIVE_SIZES = MappingProxyType({("laptop", "open"): 96, ("laptop", "pcam"): 96})
+NATIVE_SIZES = MappingProxyType(
+    {(profile, source): 96 for profile in ("laptop", "long") for source in ("open", "pcam")}
+)
 # Section 2.4: all prostate networks have UniformAugment. Its Cutout would confound cutouts.
 PAPER_AUGMENT = MappingProxyType({"paper": "uniform_no_cutout"})
-# Searches and blur would double what a newcomer waits for.
-QUICK_ROBUSTNESS = MappingProxyType({"quick": tuple(a.name for a in arms_module.ROBUSTNESS_MAIN)})
+# Searches and blur would double what a newcomer waits for; a longer schedule asks whether the main
+# arms still say the same.
+FEW_CUTOUT = MappingProxyType({"long": tuple(a.name for a in arms_module.CUTOUT_MAIN)})
+FEW_ROBUSTNESS = MappingProxyType(
+    dict.fromkeys(("quick", "long"), tuple(a.name for a in arms_module.ROBUSTNESS_MAIN))
+)
 
 
 TRIAL = Arm("trial", "trial")
@@ -99,6 +105,7 @@ EXPERIMENTS = {
             CUTOUT_SETS,
             maps=True,
             augment=PAPER_AUGMENT,
+            few=FEW_CUTOUT,
             families=(
                 "learning_rate",
                 "weight_decay",
@@ -128,7 +135,7 @@ EXPERIMENTS = {
             PLAIN_SETS,
             families=("weight_decay_uniform", "sd_eq1_uniform"),
             trial=Arm("trial", "trial", train_set="none", augment=arms_module.UNIFORM),
-            few=QUICK_ROBUSTNESS,
+            few=FEW_ROBUSTNESS,
             sizes=NATIVE_SIZES,
             swept=True,
         ),

@@ -47,7 +47,7 @@ PHANTOM_SETS = {
 }
 SOURCES_MEASURED = ("phantom", "open")
 PHANTOM_SIZE = 224  # the paper's; at 64 px a tile's finest detail is averaged away
-PHANTOM_TILES = {"smoke": 40, "quick": 200, "laptop": 1000, "paper": 10_000}
+PHANTOM_TILES = {"smoke": 40, "quick": 200, "laptop": 1000, "long": 2000, "paper": 10_000}
 SEED = 7  # no tile of a training or test set
 BOOTSTRAP = 500
 
