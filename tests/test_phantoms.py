@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import cv2
@@ -24,6 +25,7 @@ from sdlib.phantoms import (
     stain_matrix,
     tabulate,
 )
+from sdlib.phantoms.chance import WORD, bits
 from sdlib.phantoms.glands import place_glands
 from sdlib.phantoms.nuclei import basal_nuclei, secretory_nuclei
 from sdlib.phantoms.tissue import paint
@@ -78,6 +80,28 @@ def reach(tile):
 
 
 # -- Draws
+
+
+def test_one_seed_draws_what_it_draws_among_others():
+    """A lone seed is mixed by Python's integers, many by NumPy's."""
+    index = np.arange(9)
+    for seed in (0, 1, 12345, 2**63 - 1):
+        alone = bits("gland", seed, index, channels=3)
+        np.testing.assert_array_equal(alone, bits("gland", np.full(9, seed), index, channels=3))
+
+
+def test_bits_are_those_of_splitmix64():
+    """The generator as published, written out on Python's integers."""
+
+    def finalised(x):
+        x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & WORD
+        x = (x ^ x >> 27) * 0x94D049BB133111EB & WORD
+        return x ^ x >> 31
+
+    golden, name = 0x9E3779B97F4A7C15, zlib.crc32(b"gland")
+    start = finalised(5 + name * golden & WORD)
+    expected = [finalised(start + (7 * 16 + lane) * golden & WORD) for lane in (1, 2)]
+    assert bits("gland", 5, 7, channels=2)[:, 0].tolist() == expected
 
 
 def test_classes_are_balanced_and_patients_have_both():

@@ -6,10 +6,12 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pooch
 from joblib import Parallel, delayed
@@ -151,9 +153,20 @@ def _make(path: Path, design: dict[str, Any], tiles: Sequence[HistologyTile], wo
     write_json(_note(path), {"design": design, "sha256": digest})
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """On images as small as tiles OpenCV's threads cost more than they bring."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
 def _write_chunk(path: Path, start: int, tiles: Sequence[HistologyTile], size: int) -> None:
     # Plain writes, not a memory map: on a full disk they raise instead of killing the process.
-    with path.open("r+b") as file:
+    with _one_thread(), path.open("r+b") as file:
         file.seek(start)
         for tile in tiles:
             file.write(render(tile, size).tobytes())

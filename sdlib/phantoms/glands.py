@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,8 @@ class Glands:
         radius: (n,), um; of the circle of the same area.
         outer: (n, POINTS, 2), um; the basement membrane.
         lumen: (n, POINTS, 2), um; vertex k lies inwards of the outer vertex k.
+        step: (n, POINTS, 2), um; from each outer vertex to the next.
+        arc: (n, POINTS), um; length of the outer border up to the end of each step.
     """
 
     index: np.ndarray
@@ -49,6 +52,14 @@ class Glands:
     radius: np.ndarray
     outer: np.ndarray
     lumen: np.ndarray
+
+    @cached_property
+    def step(self) -> np.ndarray:
+        return np.roll(self.outer, -1, axis=1) - self.outer
+
+    @cached_property
+    def arc(self) -> np.ndarray:
+        return np.cumsum(np.hypot(self.step[..., 0], self.step[..., 1]), axis=1)
 
 
 def place_glands(tile: HistologyTile) -> Glands:

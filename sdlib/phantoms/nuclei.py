@@ -65,8 +65,7 @@ class Places:
 
 def _along(glands: Glands, name: str, seed: int, spacing: float) -> Places:
     """Places at about equal arcs of every gland's border."""
-    step = np.roll(glands.outer, -1, axis=1) - glands.outer
-    arc = np.cumsum(np.hypot(step[..., 0], step[..., 1]), axis=1)
+    step, arc = glands.step, glands.arc
     perimeter = arc[:, -1]
     count = np.clip((perimeter / spacing).astype(np.int64), 3, SLOTS)
     gland = np.repeat(np.arange(len(count)), count)

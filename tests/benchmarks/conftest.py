@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 
+import cv2
 import pytest
 import torch
 
@@ -32,6 +33,7 @@ def _alternate(variants: Mapping[str, Callable[[], None]], rounds: int) -> dict[
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
 
 
 @pytest.fixture(scope="session")
