@@ -10,7 +10,7 @@ from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import PROFILES, Run
 from sdlib.phantoms import generate
 
-__all__ = ["load_tiles"]
+__all__ = ["deal", "load_tiles"]
 
 PARTS = ("train", "validation", "test")
 PAPER_PATIENTS = (21, 4, 5)  # of the 30 cases: training, validation, test
@@ -25,16 +25,34 @@ def balanced(tiles: TileSet, seed: int, most: int | None = None) -> TileSet:
     return tiles.subset(np.sort(np.concatenate(chosen)))
 
 
+def deal(groups: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """The 30 patients of phantom tissue dealt 21 : 4 : 5, as the paper's were.
+
+    Parameters
+    ----------
+    groups : numpy.ndarray
+        Each tile's patient, (n,).
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``train``, ``validation`` and ``test``: bool (n,), whether a tile is in that part.
+
+    Examples
+    --------
+    >>> parts = deal(np.repeat(np.arange(30), 10), seed=0)
+    >>> [int(chosen.sum()) for chosen in parts.values()]
+    [210, 40, 50]
+    """
+    patients = np.random.default_rng(seed).permutation(np.unique(groups))
+    dealt = np.split(patients, np.cumsum(PAPER_PATIENTS)[:-1])
+    return {part: np.isin(groups, some) for part, some in zip(PARTS, dealt, strict=True)}
+
+
 def _phantom(size: int, tiles: int, seed: int) -> dict[str, TileSet]:
-    """One cohort, its 30 patients dealt 21 : 4 : 5 by ``seed``."""
     everything = generate(tiles, size, seed, cohort="development")
-    patients = np.random.default_rng(seed).permutation(np.unique(everything.groups))
-    bounds = np.cumsum(PAPER_PATIENTS)[:-1]
-    parts = np.split(patients, bounds)
-    return {
-        part: balanced(everything.subset(np.isin(everything.groups, chosen)), seed)
-        for part, chosen in zip(PARTS, parts, strict=True)
-    }
+    parts = deal(everything.groups, seed)
+    return {part: balanced(everything.subset(chosen), seed) for part, chosen in parts.items()}
 
 
 def load_tiles(run: Run) -> dict[str, TileSet]:
