@@ -134,18 +134,19 @@ def read_convergence(place: Evidence) -> str:
     penalised = table["cap"].notna()
     capped, free = table[penalised], table[~penalised]
     if len(capped):
-        share = capped["margin"] / capped["cap"]
-        text += (
-            f" Arms with spectral decoupling have mean margins of {share.min():.0%} to "
-            f"{share.max():.0%} of their cap."
-        )
+        share = _span(capped["margin"] / capped["cap"])
+        text += f" Arms with spectral decoupling have mean margins of {share} of their cap."
     if len(free):
         text += (
-            f" Without it {free['above'].min():.0%} to {free['above'].max():.0%} of validation "
-            "tiles lie beyond the cap that the paper's λ would set: those are the ones that the "
-            "penalty would hold back."
+            f" Without it {_span(free['above'])} of validation tiles lie beyond the cap that the "
+            "paper's λ would set: those are the ones that the penalty would hold back."
         )
     return text
+
+
+def _span(shares: pd.Series) -> str:
+    low, high = f"{shares.min():.0%}", f"{shares.max():.0%}"
+    return low if low == high else f"{low} to {high}"
 
 
 def comparison_table(places: Sequence[Evidence], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:

@@ -154,8 +154,12 @@ class TestConvergence:
             cap=[np.nan, 4.0],
         )
         assert "changed by -20.0% to -1.0%, by more than 5% in 1 of 2 arms" in text
-        assert "mean margins of 75% to 75% of their cap" in text
-        assert "Without it 25% to 25% of validation tiles lie beyond" in text
+        assert "mean margins of 75% of their cap" in text
+        assert "Without it 25% of validation tiles lie beyond" in text
+
+    def test_different_arms_make_a_span(self, read):
+        losses = {"before": [0.5, 0.5], "last loss": [0.5, 0.5], "margin": [2.0, 3.0]}
+        assert "Without it 10% to 25% of" in read(**losses, above=[0.25, 0.1], cap=np.nan)
 
     def test_only_what_is_there_is_spoken_of(self, read):
         kept = {"before": [0.5], "last loss": [0.5], "margin": [2.0], "above": [0.2]}
