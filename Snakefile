@@ -38,7 +38,6 @@ JOBS = graph.jobs(PROFILE, SOURCE, FRESH)  # an unknown profile or source ends h
 JOBS = JOBS if TRAIN else []
 
 
-
 def searched_before(wildcards):
     search = Search(wildcards.experiment, wildcards.family, PROFILE, SOURCE)
     before = graph.search_before(search, JOBS)
