@@ -46,6 +46,14 @@ class Family:
     grid: dict[str, tuple[float, ...]] | None = None
     ranges: dict[str, tuple[float, float, bool]] | None = None  # low, high, logarithmic
 
+    def count(self, budget: int) -> int:
+        """How many trials it has: the points of its grid, or the profile's budget.
+
+        >>> FAMILIES["sd_eq1"].count(20), FAMILIES["sd_eq2"].count(20)
+        (6, 20)
+        """
+        return math.prod(map(len, self.grid.values())) if self.grid else budget
+
 
 EQ2_RANGES = {
     "lam_neg": (*LAMBDA_RANGE, True),
@@ -78,7 +86,7 @@ def _points(family: Family, seed: int) -> list[dict[str, float]]:
     """A grid in the order in which optuna's sampler, seeded, visits it."""
     grid = {name: list(values) for name, values in family.grid.items()}
     study = optuna.create_study(sampler=optuna.samplers.GridSampler(grid, seed=seed))
-    return [_suggest(study.ask(), family) for _ in range(math.prod(map(len, grid.values())))]
+    return [_suggest(study.ask(), family) for _ in range(family.count(0))]
 
 
 def _evaluated(objective: Objective, values: dict[str, float], number: int) -> FrozenTrial:
@@ -131,7 +139,7 @@ def _next(family: Family, finished: list[FrozenTrial], run: Run) -> dict[str, fl
     if family.grid:
         tried = [trial.params for trial in finished]
         return next((point for point in _points(family, seed) if point not in tried), None)
-    if len(finished) >= PROFILES[run.profile].trials:
+    if len(finished) >= family.count(PROFILES[run.profile].trials):
         return None
     sampler = optuna.samplers.TPESampler(seed=seed + len(finished))
     study = optuna.create_study(direction="maximize", sampler=sampler)
