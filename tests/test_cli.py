@@ -28,7 +28,7 @@ def sdlib(outputs, recorded):
 
 EXPERIMENTS = ", ".join(experiments.EXPERIMENTS)
 ARMS = ", ".join(arm.name for arm in experiments.EXPERIMENTS["cutout"].arms)
-SCALES = ["smoke, quick, laptop, paper", "phantom, open, pcam"]
+SCALES = [", ".join(experiments.PROFILES), ", ".join(experiments.SOURCES)]
 SEARCHES = ", ".join(f"cutout/{name}" for name in experiments.EXPERIMENTS["cutout"].families)
 
 
