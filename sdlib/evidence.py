@@ -18,7 +18,7 @@ from sdlib.experiments import EXPERIMENTS, PROFILES, SOURCES
 from sdlib.metrics import Interval, mean_interval
 from sdlib.sweeps import Sweep
 
-__all__ = ["MAIN_PROFILE", "Evidence", "columns", "shown"]
+__all__ = ["MAIN_PROFILE", "Evidence", "columns", "everywhere", "shown"]
 
 MAIN_PROFILE = "laptop"  # the one whose rows the book records
 TRIAL = ("family", "judged_on", "trial", "value", "seconds")
@@ -212,6 +212,24 @@ def columns(experiment: str, profile: str, source: str) -> list[Evidence]:
     ]
     recorded = [Evidence(experiment, p, s) for p, s in [*standard, *others]]
     return [*recorded, Evidence(experiment, profile, source, "this run")]
+
+
+def everywhere(profile: str, source: str) -> list[Evidence]:
+    """The places of all experiments: :func:`columns` of each of them, every place once.
+
+    A place stands as the first experiment's that has rows there; :meth:`Evidence.of` leads to the
+    others'.
+
+    >>> everywhere("quick", "phantom")[-1].name
+    'this run: phantom, quick'
+    """
+    found: dict[str, Evidence] = {}
+    for experiment in EXPERIMENTS:
+        for place in columns(experiment, profile, source):
+            known = found.setdefault(place.name, place)
+            if place.arms and not known.arms:
+                found[place.name] = place
+    return sorted(found.values(), key=lambda place: place.origin != "recorded")
 
 
 def shown(experiment: str, profile: str, source: str, figures: str = "recorded") -> Evidence:

@@ -221,6 +221,25 @@ def test_columns_are_the_two_standard_places_others_recorded_and_this_run(nothin
     assert names[2] == "recorded: phantom, paper"
 
 
+def test_every_place_stands_once_and_for_an_experiment_that_has_rows_there(rows, recorded):
+    run = experiments.Run("robustness", "sd_eq1_none", 0, "long", "phantom")
+    found = json.loads(experiments.Run("cutout", "weight_decay", 0, "laptop").row_file.read_text())
+    stamp = experiments.config_hash(experiments.config(run))
+    found |= {"experiment": "robustness", "arm": run.arm, "profile": "long", "config_hash": stamp}
+    (recorded / "robustness-phantom-long.jsonl").write_text(json.dumps(found) + "\n")
+    places = {place.name: place for place in evidence.everywhere("laptop", "phantom")}
+    assert list(places) == [
+        "recorded: phantom, laptop",
+        "recorded: open, laptop",
+        "recorded: phantom, long",
+        "this run: phantom, laptop",
+    ]
+    assert places["recorded: phantom, long"].experiment == "robustness"
+    assert places["recorded: phantom, long"].arms == ["sd_eq1_none"]
+    assert places["this run: phantom, laptop"].experiment == "cutout"
+    assert places["recorded: open, laptop"].arms == []
+
+
 def test_figures_show_what_there_is_and_what_was_asked_for(rows, recorded):
     assert evidence.shown("cutout", "laptop", "phantom").origin == "this run"
     run = experiments.Run("cutout", "weight_decay", 0, "laptop", "phantom")
