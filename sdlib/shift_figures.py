@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ __all__ = [
     "sharpness_figure",
 ]
 
+DASHES = ("-", "--", "-.", ":")
 #: The paper's panels A to D, with their horizontal axes.
 PANELS = {
     "sharpen": "share of the sharpened image, α",
@@ -92,7 +94,8 @@ def differences_figure(
     Parameters
     ----------
     tables : mapping of str to pandas.DataFrame
-        By place, what :func:`sdlib.robustness.differences` returns; one shade of grey a place.
+        By place, what :func:`sdlib.robustness.differences` returns; a shade of grey and a dash
+        for each.
     """
     if not tables:
         return note(missing)
@@ -103,11 +106,12 @@ def differences_figure(
     by_name = {level.name: level for level in LEVELS}
     for shift, ax in axes.items():
         ax.axhline(0, color="0.6", linewidth=1)
-        for (place, table), shade in zip(tables.items(), shades, strict=True):
+        for (place, table), shade, dash in zip(tables.items(), shades, cycle(DASHES), strict=False):
             line = table[table["shift"] == shift]
             points = 100 * line[["mean", "low", "high"]]
             colour = str(shade)
-            ax.plot(line["strength"], points["mean"], color=colour, marker=".", label=place, lw=1.4)
+            style = {"color": colour, "marker": ".", "linestyle": dash, "linewidth": 1.4}
+            ax.plot(line["strength"], points["mean"], label=place, **style)
             ax.fill_between(
                 line["strength"], points["low"], points["high"], color=colour, alpha=0.2, lw=0
             )
@@ -131,10 +135,9 @@ def sharpness_figure(places: Mapping[str, dict[str, Sharpness]], missing: str = 
     if not places:
         return note(missing)
     fig, axes = plt.subplots(1, len(places), figsize=(7.5, 3.4), squeeze=False)
-    dashes = ("-", "--", "-.", ":")
     for ax, (title, sets) in zip(axes.flat, places.items(), strict=True):
         shades = ("#000000", "#E69F00", "#0072B2", "#CC79A7")
-        for (name, one), shade, dash in zip(sets.items(), shades, dashes, strict=False):
+        for (name, one), shade, dash in zip(sets.items(), shades, DASHES, strict=False):
             seaborn.kdeplot(one.values, ax=ax, label=name, color=shade, linestyle=dash)
         ends = np.quantile(np.concatenate([one.values for one in sets.values()]), (0.002, 0.998))
         ax.set(title=title, xlim=ends + np.array([-0.15, 0.15]), yticks=[])
