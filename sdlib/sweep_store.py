@@ -1,7 +1,7 @@
-"""Sweeps as git keeps them: logits on a grid of 1/32, and of each line only what is new in it.
+"""Sweeps as git keeps them: logits on a grid of 1/8, and of each line only what is new in it.
 
 Fifty-two levels of five seeds of eight arms are millions of logits. What a page asks of them is
-their sign (exact), their order and their size (to 1/64). Neighbouring levels differ little, so a
+their sign (exact), their order and their size (to 1/16). Neighbouring levels differ little, so a
 line is predicted from the lines before it and only the errors are kept, which compress well.
 """
 
@@ -18,14 +18,14 @@ from sdlib.files import atomic_path
 
 __all__ = ["GRID", "on_grid", "pack", "read", "unpack", "write"]
 
-GRID = 32  # steps a logit
+GRID = 8  # steps a logit
 FARTHEST = 512.0  # logits beyond it are kept as it: far beyond any cut-off
 
 
 def on_grid(logits: np.ndarray) -> np.ndarray:
-    """Logits as they will be read back: the middle of their step of 1/32.
+    """Logits as they will be read back: the middle of their step of 1/8.
 
-    No sign changes (-0.0 counts as negative), and within +-512 none moves by more than 1/64.
+    No sign changes (-0.0 counts as negative), and within +-512 none moves by more than 1/16.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def on_grid(logits: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> on_grid(np.array([-1e-9, 0.0, 1.0])).tolist()
-    [-0.015625, 0.015625, 1.015625]
+    [-0.0625, 0.0625, 1.0625]
     """
     return _middles(_steps(logits))
 
@@ -97,7 +97,7 @@ def pack(logits: np.ndarray, levels: Sequence[str]) -> np.ndarray:
     --------
     >>> packed = pack(np.array([[0.5, -0.5], [0.5, -0.25]]), ["clean", "blur-2"])
     >>> packed.shape, unpack(packed, ["clean", "blur-2"])[1].tolist()
-    ((2, 2, 2), [0.515625, -0.234375])
+    ((2, 2, 2), [0.5625, -0.1875])
     """
     if np.ndim(logits) != 2 or len(logits) != len(levels):
         raise ConfigError(

@@ -2,8 +2,8 @@
 
 One file a level under ``outputs``, so that a killed sweep goes on where it was and networks that
 come later are asked alone; one file in ``data/results`` for what is recorded. Logits are kept as
-float16, recorded ones on the grid of :mod:`sdlib.sweep_store`: two or three digits, and the sign,
-which decides at a cut-off of .5, is exact.
+float16, recorded ones on the grid of :mod:`sdlib.sweep_store`: a digit after the point, and the
+sign, which decides at a cut-off of .5, is exact.
 """
 
 from __future__ import annotations

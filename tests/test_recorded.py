@@ -16,7 +16,7 @@ from sdlib.shifts import LEVELS
 FILES = sorted(
     file for file in recorded_folder().glob("*.jsonl") if not file.stem.endswith("-trials")
 )
-MOST_BYTES = 14_000_000  # every reader clones these files
+MOST_BYTES = 12_000_000  # every reader clones these files
 
 
 def parts(file):

@@ -1,4 +1,4 @@
-"""Sweeps in git: signs and order exact, values to 1/64, files small and broken ones named."""
+"""Sweeps in git: signs and order exact, values to 1/16, files small and broken ones named."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,6 @@ def test_a_file_reads_back_and_is_the_same_every_time(tmp_path):
 
 
 def test_is_half_of_what_half_precision_takes(tmp_path):
-    """The grid has about as many digits; what is saved is what neighbours say of each other."""
     targets, groups, logits = np.zeros(400, np.int8), np.zeros(400, np.int16), smooth()
     sweep_store.write(tmp_path / "own.npz", NAMES, targets, groups, {("a", 0): logits})
     np.savez_compressed(tmp_path / "half.npz", logits=logits.astype(np.float16))
