@@ -183,6 +183,41 @@ def searches(experiment: str, profile: str, source: str) -> list[Search]:
     return [Search(experiment, f, profile, source) for f in EXPERIMENTS[experiment].families]
 
 
+#: Settings that are part of every hash, from the first recorded row on, whatever their value.
+HASHED = (
+    *("network", "size", "tiles", "epochs", "batch_size", "learning_rate"),
+    *("augment", "dropout", "drop_path", "precision"),
+    *("lam", "gamma", "weight_decay", "train_set", "shift"),
+)
+#: Settings of a profile or an arm that change no number of a run: names, counts, resources.
+UNHASHED = (
+    *("name", "seeds", "trials", "workers", "memory_mb", "minutes"),
+    *("label", "search"),
+)
+
+
+def _settings(record: Profile | Arm) -> dict:
+    """The fields of a profile or an arm that can change a run's numbers.
+
+    A field that is younger than the recorded rows counts only where it is not at its default:
+    those rows were made without it, and keep their hash.
+    """
+    found = {}
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        younger = field.name not in HASHED
+        if field.name in UNHASHED or (younger and value == _default(field)):
+            continue
+        found[field.name] = value
+    return found
+
+
+def _default(field: dataclasses.Field):
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
 def config(run: Run, arm: Arm | None = None) -> dict:
     """Everything that can change the run's numbers, as plain values.
 
@@ -192,21 +227,17 @@ def config(run: Run, arm: Arm | None = None) -> dict:
         The arm needs a search that has not been run.
     """
     arm = arm or run.resolved_arm()
-    profile = dataclasses.asdict(PROFILES[run.profile])
-    for name in ("name", "seeds", "trials", "workers", "memory_mb", "minutes"):
-        del profile[name]  # scale of the whole, not of the run
-    values = dataclasses.asdict(arm)
-    for name in ("name", "label", "search", "augment"):
-        del values[name]
-    profile["size"] = run.size
-    profile["augment"] = run.augmentation(arm)
-    origin = {"source": run.source}
+    values = {**_settings(PROFILES[run.profile]), **_settings(arm)}
+    values["size"] = run.size
+    values["augment"] = run.augmentation(arm)
+    values["source"] = run.source
     if run.definition.cluster:
-        origin["cluster"] = run.definition.cluster
+        values["cluster"] = run.definition.cluster
     if run.source == "phantom":
-        origin["phantom_version"] = PHANTOM_VERSION
-    data_seed = run.definition.data_seed
-    return {**profile, **values, **origin, "data_seed": data_seed, "seed": run.seed}
+        values["phantom_version"] = PHANTOM_VERSION
+    values["data_seed"] = run.definition.data_seed
+    values["seed"] = run.seed
+    return values
 
 
 def config_hash(values: dict) -> str:
