@@ -29,14 +29,14 @@ help:
 	@echo 'make clean       removes working results (outputs/), not .venv'
 
 reproduce: .venv/.stamp
-	@$(BIN)/python -m sdlib.steps unlock
+	@$(BIN)/python -m sdlib.pipeline unlock
 	$(SNAKEMAKE) train=1
-	@$(BIN)/python -m sdlib.steps show $(SITE)
+	@$(BIN)/python -m sdlib.pipeline show $(SITE)
 
 book: .venv/.stamp
-	@$(BIN)/python -m sdlib.steps unlock
+	@$(BIN)/python -m sdlib.pipeline unlock
 	$(SNAKEMAKE) train=0
-	@$(BIN)/python -m sdlib.steps show $(SITE)
+	@$(BIN)/python -m sdlib.pipeline show $(SITE)
 
 test: .venv/.stamp
 	$(BIN)/ruff check .

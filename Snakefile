@@ -4,19 +4,21 @@ By hand:   snakemake --cores all --keep-incomplete --config profile=quick source
 Cluster:   the same with an executor; memory, minutes and GPUs are declared below.
 Config:    profile, source; fresh=1 trains what is recorded, too; train=0 trains nothing.
 
-Recorded rows count as done. A row that stands is never made again: `graph.train` compares
+Recorded rows count as done. A row that stands is never made again: `jobs.train` compares
 configurations, and files are whole or not there, so a killed graph goes on where it was.
 """
 
 import sys
 from pathlib import Path
 
-from sdlib import graph, sharpness, sweeps
-from sdlib.chapters import chapters
+from sdlib.pipeline import jobs as graph
+from sdlib.results import sharpness
+from sdlib.results import sweeps
+from sdlib.pipeline.chapters import chapters
 from sdlib.datasets.store import fingerprint
 from sdlib.experiments import EXPERIMENTS, PROFILES, Search
 from sdlib.paths import outputs_folder
-from sdlib.site import site_folder
+from sdlib.pipeline.site import site_folder
 
 
 def flag(name, default):
@@ -88,7 +90,7 @@ rule site:
     message:
         "building the site"
     shell:
-        "{SDLIB}.steps build"
+        "{SDLIB}.pipeline build"
 
 
 rule gate:
@@ -99,7 +101,7 @@ rule gate:
     message:
         "reading the executed chapters for errors and litter"
     shell:
-        "{SDLIB}.steps gate {SITE}/book"
+        "{SDLIB}.pipeline gate {SITE}/book"
 
 
 rule chapter:
@@ -125,7 +127,7 @@ rule chapter:
     message:
         "executing {wildcards.chapter}"
     shell:
-        "{SDLIB}.steps execute {input.notebook} {output} {params.scale}"
+        "{SDLIB}.pipeline execute {input.notebook} {output} {params.scale}"
 
 
 for job in JOBS:
@@ -150,7 +152,7 @@ for job in JOBS:
             runtime=PROFILES[PROFILE].minutes * len(job.runs),
             gpu=int(PROFILE == "paper"),
         shell:
-            "{SDLIB}.steps train {params.runs} {SCALE} && touch {output}"
+            "{SDLIB}.pipeline train {params.runs} {SCALE} && touch {output}"
 
 
 rule sweep:

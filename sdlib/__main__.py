@@ -66,7 +66,8 @@ def run(
     fresh: FreshOption = False,
 ) -> None:
     """Train and evaluate one run; a killed run goes on where it stopped."""
-    from sdlib import experiments, running
+    from sdlib import experiments
+    from sdlib.training import run as running
 
     row = running.execute(experiments.parse_run(run_id, profile, source), fresh, _log)
     test = row["metrics"]["test"]
@@ -82,9 +83,10 @@ def search(
     fresh: FreshOption = False,
 ) -> None:
     """Search an arm's values: the paper's grid or Bayesian optimisation; resumable."""
-    from sdlib import experiments, tuning
-    from sdlib import search as searching
+    from sdlib import experiments
     from sdlib.errors import ConfigError
+    from sdlib.experiments import trials as tuning
+    from sdlib.training import search as searching
 
     experiment, _, family = search_id.partition("/")
     found = [s for s in experiments.searches(experiment, profile, source) if s.family == family]
@@ -103,7 +105,7 @@ def sweep(
     source: SourceOption = "phantom",
 ) -> None:
     """Ask every trained network about every level of every shift; resumable."""
-    from sdlib import sweeps
+    from sdlib.results import sweeps
 
     sweeps.execute(experiment, profile, source, _log)
     found = sweeps.accuracies(experiment, profile, source, "this run")
@@ -114,7 +116,7 @@ def sweep(
 @one_sentence
 def sharpness(profile: ProfileOption = "quick", source: SourceOption = "phantom") -> None:
     """Measure how sharp the tiles of each scanner or stain cluster are."""
-    from sdlib import sharpness as measuring
+    from sdlib.results import sharpness as measuring
 
     print(measuring.execute(profile, source))
 
@@ -127,8 +129,8 @@ def record(
     source: SourceOption = "phantom",
 ) -> None:
     """Copy this machine's rows, predictions, trials and sweep to data/results."""
-    from sdlib import results, sweeps
-    from sdlib import sharpness as measuring
+    from sdlib import results
+    from sdlib.results import sharpness as measuring, sweeps
 
     if experiment == "sharpness":
         print(measuring.record(profile, source))
@@ -169,7 +171,7 @@ def check(folder: Annotated[str, typer.Argument(help="a folder with manifest.csv
 @one_sentence
 def doctor() -> None:
     """Versions, device, disk, data at hand, and what is missing."""
-    from sdlib.doctor import report
+    from sdlib.pipeline.doctor import report
 
     print(report())
 

@@ -16,8 +16,11 @@ def data_folder() -> Path:
 
 
 def recorded_folder() -> Path:
-    """Where recorded rows and predictions are kept in git."""
-    return data_folder() / "results"
+    """Where recorded rows and predictions are kept: ``data/results`` in git.
+
+    ``SDLIB_RECORDED`` names another folder, for tests and for trying things out.
+    """
+    return Path(os.environ.get("SDLIB_RECORDED") or data_folder() / "results")
 
 
 def outputs_folder() -> Path:

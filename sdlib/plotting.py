@@ -17,7 +17,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sdlib.arms import CUTOUT, ROBUSTNESS, Arm
+from sdlib.experiments.arms import CUTOUT, ROBUSTNESS, Arm
 from sdlib.metrics import mean_interval
 
 __all__ = [

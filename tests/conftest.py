@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from sdlib import experiments, results, sharpness, sweeps, tuning
+from sdlib import experiments
 from sdlib.datasets.tiles import TileSet
 from sdlib.phantoms import generate
 
@@ -48,8 +48,7 @@ def recorded(tmp_path, monkeypatch):
     """A folder of recorded rows, empty at first, in place of the repository's."""
     folder = tmp_path / "recorded"
     folder.mkdir()
-    for module in (results, sharpness, sweeps, tuning):
-        monkeypatch.setattr(module, "recorded_folder", lambda: folder)
+    monkeypatch.setenv("SDLIB_RECORDED", str(folder))
     return folder
 
 
@@ -68,7 +67,7 @@ def processes():
     killed without harm to the tests.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sdlib.search"])
+    context.set_forkserver_preload(["sdlib.training.search"])
     started = []
 
     def make(target, *args):

@@ -7,10 +7,11 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from sdlib import experiments, results, running, search
+from sdlib import experiments, results
 from sdlib.__main__ import app
 from sdlib.errors import SdlibError
 from sdlib.experiments import Run
+from sdlib.training import run as running, search
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from sdlib.chapters import chapters
 from sdlib.paths import ROOT
+from sdlib.pipeline.chapters import chapters
 from sdlib.plotting import ARMS
 
 NOTEBOOKS = sorted((ROOT / "book").rglob("*.ipynb"))

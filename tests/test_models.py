@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from sdlib.errors import ConfigError, DataError, SdlibError
-from sdlib.evaluation import predict_logits
 from sdlib.models import NETWORKS, create_network, load_weights, save_weights
+from sdlib.training.prediction import predict_logits
 
 SMALL = [name for name in NETWORKS if name.startswith("test_")]
 

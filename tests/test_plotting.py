@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from sdlib.arms import CUTOUT, ROBUSTNESS
+from sdlib.experiments.arms import CUTOUT, ROBUSTNESS
 from sdlib.plotting import ARMS, CLASSES, use_style
 
 # Linear RGB to the two dichromats' RGB, Viénot, Brettel and Mollon (1999).

@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sdlib.errors import ConfigError, DataError
-from sdlib.evaluation import normalise
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run
 from sdlib.files import atomic_path
+from sdlib.training.prediction import normalise
 
 __all__ = ["LabNetworks", "load_lab_networks", "save_lab_networks"]
 
@@ -71,7 +71,7 @@ class LabNetworks:
     def probabilities(self, image: np.ndarray) -> dict[tuple[str, int], float]:
         """Every network's probability of cancer for one tile, uint8 RGB (size, size, 3).
 
-        They are :func:`sdlib.evaluation.predict`'s, but the tile is prepared once for all.
+        They are :func:`sdlib.training.prediction.predict`'s, but the tile is prepared once for all.
         """
         if not self.networks:
             return {}

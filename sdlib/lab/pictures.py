@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from sdlib import shifts
 from sdlib.lab.panels import label
-from sdlib.pictures import example_tiles
+from sdlib.report.tile_figures import example_tiles
 from sdlib.shifts import Level
 
 __all__ = ["STRIP_LEVELS", "disturb", "fallback_strip"]

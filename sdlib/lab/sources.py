@@ -14,7 +14,7 @@ from sdlib.lab.curves import Curves
 from sdlib.lab.networks import LabNetworks, load_lab_networks, save_lab_networks
 from sdlib.paths import recorded_folder
 from sdlib.phantoms import draw_tiles, render
-from sdlib.sources import load_tiles
+from sdlib.training.data import load_tiles
 
 __all__ = [
     "ARMS_RECORDED",
@@ -137,7 +137,7 @@ def find_networks(arms: Sequence[str] = ARMS_SHOWN, seeds: int = SEEDS_SHOWN) ->
 
 def find_curves(networks: LabNetworks) -> Curves:
     """Accuracy curves of the networks' own profile where there are any, else recorded ones."""
-    from sdlib.sweeps import accuracies
+    from sdlib.results.sweeps import accuracies
 
     places = [(networks.profile, networks.origin), (networks.profile, "recorded")]
     for profile, origin in dict.fromkeys([*places, ("laptop", "recorded")]):

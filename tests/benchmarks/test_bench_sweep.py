@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from sdlib.evaluation import predict_logits, sweep
 from sdlib.models import create_network
 from sdlib.phantoms import draw_tiles, render
 from sdlib.shifts import LEVELS, iter_levels
+from sdlib.training.prediction import predict_logits, sweep
 
 AT_MOST = 1.1
 ROUNDS = {"laptop": 15, "paper": 5}  # short ones are the more at the mercy of other jobs

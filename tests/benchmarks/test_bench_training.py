@@ -7,10 +7,10 @@ import torch
 from torch.nn import functional as F
 
 from sdlib.datasets.tiles import TileSet
-from sdlib.evaluation import IMAGENET_MEAN, IMAGENET_SD
 from sdlib.losses import SpectralDecouplingLoss
 from sdlib.models import create_network
-from sdlib.training import Schedule, fit
+from sdlib.training.loop import Schedule, fit
+from sdlib.training.prediction import IMAGENET_MEAN, IMAGENET_SD
 
 NETWORK, SIZE, BATCH, STEPS, ROUNDS = "efficientnet_b0", 64, 64, 3, 7
 RATE, MOMENTUM, DECAY = 0.005 * BATCH / 512, 0.9, 1e-4

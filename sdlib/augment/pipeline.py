@@ -1,0 +1,186 @@
+"""Random augmentation of a batch of tiles, deterministic for a given generator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from sdlib.augment.operations import OPERATIONS
+from sdlib.errors import ConfigError
+
+__all__ = ["AUGMENTATIONS", "Draws", "UniformAugment", "augmentation"]
+
+Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def _none(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return images
+
+
+def _dihedral(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One of the square's eight symmetries for each tile: exact, no resampling."""
+    turns = rng.integers(0, 8, len(images))
+    for turn in range(1, 8):
+        chosen = np.flatnonzero(turns == turn)
+        part = np.rot90(images[chosen], turn % 4, axes=(1, 2))
+        images[chosen] = part[:, :, ::-1] if turn >= 4 else part
+    return images
+
+
+def _crop_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Random crop of 64 to 100 % of the area, resized back, then flips (the paper's first step)."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else the import asks the network
+    import albumentations
+
+    side = images.shape[1]
+    transform = albumentations.Compose(
+        [
+            albumentations.RandomResizedCrop((side, side), scale=(0.64, 1.0), ratio=(1.0, 1.0)),
+            albumentations.HorizontalFlip(),
+            albumentations.VerticalFlip(),
+        ],
+        seed=int(rng.integers(2**32)),
+    )
+    for index, image in enumerate(images):
+        images[index] = transform(image=image)["image"]
+    return images
+
+
+class Draws(NamedTuple):
+    """What was drawn for n tiles, k operations each.
+
+    Attributes:
+        operation: int (n, k), an index into :attr:`UniformAugment.operations`.
+        applied: bool (n, k).
+        share: float64 (n, k) in [0, 1), where in its range the magnitude lies.
+        place: float64 (n, k, 2) in [0, 1), the middle of a Cutout as shares of width and height.
+    """
+
+    operation: np.ndarray
+    applied: np.ndarray
+    share: np.ndarray
+    place: np.ndarray
+
+
+@dataclass(frozen=True)
+class UniformAugment:
+    """At most ``max_ops`` random operations on each tile, from :mod:`sdlib.augment.operations`.
+
+    Every tile gets ``max_ops`` operations, drawn with replacement. Each is carried out with a
+    probability that is itself uniform on (0, 1), hence in half of all cases, at a magnitude
+    uniform in its range.
+
+    Args:
+        max_ops: operations drawn for a tile; 0 leaves every tile as it is.
+        cutout: whether Cutout is among them, as in the public code; it confounds an experiment
+            with cutouts.
+        blur: whether the mean blur is among them, 1 to 20 px at 224 px.
+
+    Raises:
+        ConfigError: max_ops below 0 or not a whole number.
+
+    >>> tiles = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    >>> UniformAugment()(tiles, np.random.default_rng(0)).shape
+    (2, 8, 8, 3)
+    """
+
+    max_ops: int = 2
+    cutout: bool = True
+    blur: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.max_ops, (int, np.integer)) or self.max_ops < 0:
+            raise ConfigError(f"expected max_ops of 0, 1, 2 ..., got {self.max_ops}")
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """Names of the operations that are drawn from."""
+        absent = {name for name in ("cutout", "blur") if not getattr(self, name)}
+        return tuple(name for name in OPERATIONS if name not in absent)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Draws:
+        """Everything random about ``n`` tiles; a tile's draws do not depend on how many follow.
+
+        >>> UniformAugment().draw(3, np.random.default_rng(0)).operation.tolist()
+        [[9, 9], [12, 4], [9, 10]]
+        """
+        numbers = rng.random((n, self.max_ops, 6))
+        operation = (numbers[..., 0] * len(self.operations)).astype(int)
+        applied = numbers[..., 1] < numbers[..., 2]
+        return Draws(operation, applied, numbers[..., 3], numbers[..., 4:])
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Augment one tile, uint8 (H, W, 3), or a batch, uint8 (N, H, W, 3), into a new array."""
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:
+            raise ConfigError(
+                "expected uint8 images of shape (H, W, 3) or (N, H, W, 3), "
+                f"got {images.dtype} {images.shape}"
+            )
+        if images.ndim == 3:
+            return self(images[None], rng)[0]
+        augmented = np.array(images, order="C")
+        operations = [OPERATIONS[name] for name in self.operations]
+        draws = self.draw(len(images), rng)
+        for tile, k in np.argwhere(draws.applied):
+            operation = operations[draws.operation[tile, k]]
+            magnitude = operation.magnitude(draws.share[tile, k])
+            augmented[tile] = operation(augmented[tile], magnitude, draws.place[tile, k])
+        return augmented
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "none": _none,
+    "dihedral": _dihedral,
+    "crop_flip": _crop_flip,
+    "uniform": UniformAugment(),
+    "uniform_no_cutout": UniformAugment(cutout=False),
+    "uniform_blur": UniformAugment(blur=True),
+}
+"""The parts of which an augmentation's name is composed."""
+
+
+@dataclass(frozen=True)
+class _InOrder:
+    """Parts one after the other, from one generator."""
+
+    parts: tuple[Augmentation, ...]
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        for part in self.parts:
+            images = part(images, rng)
+        return images
+
+
+def augmentation(name: str) -> Augmentation:
+    """The augmentation called ``name``: parts of :data:`AUGMENTATIONS` joined by ``+``, in order.
+
+    Returns
+    -------
+    callable
+        Takes uint8 images (n, S, S, 3), which it may overwrite, and a generator; returns the same
+        shape and dtype. It can be pickled, for processes that prepare batches.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no part of that name.
+
+    Examples
+    --------
+    >>> images = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
+    >>> augmentation("dihedral+uniform")(images, np.random.default_rng(0)).shape
+    (1, 2, 2, 3)
+    """
+    names = name.split("+")
+    for each in names:
+        if each not in AUGMENTATIONS:
+            raise ConfigError(
+                f"unknown augmentation {each!r}; expected {', '.join(AUGMENTATIONS)}, "
+                "or several of them joined by +"
+            )
+    parts = tuple(AUGMENTATIONS[each] for each in names)
+    return parts[0] if len(parts) == 1 else _InOrder(parts)

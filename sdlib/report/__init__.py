@@ -1,0 +1,1 @@
+"""What pages show: verdicts, tables and figures made from rows."""

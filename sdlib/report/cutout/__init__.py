@@ -1,0 +1,1 @@
+"""The experiment ``cutout`` in tables and figures."""

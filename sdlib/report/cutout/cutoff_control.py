@@ -1,0 +1,220 @@
+"""The control that the paper lacks: were other features learned, or has the threshold moved?
+
+A method whose values were tuned on labels is set against a rival whose cut-off was tuned on the
+same labels. Beside it stand measures that no cut-off and no scale of the logits can change: AUROC,
+and what cutouts do to the logit of one and the same tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from sdlib.errors import ConfigError
+from sdlib.metrics import Interval, balanced_accuracy, best_cutoff, mean_interval
+from sdlib.report.tables import LABELS, describe
+from sdlib.results.place import Evidence
+
+__all__ = [
+    "CutoffControl",
+    "conclusion",
+    "control_table",
+    "cutoff_control",
+    "logit_shift",
+    "shift_table",
+    "tuned_accuracy",
+]
+
+
+def tuned_accuracy(evidence: Evidence, arm: str, judged_on: str) -> pd.Series:
+    """Balanced accuracy on the test set at each network's best cut-off on another set.
+
+    Parameters
+    ----------
+    judged_on : str
+        ``validation`` or ``test``: where the cut-off may see labels. On ``test`` the accuracy is
+        the highest that any cut-off gives, as optimistic as tuning Eq. 2 there.
+
+    Returns
+    -------
+    pandas.Series
+        float64, by seed; empty without predictions.
+    """
+    if judged_on not in ("validation", "test"):
+        raise ConfigError(f"expected judged_on as validation or test, got {judged_on!r}")
+    seen, test = evidence.logits(arm, judged_on), evidence.logits(arm, "test")
+    found = {}
+    for seed in sorted(seen.keys() & test.keys()):
+        cutoff = best_cutoff(evidence.targets(judged_on), expit(seen[seed].astype(np.float64)))
+        scores = expit(test[seed].astype(np.float64))
+        found[seed] = balanced_accuracy(evidence.targets("test"), scores, cutoff)
+    return pd.Series(found, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class CutoffControl:
+    """A method against a rival before and after the rival's cut-off was tuned.
+
+    Parameters
+    ----------
+    arm, rival, judged_on : str
+        The set on which both the method's values and the rival's cut-off were tuned.
+    gain : Interval
+        Balanced accuracy on test, ``arm - rival``, both at .5; paired over seeds.
+    left : Interval
+        The same with the rival at its tuned cut-off.
+    auroc : Interval
+        AUROC on test, ``arm - rival``: no cut-off changes it.
+    """
+
+    arm: str
+    rival: str
+    judged_on: str
+    gain: Interval
+    left: Interval
+    auroc: Interval
+
+    @property
+    def explained(self) -> str:
+        """``no gain``, ``moved cut-off`` or ``more than a cut-off``, by the intervals' ends."""
+        if not self.gain.low > 0:
+            return "no gain"
+        return "more than a cut-off" if self.left.low > 0 else "moved cut-off"
+
+    @property
+    def finding(self) -> str:
+        """The same as a paragraph of Markdown with its numbers."""
+        head = f"**{LABELS[self.arm]}, against {LABELS[self.rival]}.** "
+        if min(self.gain.n, self.left.n) < 2:
+            return head + "One seed has no interval: nothing is concluded."
+        gain, left, auroc = (_points(one) for one in (self.gain, self.left, self.auroc))
+        tuned = f"once the rival's cut-off is tuned on the same {self.judged_on} tiles"
+        body = {
+            "no gain": "There is no gain at .5 to explain",
+            "moved cut-off": "A moved cut-off does as much",
+            "more than a cut-off": "The gain is more than a moved cut-off",
+        }[self.explained]
+        body += f": the difference is {gain} at .5, and {left} {tuned}."
+        if self.auroc.low > 0:
+            ranking = "is higher: the tiles are ranked better, which no cut-off can do"
+        elif self.auroc.high < 0:
+            ranking = "is lower: the tiles are ranked worse"
+        else:
+            ranking = "does not tell the two apart"
+        return f"{head}{body} AUROC, in points, differs by {auroc} and {ranking}."
+
+
+def _points(interval: Interval) -> str:
+    low, high = f"{100 * interval.low:+.1f}", f"{100 * interval.high:+.1f}"
+    return f"{100 * interval.mean:+.1f} points ({low} to {high})"
+
+
+def cutoff_control(
+    evidence: Evidence, arm: str, judged_on: str, rival: str = "weight_decay"
+) -> CutoffControl | None:
+    """The control that the paper lacks; None where a row or prediction of either arm is missing."""
+    gain = evidence.difference("test.accuracy", arm, rival)
+    auroc = evidence.difference("test.auroc", arm, rival)
+    if gain is None or auroc is None:
+        return None
+    own = evidence.rows[evidence.rows["arm"] == arm].set_index("seed")["test.accuracy"]
+    left = (own - tuned_accuracy(evidence, rival, judged_on)).dropna()
+    if not len(left):
+        return None
+    return CutoffControl(arm, rival, judged_on, gain, mean_interval(left.to_numpy()), auroc)
+
+
+def control_table(controls: Sequence[CutoffControl]) -> pd.DataFrame:
+    """A line a comparison: arm minus rival at .5, with the rival's tuned cut-off, and in AUROC."""
+    lines = {}
+    for one in controls:
+        name = LABELS[one.arm], f"{LABELS[one.rival]}, cut-off on {one.judged_on}"
+        parts = {"both at .5": one.gain, "rival's cut-off tuned": one.left, "AUROC": one.auroc}
+        lines[name] = {heading: describe(part, sign=True) for heading, part in parts.items()}
+    return pd.DataFrame(lines).T.rename_axis(["arm", "minus"])
+
+
+_GAINS = {
+    "sd_eq2": {
+        "no gain": "With the paper's values Equation 2 shows no gain at .5.",
+        "moved cut-off": "With the paper's values Equation 2 gains accuracy at .5; so does a plain "
+        "network whose cut-off was tuned on the test split.",
+        "more than a cut-off": "With the paper's values Equation 2 gains accuracy at .5, and more "
+        "than a plain network whose cut-off was tuned on the test split.",
+    },
+    "sd_eq2_test_tuned": {
+        "no gain": "Tuned on the test split, Equation 2 shows no gain even there.",
+        "moved cut-off": "Tuned on the test split, Equation 2 gains accuracy at .5; so does a "
+        "plain network whose cut-off saw the same labels. A moved threshold looks like this.",
+        "more than a cut-off": "Tuned on the test split, Equation 2 gains more than a plain "
+        "network whose cut-off saw the same labels: more has changed than a threshold.",
+    },
+    "sd_eq2_tuned": {
+        "no gain": "Tuned on validation tiles, as one has to in practice, it shows none.",
+        "moved cut-off": "Tuned on validation tiles it gains no more than a cut-off tuned there.",
+        "more than a cut-off": "Tuned on validation tiles, as one has to in practice, it gains "
+        "too, and more than a cut-off tuned there.",
+    },
+}
+
+
+def conclusion(evidence: Evidence) -> str:
+    """What one place's rows say about Equation 2 on the cutout set, in a few sentences.
+
+    Empty where rows, predictions or seeds do not suffice.
+    """
+    tuned_on = {"sd_eq2": "test", "sd_eq2_test_tuned": "test", "sd_eq2_tuned": "validation"}
+    controls = [cutoff_control(evidence, arm, judged_on) for arm, judged_on in tuned_on.items()]
+    controls = [one for one in controls if one and min(one.gain.n, one.left.n) > 1]
+    sentences = [_GAINS[one.arm][one.explained] for one in controls]
+    for one in controls:
+        if one.auroc.low > 0:
+            sentences.append(f"{LABELS[one.arm]}: AUROC is higher by {_points(one.auroc)}.")
+    tuned = evidence.difference("test.accuracy", "sd_eq2_test_tuned", "weight_decay_test_tuned")
+    if tuned and tuned.n > 1:
+        order = "ahead" if tuned.low > 0 else "behind" if tuned.high < 0 else "not clearly apart"
+        sentences.append(
+            "Against weight decay whose strength was tuned on the test split as well, Equation 2 "
+            f"tuned there is {order}: {_points(tuned)}."
+        )
+    return " ".join(sentences)
+
+
+def logit_shift(evidence: Evidence, arm: str) -> pd.DataFrame:
+    """What cutouts do to the logit of one and the same tile, a line a seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``shift``: mean logit with cutouts minus without, over the test tiles; ``distance``:
+        between the classes' mean logits without cutouts; ``share``: shift / distance, which does
+        not change when a method scales or moves all logits. Empty without predictions.
+    """
+    clean, cut = evidence.logits(arm, "clean"), evidence.logits(arm, "all")
+    targets, lines = evidence.targets("test"), {}
+    for seed in sorted(clean.keys() & cut.keys()):
+        bare = clean[seed].astype(np.float64)
+        distance = bare[targets == 1].mean() - bare[targets == 0].mean()
+        shift = (cut[seed] - bare).mean()
+        lines[seed] = {"shift": shift, "distance": distance, "share": shift / distance}
+    return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def shift_table(evidence: Evidence, rival: str = "weight_decay") -> pd.DataFrame:
+    """Mean shift and share of every arm, and its share minus the rival's, paired over seeds."""
+    shifts = {arm: logit_shift(evidence, arm) for arm in evidence.scored}
+    lines = {}
+    for arm, one in shifts.items():
+        columns = {"shift s": one["shift"], "share r": one["share"]}
+        if rival in shifts and arm != rival:
+            columns[f"r minus {LABELS[rival]}'s"] = (one["share"] - shifts[rival]["share"]).dropna()
+        lines[LABELS[arm]] = {
+            heading: describe(mean_interval(values.to_numpy()), sign=True)
+            for heading, values in columns.items()
+            if len(values)
+        }
+    return pd.DataFrame(lines).T.fillna("–")

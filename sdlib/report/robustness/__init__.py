@@ -1,0 +1,1 @@
+"""The experiment ``robustness`` in tables and figures."""

@@ -1,0 +1,1 @@
+"""Making rows: the training loop, one run from its name to its row, searches."""

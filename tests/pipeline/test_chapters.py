@@ -1,0 +1,228 @@
+"""Chapters in batch: parameters, failures, the gate, and every chapter of the book once."""
+
+import base64
+import io
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from sdlib.errors import ConfigError, DataError, SdlibError
+from sdlib.paths import ROOT
+from sdlib.pipeline import chapters, site
+from sdlib.pipeline.output_checks import gate, offline, refuse
+
+PARAMETERS = 'profile = "quick"\nseeds = 2\nrate = 0.1\nfresh = False'
+
+
+def write(path, *sources):
+    """A notebook with a parameters cell and the code cells ``sources``."""
+    cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
+    cells += [new_code_cell(source) for source in sources]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), path)
+    return path
+
+
+def texts(path):
+    outputs = [o for c in nbformat.read(path, 4).cells for o in c.get("outputs", [])]
+    return "".join(output.get("text", "") for output in outputs)
+
+
+# -- Parameters
+
+
+def test_defaults_are_read_with_their_types(tmp_path):
+    found = chapters.parameters(write(tmp_path / "a.ipynb"))
+    assert found == {"profile": "quick", "seeds": 2, "rate": 0.1, "fresh": False}
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        ({"profil": "quick"}, "no parameter 'profil'; its parameters: profile, seeds, rate, fresh"),
+        ({"seeds": "two"}, "parameter seeds as int like 2, got 'two'"),
+        ({"seeds": "2.5"}, "parameter seeds as int"),
+        ({"fresh": "1"}, "parameter fresh as bool"),
+        ({"profile": 3}, "parameter profile as str"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_anything_runs(tmp_path, values, match):
+    chapter = write(tmp_path / "a.ipynb", "raise SystemExit")
+    with pytest.raises(ConfigError, match=match):
+        chapters.execute(chapter, tmp_path / "out" / "a.ipynb", values)
+    assert not (tmp_path / "out").exists()
+
+
+def test_something_that_is_no_notebook_is_a_data_error(tmp_path):
+    (tmp_path / "broken.ipynb").write_text("{")
+    for name in ("broken", "absent"):
+        with pytest.raises(DataError, match=f"expected a notebook at .*{name}"):
+            chapters.parameters(tmp_path / f"{name}.ipynb")
+
+
+# -- Execution
+
+
+def test_parameters_arrive_typed_and_only_if_they_differ(tmp_path, monkeypatch):
+    chapter = write(
+        tmp_path / "book" / "a.ipynb",
+        "import os\nprint(profile, seeds, rate, os.path.basename(os.getcwd()))",
+    )
+    out = tmp_path / "out" / "a.ipynb"
+    monkeypatch.chdir(tmp_path)  # where papermill is called from must not matter
+    chapters.execute(Path("book/a.ipynb"), out, {"seeds": "5", "rate": 1, "profile": "quick"})
+    assert texts(out) == "quick 5 1.0 book\n"
+    injected = [c for c in nbformat.read(out, 4).cells if "injected-parameters" in c.metadata.tags]
+    assert "seeds = 5" in injected[0].source
+    assert "profile" not in injected[0].source
+    assert str(tmp_path) not in out.read_text()
+    assert texts(chapter) == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "match"),
+    [
+        ("x = 1\nraise ValueError('no such arm')", "a, cell 3 failed: ValueError: no such arm"),
+        ("import os\nos.kill(os.getpid(), 9)", "a was not finished: .*[Kk]ernel died"),
+    ],
+)
+def test_a_failed_chapter_leaves_what_was_there_before(tmp_path, source, match):
+    chapter = write(tmp_path / "a.ipynb", "1 + 1", source)
+    out = tmp_path / "out" / "a.ipynb"
+    out.parent.mkdir()
+    out.write_text("earlier")
+    with pytest.raises(SdlibError, match=match):
+        chapters.execute(chapter, out)
+    assert out.read_text() == "earlier"
+    assert [path.name for path in out.parent.iterdir()] == ["a.ipynb"]
+
+
+# -- The gate
+
+
+def png(pixels):
+    stream = io.BytesIO()
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def shown(**data):
+    return new_output("display_data", {k.replace("_", "/"): v for k, v in data.items()})
+
+
+NOISE = np.arange(300).reshape(10, 10, 3) % 251
+PLANTED = {
+    "error": (new_output("error", ename="KeyError", evalue="x"), "an error output (KeyError)"),
+    "stderr": (new_output("stream", name="stderr", text="FutureWarning"), "output on stderr"),
+    "tqdm": (new_output("stream", name="stdout", text=" 40%|####  | 2/5"), "a progress bar"),
+    "rate": (new_output("stream", name="stdout", text="[00:01<00:02, 3.2it/s]"), "a progress bar"),
+    "widget": (shown(text_plain="FloatProgress(value=0.0)"), "a progress bar"),
+    "path": (
+        new_output("stream", name="stdout", text="in /home/ada/book"),
+        "a path of one machine",
+    ),
+    "windows": (shown(text_html="<td>C:\\Users\\ada</td>"), "a path of one machine"),
+    "repr": (shown(text_plain="<Axes.Line2D at 0x7f00ab12>"), "the repr of an object"),
+    "nothing": (shown(text_plain="<Figure size 640x480 with 0 Axes>"), "the repr of an object"),
+    "blank": (shown(image_png=png(np.full((10, 10, 3), 255))), "an empty figure"),
+}
+HARMLESS = [
+    new_output(
+        "stream", name="stdout", text="95 % interval, 3/5 seeds, outputs/<source>/row.json\n"
+    ),
+    shown(text_plain="<Styler at 0x7f00ab12>", text_html="<table><td>and/or</td></table>"),
+    shown(image_png=png(NOISE), text_plain="<Figure size 640x480 with 1 Axes>"),
+    shown(text_html='<a href="https://example.org/home/x">link</a> <br/>'),
+]
+
+
+def executed(folder, *outputs, count=1, **metadata):
+    cell = new_code_cell("show()", execution_count=count, metadata=metadata)
+    cell.outputs = list(outputs)
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# T"), cell]), folder / "07_x.ipynb")
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_the_gate_finds_what_is_planted_and_says_where(tmp_path, name):
+    output, what = PLANTED[name]
+    executed(tmp_path, *HARMLESS, output)
+    findings = gate(tmp_path)
+    assert len(findings) == 1
+    assert findings[0].startswith(f"07_x, cell 2: {what}")
+    with pytest.raises(SdlibError, match="1 findings:\n07_x, cell 2"):
+        refuse(findings, "findings")
+
+
+def test_the_gate_lets_a_clean_chapter_pass_and_stops_an_unexecuted_one(tmp_path):
+    executed(tmp_path, *HARMLESS)
+    assert gate(tmp_path) == []
+    executed(tmp_path, count=None)
+    assert gate(tmp_path) == ["07_x, cell 2: was not executed"]
+
+
+def test_a_caption_belongs_to_one_output(tmp_path):
+    caption = {"figure": {"name": "fig-x", "caption": "A figure."}}
+    picture, text = shown(image_png=png(NOISE)), shown(text_markdown="read aloud")
+    executed(tmp_path, picture, mystnb=caption)
+    assert gate(tmp_path) == []
+    executed(tmp_path, picture, text, mystnb=caption)
+    (finding,) = gate(tmp_path)
+    assert finding.startswith("07_x, cell 2: 2 outputs under one caption")
+
+
+def test_pages_that_need_the_network_are_found(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<link rel="stylesheet" href="https://fonts.example/x.css"><a href="https://x.org">x</a>'
+        '<script async src="//cdn.example/y.js"></script><img src="../_images/z.png">'
+        '<link rel="next" href="https://x.org/b.html">'
+    )
+    assert [finding.split()[2] for finding in offline(tmp_path)] == [
+        "https://fonts.example/x.css:",
+        "//cdn.example/y.js:",
+    ]
+
+
+def test_a_site_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "site").write_text("a file in the way")
+    monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path))
+    with pytest.raises(SdlibError, match="cannot write the site to"):
+        site.stage()
+
+
+# -- The book
+
+# One worker: the site is built from what the others executed.
+together = pytest.mark.xdist_group("book")
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """Chapters see recorded rows alone, as in a fresh clone."""
+    folder = tmp_path_factory.mktemp("outputs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDLIB_OUTPUTS", str(folder))
+        yield folder
+
+
+@together
+@pytest.mark.parametrize("chapter", chapters.chapters(), ids=lambda path: path.stem)
+def test_chapter_runs_and_is_clean(outputs, chapter):
+    out = outputs / "site" / chapter
+    chapters.execute(ROOT / chapter, out)
+    assert [finding for finding in gate(out.parent) if finding.startswith(chapter.stem)] == []
+
+
+@together
+def test_the_site_builds_strictly_and_reads_offline(outputs):
+    missing = [path for path in chapters.chapters() if not (outputs / "site" / path).exists()]
+    for chapter in missing:  # executed above, unless this test runs alone
+        chapters.execute(ROOT / chapter, outputs / "site" / chapter)
+    page = site.build()
+    assert page.is_relative_to(outputs)
+    text = (page.parent / "book" / "notation.html").read_text()
+    assert "mathjax/tex-chtml.js" in text

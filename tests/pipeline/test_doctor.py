@@ -1,0 +1,77 @@
+"""The doctor sees what is there and says what is missing."""
+
+import importlib.metadata
+import re
+from collections import namedtuple
+
+import pytest
+import torch
+
+from sdlib.experiments import SOURCES
+from sdlib.paths import ROOT
+from sdlib.pipeline import doctor
+
+
+def lines(heading):
+    return [line[12:] for line in doctor.report().splitlines() if line.startswith(heading)]
+
+
+def test_every_line_has_a_heading(outputs):
+    report = doctor.report().splitlines()
+    headings = [line[:12].strip() for line in report]
+    assert headings == ["Python", "packages", "device", "disk", "outputs"] + ["source"] * len(
+        SOURCES
+    )
+    assert all(line[12:].strip() for line in report)
+
+
+def test_pins_that_are_not_met(monkeypatch):
+    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements.txt").read_text(), re.M))
+    assert len(pins) > 20
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: pins[name])
+    assert lines("packages") == ["as pinned"]
+
+    def version(name):
+        if name == "numpy":
+            return "0.1"
+        if name == "timm":
+            raise importlib.metadata.PackageNotFoundError
+        return pins[name] + ("+cpu" if name == "torch" else "")  # a local build will do
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert set(lines("packages")[0].split("; ")) == {
+        f"numpy: pinned {pins['numpy']}, found 0.1",
+        f"timm: pinned {pins['timm']}, found absent",
+    }
+
+
+def test_devices(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert lines("device")[0].startswith("no GPU: training runs on the CPU, ")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"H{index}")
+    assert lines("device")[0].startswith("H0, H1, ")
+
+
+def test_disk_and_outputs(outputs, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage(0, 0, 3 * 2**30))
+    assert lines("disk") == ["3 GiB free"]
+    assert lines("outputs") == [str(outputs)]
+
+
+def test_sources(outputs, monkeypatch, tmp_path):
+    phantom, of_open, pcam = lines("source")
+    assert phantom == "phantom: ready"
+    for line in (of_open, pcam):
+        assert re.match(r"(open|pcam): .*SDLIB_DATA", line)
+    (tmp_path / "open-pcam").mkdir()
+    monkeypatch.setenv("SDLIB_DATA", str(tmp_path))
+    _, of_open, pcam = lines("source")
+    assert of_open == f"open: found in {tmp_path / 'open-pcam'}"
+    assert "found no such folder" in pcam
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_is_reported(outputs, name):
+    assert sum(line.startswith(f"{name}: ") for line in lines("source")) == 1

@@ -1,0 +1,245 @@
+"""The sentences and tables of the page on shifts: true of the numbers that they are made of."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sdlib.metrics import mean_interval
+from sdlib.report.robustness import readings as shift_readings
+from sdlib.report.robustness.statistics import differences
+from sdlib.report.tables import LABELS
+from sdlib.results import sharpness
+from sdlib.results.place import Evidence
+from sdlib.results.sharpness import Sharpness
+from sdlib.results.sweeps import Sweep
+from sdlib.shifts import LEVELS, blur, blur_width
+
+SD, WD = "sd_eq1_uniform", "weight_decay_uniform"
+NAMES = ("clean", *(level.name for level in LEVELS))
+TARGETS = (np.arange(200) % 2).astype(np.int8)
+
+
+def answers(accuracy):
+    """Logits (levels, n) that are right on exactly a share of either class, level by level."""
+    rank = np.arange(200) // 2
+    right = rank < 100 * np.asarray(accuracy)[:, None]
+    return np.where(right == (TARGETS == 1), 1, -1).astype(np.float16)
+
+
+def sweep_of(**accuracies):
+    """One accuracy a level, by arm; a second seed is one point better throughout."""
+    logits = {}
+    for arm, values in accuracies.items():
+        for seed in (0, 1):
+            logits[arm, seed] = answers(np.asarray(values) + 0.01 * seed)
+    return Sweep(NAMES, TARGETS, np.arange(200), logits)
+
+
+def falling(to=0.5, start=0.9):
+    """From ``start`` on unshifted tiles down to ``to`` at the strongest level of each shift."""
+    parts = [[start]]
+    for shift in ("blur", "sharpen", "haematoxylin", "eosin"):
+        count = sum(level.shift == shift for level in LEVELS)
+        parts.append(np.linspace(start, to, count))
+    return np.concatenate(parts)
+
+
+EMPTY = Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {})
+
+
+def place(sweep, name="here", **parts):
+    return SimpleNamespace(name=name, sweep=sweep, **parts)
+
+
+class TestReadCurves:
+    def test_says_the_strongest_level_and_the_first_one_below_halfway(self):
+        text = shift_readings.read_curves(sweep_of(**{WD: falling()}), [WD, SD])
+        blurs = text.splitlines()[0]
+        assert blurs.startswith(
+            "- **blur**, n = 20: weight decay + UniformAugment 0.505 (SD 0.007)"
+        )
+        means = np.linspace(0.9, 0.5, 19) + 0.005
+        # Accuracies are whole percents here: the tiles are 100 of either class.
+        means = (np.ceil(100 * np.linspace(0.9, 0.5, 19)) / 100 + means) / 2
+        first = next(n for n, m in zip(range(2, 21), means, strict=True) if m < (0.905 + 0.5) / 2)
+        found = int(blurs.rsplit("n = ", 1)[1].rstrip("."))
+        assert abs(found - first) <= 1
+        assert "spectral" not in text
+        assert [line.split("**")[1] for line in text.splitlines()] == [
+            "blur",
+            "sharpen",
+            "haematoxylin",
+            "eosin",
+        ]
+
+    def test_a_flat_curve_is_never_below_halfway(self):
+        text = shift_readings.read_curves(sweep_of(**{WD: falling(to=0.85)}), [WD])
+        assert text.count("never below halfway to chance") == 4
+
+    def test_networks_that_know_nothing_cannot_lose_it(self):
+        text = shift_readings.read_curves(sweep_of(**{WD: falling(0.5, 0.52)}), [WD])
+        assert text.count("hardly above chance without a shift") == 4
+
+    def test_one_seed_is_said_to_be_one(self):
+        sweep = sweep_of(**{WD: falling()})
+        del sweep.logits[WD, 1]
+        assert "0.500 (one seed)" in shift_readings.read_curves(sweep, [WD])
+
+    def test_nothing_to_read_is_an_empty_text(self):
+        assert shift_readings.read_curves(EMPTY, [WD]) == ""
+
+
+class TestComparisons:
+    def test_cells_are_paired_means_over_a_shifts_levels(self):
+        sweep = sweep_of(**{WD: falling(0.6), SD: falling(0.7)})
+        table = shift_readings.comparison_table([place(sweep), place(EMPTY, "gone")], [(SD, WD)])
+        assert table.index.tolist() == [(f"{LABELS[SD]}, minus {LABELS[WD]}", "here")]
+        accuracy = sweep.accuracy()
+        blurs = accuracy[accuracy["shift"] == "blur"].groupby(["arm", "seed"])["accuracy"].mean()
+        expected = mean_interval(100 * (blurs[SD] - blurs[WD]).to_numpy())
+        assert table.iloc[0]["blur"] == (
+            f"{expected.mean:+.1f} [{expected.low:+.1f}, {expected.high:+.1f}]"
+        )
+        assert table.iloc[0]["clean"].startswith("+0.0")
+        assert table.iloc[0]["seeds"] == 2
+
+    def test_absent_arms_and_places_have_no_line(self):
+        sweep = sweep_of(**{WD: falling()})
+        assert not len(shift_readings.comparison_table([place(sweep)], [(SD, WD)]))
+        assert not len(shift_readings.comparison_table([], [(SD, WD)]))
+
+
+class TestPower:
+    def test_places_with_two_seeds_of_both_arms_are_compared(self):
+        whole = sweep_of(**{WD: falling(0.6), SD: falling(0.7)})
+        half = replace(whole, logits={k: v for k, v in whole.logits.items() if k[1] == 0})
+        places = [place(whole, "whole"), place(half, "half"), place(EMPTY, "empty")]
+        assert list(shift_readings.difference_tables(places, SD, WD)) == ["whole"]
+
+    def test_a_line_has_the_papers_number_ours_and_what_could_be_seen(self):
+        sweep = sweep_of(**{WD: falling(0.6), SD: falling(0.7)})
+        found = differences(sweep, SD, WD, resamples=50)
+        table = shift_readings.power_table({"here": found}, SD, WD)
+        line, own = table.loc[("here", "blur-19")], found.set_index("level").loc["blur-19"]
+        assert line["paper"] == "+12.4"
+        assert line.iloc[1].startswith(f"{100 * own['mean']:+.1f} [")
+        assert line.iloc[2] == f"{100 * own['detectable']:.1f}"
+        assert line["seeds"] == 2
+        assert not len(shift_readings.power_table({}, SD, WD))
+
+    def test_levels_that_were_not_swept_are_left_out(self):
+        sweep = sweep_of(**{WD: falling(0.6), SD: falling(0.7)})
+        found = differences(sweep, SD, WD, resamples=10)
+        table = shift_readings.power_table({"here": found[found["level"] != "blur-19"]}, SD, WD)
+        assert "blur-19" not in table.index.get_level_values(1)
+        assert len(table) == 3
+
+
+class TestConvergence:
+    @pytest.fixture
+    def read(self, monkeypatch):
+        def read(**columns):
+            table = pd.DataFrame(columns)
+            monkeypatch.setattr(shift_readings, "convergence", lambda place: table)
+            return shift_readings.read_convergence(SimpleNamespace(arms=["some"]))
+
+        return read
+
+    def test_changes_margins_and_shares_are_named(self, read):
+        text = read(
+            before=[0.5, 0.4],
+            **{"last loss": [0.4, 0.396], "margin": [2.0, 3.0], "above": [0.25, 0.1]},
+            cap=[np.nan, 4.0],
+        )
+        assert "changed by -20.0% to -1.0%, by more than 5% in 1 of 2 arms" in text
+        assert "mean margins of 75% of their cap" in text
+        assert "Without it 25% of validation tiles lie beyond" in text
+
+    def test_different_arms_make_a_span(self, read):
+        losses = {"before": [0.5, 0.5], "last loss": [0.5, 0.5], "margin": [2.0, 3.0]}
+        assert "Without it 10% to 25% of" in read(**losses, above=[0.25, 0.1], cap=np.nan)
+
+    def test_only_what_is_there_is_spoken_of(self, read):
+        kept = {"before": [0.5], "last loss": [0.5], "margin": [2.0], "above": [0.2]}
+        assert "Without it" not in read(**kept, cap=[4.0])
+        assert "cap." not in read(**kept, cap=[np.nan])
+        assert read(**kept | {"before": [np.nan]}, cap=[4.0]) == ""  # one epoch has no change
+        assert shift_readings.read_convergence(SimpleNamespace(arms=[])) == ""
+
+
+class TestScale:
+    def test_widths_that_change_nothing_are_named(self):
+        text = shift_readings.scale(Evidence("robustness", "laptop", "phantom"))
+        image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        idle = [n for n in range(2, 21) if (blur(image, blur_width(n, 64)) == image).all()]
+        assert f"below 1 px (n = {', '.join(map(str, idle))}) nothing changes" in text
+        assert "(n = 7, 14) has no pixel in its middle" in text
+        assert "64 x 64 px" in text
+        assert "10.5 px at 224 px" in text
+
+    def test_at_the_papers_size_every_blur_counts(self):
+        text = shift_readings.scale(Evidence("robustness", "paper", "pcam"))
+        assert "n = 20 is 20.0 px wide. The sharpening kernel stays 3 px wide" in text
+
+    def test_tiles_of_patchcamelyon_keep_their_size(self):
+        assert shift_readings.input_size(Evidence("robustness", "laptop", "open")) == 96
+
+
+class TestSweepSentence:
+    def test_without_rows_it_is_their_command(self, outputs, recorded):
+        own = Evidence("robustness", "quick", "phantom", "this run")
+        assert shift_readings.sweep_sentence(own) == own.sentence
+
+    def test_rows_without_a_sweep_ask_for_one(self):
+        fields = {"experiment": "robustness", "profile": "quick", "source": "open"}
+        rows = place(EMPTY, arms=[WD], sentence="10 runs.", **fields)
+        text = shift_readings.sweep_sentence(rows)
+        assert text.startswith("10 runs. They were not swept")
+        assert "`python -m sdlib sweep robustness --profile quick --source open`" in text
+        swept = place(sweep_of(**{WD: falling()}), arms=[WD], sentence="10 runs.", **fields)
+        assert shift_readings.sweep_sentence(swept) == "10 runs."
+
+
+class TestSharpnessOf:
+    @pytest.fixture
+    def few(self, outputs, recorded, monkeypatch):
+        """Measurements without tiles: a set's values say how it came to be measured."""
+        calls = []
+
+        def measured(profile, source):
+            calls.append((profile, source))
+            values = np.linspace(1, 2, 4, dtype=np.float32)
+            groups = np.arange(4, dtype=np.int16)
+            return {n: Sharpness(n, values + k, groups) for k, n in enumerate(("A", "B"))}
+
+        monkeypatch.setattr(sharpness, "measured", measured)
+        return calls
+
+    def test_phantoms_are_measured_where_nothing_is_stored(self, few):
+        found = shift_readings.sharpness_of("phantom", "quick")
+        assert few == [("smoke", "phantom")]
+        assert set(found.sets) == {"A", "B"}
+        assert found.place is None
+        assert len(found.pairs) == 1
+        assert "measured by this page" in found.sentence
+
+    def test_real_tiles_are_not(self, few):
+        found = shift_readings.sharpness_of("open", "quick")
+        assert few == []
+        assert (found.sets, len(found.pairs), found.place) == ({}, 0, None)
+        assert "python -m sdlib sharpness --profile laptop --source open" in found.sentence
+
+    def test_recorded_comes_first_unless_this_run_is_asked_for(self, few):
+        sharpness.execute("laptop", "open")
+        sharpness.record("laptop", "open")
+        sharpness.execute("quick", "open")
+        few.clear()
+        found = shift_readings.sharpness_of("open", "quick")
+        assert found.place == Evidence("robustness", "laptop", "open", "recorded")
+        own = shift_readings.sharpness_of("open", "quick", "this run")
+        assert own.place == Evidence("robustness", "quick", "open", "this run")
+        assert "at least 4 tiles a set" in own.sentence
+        assert few == []

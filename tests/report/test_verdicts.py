@@ -1,0 +1,395 @@
+"""The rule for verdicts, case by case, and on rows whose verdicts are known in advance."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from sdlib import experiments, results
+from sdlib.experiments import Run, Search, trials as tuning
+from sdlib.experiments.arms import CUTOUT, SENSITIVITY
+from sdlib.metrics import Interval
+from sdlib.report import verdicts as claims
+from sdlib.report.verdicts import Part, paired, verdict_of
+from sdlib.results import sharpness, sweep_format as sweep_store, sweeps
+from sdlib.shifts import LEVELS
+
+PLACE = ("laptop", "phantom")
+NAN = float("nan")
+
+
+def interval(low, high, n=5, mean=None):
+    return Interval(n, (low + high) / 2 if mean is None else mean, 0.01, low, high)
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "verdict"),
+    [
+        # The paper's difference is .1: half of it is asked for.
+        ("gain", 0.07, 0.13, "reproduced"),
+        ("gain", 0.04, 0.06, "reproduced"),
+        ("gain", 0.01, 0.05, "partly"),
+        ("gain", 0.0, 0.2, "not reproduced"),
+        ("gain", -0.01, 0.3, "not reproduced"),
+        ("gain", -0.2, -0.1, "not reproduced"),
+        ("no gain", -0.3, -0.2, "reproduced"),
+        ("no gain", -0.01, 0.049, "reproduced"),
+        ("no gain", 0.01, 0.04, "reproduced"),
+        ("no gain", -0.01, 0.05, "not reproduced"),
+        ("no gain", 0.06, 0.1, "not reproduced"),
+        ("loss", -0.02, -0.01, "reproduced"),
+        ("loss", -0.02, 0.0, "not reproduced"),
+        ("loss", 0.01, 0.02, "not reproduced"),
+        # The rival's mean is .4: half a width of less than .2 says something.
+        ("no difference", -0.19, 0.19, "reproduced"),
+        ("no difference", 0.0, 0.1, "reproduced"),
+        ("no difference", -0.21, 0.21, "undecided"),
+        ("no difference", -0.01, 0.5, "undecided"),
+        ("no difference", 0.01, 0.02, "not reproduced"),
+        ("no difference", -0.02, -0.01, "not reproduced"),
+        # An AUROC's distance from .5.
+        ("apart", 0.11, 0.3, "reproduced"),
+        ("apart", 0.05, 0.3, "partly"),
+        ("apart", -0.01, 0.3, "not reproduced"),
+        ("apart", 0.0, 0.0, "not reproduced"),
+    ],
+)
+def test_rule(kind, low, high, verdict):
+    part = Part("C1", "", kind, "test.accuracy", "a", "b", paper=0.1)
+    assert verdict_of(part, interval(low, high), rival_mean=0.4) == verdict
+    for n, spread in ((0, (NAN, NAN)), (1, (NAN, NAN))):
+        alone = interval(*spread, n=n, mean=0.5)
+        assert verdict_of(part, alone, rival_mean=0.4) == "not attempted yet"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.45, 0.55, "reproduced"),
+        (0.4, 0.6, "reproduced"),
+        (0.39, 0.5, "undecided"),
+        (0.3, 0.9, "undecided"),
+        (0.61, 0.7, "not reproduced"),
+        (0.2, 0.39, "not reproduced"),
+    ],
+)
+def test_rule_of_levels(low, high, verdict):
+    part = Part("C5", "", "level", "blur-20", "a", paper=0.5, margin=0.1)
+    assert verdict_of(part, interval(low, high), rival_mean=0.0) == verdict
+
+
+def test_a_parts_own_margin_stands_before_half_the_rivals_mean():
+    part = Part("C6", "", "no difference", "eosin", "a", "b", margin=0.05)
+    assert verdict_of(part, interval(-0.04, 0.04), rival_mean=0.8) == "reproduced"
+    assert verdict_of(part, interval(-0.06, 0.06), rival_mean=0.8) == "undecided"
+
+
+def test_every_part_is_of_a_known_claim_metric_and_arm():
+    known = set(claims.paper_table("claims")["id"])
+    levels = {level.name for level in LEVELS} | {level.shift for level in LEVELS}
+    for part in claims.PARTS:
+        arms = {arm.name for arm in experiments.EXPERIMENTS[part.experiment].arms}
+        centre = {arm.name for arm in CUTOUT}
+        assert part.claim in known
+        assert part.kind in {"gain", "no gain", "loss", "no difference", "level"}
+        if part.experiment == "cutout_sensitivity":
+            assert part.arm in {"lam", "gamma"}
+            assert part.rival in centre
+        else:
+            assert {part.arm, part.rival} <= arms | {""}
+        assert (part.rival == "") == (part.kind == "level")
+        assert (part.metric in levels) == (part.experiment == "robustness")
+    assert {part.claim for part in claims.PARTS} == {"C1", "C2", "C3", "C4", "C5", "C6"}
+
+
+def test_the_papers_differences_are_table_2s():
+    by_text = {part.text: part.paper for part in claims.PARTS}
+    assert by_text["accuracy, SD over weight decay"] == pytest.approx(0.837 - 0.752)
+    assert by_text["recall, SD over weight decay"] == pytest.approx(0.715 - 0.523)
+    assert by_text["accuracy, control over weight decay"] == pytest.approx(0.875 - 0.752)
+
+
+class TestPaired:
+    ROWS = pd.DataFrame(
+        [
+            ("a", 0, 0.9, False),
+            ("a", 1, 0.8, False),
+            ("a", 2, 0.7, True),
+            ("a", 3, 0.6, False),
+            ("b", 0, 0.5, False),
+            ("b", 1, 0.5, False),
+            ("b", 2, 0.5, False),
+        ],
+        columns=["arm", "seed", "m", "stale"],
+    )
+
+    def test_seeds_that_both_have_and_no_stale_row(self):
+        np.testing.assert_allclose(paired(self.ROWS, "m", "a", "b"), [0.4, 0.3])
+        np.testing.assert_allclose(paired(self.ROWS, "m", "b", "a"), [-0.4, -0.3])
+
+    def test_nothing_to_pair(self):
+        assert len(paired(self.ROWS, "m", "a", "c")) == 0
+        assert len(paired(pd.DataFrame(), "m", "a", "b")) == 0
+        assert len(paired(self.ROWS[self.ROWS["stale"]], "m", "a", "b")) == 0
+
+
+@pytest.fixture
+def write(outputs, recorded, row_of, trial_of):
+    """`write(metrics_of, ...)`: recorded rows of every arm, from a function of arm and seed."""
+
+    def make(metrics_of, arms=None, seeds=range(5), stale=(), experiment="cutout"):
+        file = tuning.recorded_trials_file("cutout", "phantom", "laptop")
+        eq2 = {"lam_neg": 0.1, "lam_pos": 0.01, "gamma_neg": 1.0, "gamma_pos": 2.0}
+        points = {
+            "weight_decay": {"weight_decay": 1e-3},
+            "weight_decay_test": {"weight_decay": 1e-3},
+            "sd_eq1": {"lam": 1e-3},
+            "sd_eq2": eq2,
+            "sd_eq2_test": eq2,
+        }
+        trials = [
+            trial_of(Search("cutout", family, "laptop", "phantom"), point)
+            for family, point in points.items()
+        ]
+        file.write_text("".join(json.dumps(trial) + "\n" for trial in trials))
+        lines = []
+        for arm in arms or [arm.name for arm in experiments.EXPERIMENTS[experiment].arms]:
+            for seed in seeds:
+                run = Run(experiment, arm, seed, "laptop")
+                changes = {"config_hash": "stale"} if (arm, seed) in stale else {}
+                row = row_of(run, recorded=True, **changes, **metrics_of(arm, seed))
+                lines.append(json.dumps(row) + "\n")
+        results.recorded_file(experiment, "phantom", "laptop").write_text("".join(lines))
+
+    return make
+
+
+ACCURACY = {"weight_decay": 0.75, "sd_eq2_test_tuned": 0.84, "control": 0.88, "sd_eq2": 0.80}
+
+
+def as_in_the_paper(arm, seed):
+    """Means as in Table 2, Eq. 1 like weight decay, maps alike; seeds differ, arms hardly do."""
+    rng = np.random.default_rng([seed, len(arm), ord(arm[-1])])
+    accuracy = ACCURACY.get(arm, 0.75) + 0.01 * seed + rng.normal(0, 0.004)
+    if arm.startswith(("lam_", "gamma_")):
+        accuracy = 0.80 + 0.01 * seed + rng.normal(0, 0.004)
+    return {
+        "test__accuracy": accuracy,
+        "test__recall": 2 * accuracy - 0.97,
+        "cam__benign_share": 0.2 + rng.normal(0, 0.005),
+        "cam__cancer_share": 0.1 + rng.normal(0, 0.005),
+        "cam__area_share": 0.05,
+    }
+
+
+def verdicts(place=PLACE):
+    return claims.report(*place).set_index("id")["verdict"].to_dict()
+
+
+class TestReport:
+    def test_without_rows(self, outputs, recorded):
+        table = claims.report(*PLACE)
+        assert table["id"].tolist() == [f"C{k}" for k in range(15)]
+        assert set(table["verdict"]) == {"not attempted yet"}
+        assert set(table["why"]) == {""}
+        assert set(claims.assess(*PLACE)["n"]) == {0}
+
+    def test_the_paper_itself(self, write):
+        write(as_in_the_paper)
+        write(as_in_the_paper, seeds=range(3), experiment="cutout_sensitivity")
+        found = verdicts()
+        attempted = {claim: found.pop(claim) for claim in ("C1", "C2", "C3", "C4")}
+        assert set(attempted.values()) == {"reproduced"}
+        assert set(found.values()) == {"not attempted yet"}
+        reasons = claims.report(*PLACE).set_index("id")["why"]
+        assert reasons["C1"].count(";") == 2
+        assert "n = 5), reproduced" in reasons["C1"]
+        assert "n = 3), reproduced" in reasons["C3"]
+
+    def test_numbers_are_those_of_a_paired_t_test(self, write):
+        write(as_in_the_paper)
+        rows = results.rows("cutout", *PLACE).pivot(index="seed", columns="arm")["test.accuracy"]
+        test = stats.ttest_rel(rows["sd_eq2_test_tuned"], rows["weight_decay"])
+        ends = test.confidence_interval(0.95)
+        first = claims.assess(*PLACE).iloc[0]
+        assert (first["claim"], first["n"]) == ("C1", 5)
+        assert (first["low"], first["high"]) == pytest.approx((ends.low, ends.high))
+
+    def test_nothing_helps(self, write):
+        def alike(arm, seed):
+            return as_in_the_paper("weight_decay" if "sd" in arm else arm, seed)
+
+        write(alike)
+        found = verdicts()
+        assert found["C1"] == "not reproduced"  # that the control does is a premise, not the claim
+        assert found["C2"] == "partly"  # Eq. 1 does not help, but neither does Eq. 2
+        assert found["C3"] == "not attempted yet"
+
+    def test_cutouts_in_the_maps(self, write):
+        def looks(arm, seed):
+            found = as_in_the_paper(arm, seed)
+            if arm == "sd_eq2_test_tuned":
+                found["cam__benign_share"] -= 0.1
+                found["cam__cancer_share"] -= 0.05
+            return found
+
+        write(looks)
+        assert verdicts()["C4"] == "not reproduced"
+
+    def test_maps_too_noisy_to_tell(self, write):
+        def noisy(arm, seed):
+            sign = (-1) ** seed * (1 if arm == "weight_decay" else -1)
+            found = as_in_the_paper(arm, seed)
+            return {
+                **found,
+                "cam__benign_share": 0.2 + 0.15 * sign,
+                "cam__cancer_share": 0.1 + 0.09 * sign,
+            }
+
+        write(noisy)
+        assert verdicts()["C4"] == "undecided"
+
+    def test_some_arms_only(self, write):
+        write(as_in_the_paper, arms=["weight_decay", "control"])
+        found = verdicts()
+        assert {found[claim] for claim in ("C1", "C2", "C3", "C4")} == {"not attempted yet"}
+
+    def test_without_its_premise_a_claim_is_undecided(self, write):
+        def painless(arm, seed):
+            return as_in_the_paper("weight_decay" if arm == "control" else arm, seed)
+
+        write(painless)
+        assert verdicts()["C1"] == "undecided"
+        assert verdicts()["C2"] == "reproduced"
+
+    def test_one_seed_is_no_attempt(self, write):
+        write(as_in_the_paper, seeds=[0])
+        assert set(verdicts().values()) == {"not attempted yet"}
+
+    def test_stale_rows_do_not_count(self, write):
+        write(as_in_the_paper, stale=[("weight_decay", seed) for seed in (0, 1, 2)])
+        assert claims.assess(*PLACE)["n"].tolist()[:6] == [2] * 6
+        write(as_in_the_paper, stale=[("weight_decay", seed) for seed in range(5)])
+        judged = claims.assess(*PLACE)
+        assert set(judged["verdict"]) == {"not attempted yet"}
+        # C3 is against the tuned arm, whose rows hold, but has no neighbours here.
+        assert set(judged["n"]) == {0}
+
+    def test_a_seed_counts_when_all_its_neighbours_are_there(self, write):
+        write(as_in_the_paper)
+        names = [arm.name for arm in SENSITIVITY if arm.name != "gamma_+1_-1"]
+        write(as_in_the_paper, names, range(3), experiment="cutout_sensitivity")
+        counts = claims.assess(*PLACE).set_index("part")["n"]
+        assert counts["one step in lambda"] == 3
+        assert counts["one step in gamma"] == 0
+
+    def test_neighbours_without_a_centre(self, write):
+        write(as_in_the_paper, seeds=range(3), experiment="cutout_sensitivity")
+        assert verdicts()["C3"] == "not attempted yet"
+
+    def test_other_places_are_not_mixed_in(self, write):
+        write(as_in_the_paper)
+        assert set(verdicts(("laptop", "open")).values()) == {"not attempted yet"}
+        assert set(verdicts(("quick", "phantom")).values()) == {"not attempted yet"}
+
+    def test_a_machines_own_rows(self, write, outputs):
+        write(as_in_the_paper)
+        own = claims.report(*PLACE, origin="this run")
+        assert set(own["verdict"]) == {"not attempted yet"}
+
+
+def test_c0_is_judged_on_the_spot():
+    verdict, why = claims.theory_verdict()
+    assert verdict == "reproduced"
+    # The paper's claim in facts: 1.640 at s = 2.001 falls to 1.185 at s = 6.
+    assert "from 1.640 to 1.185" in why
+
+
+class TestSwept:
+    """C5 and C6 from logits whose accuracy at every level is known."""
+
+    CLEAN, TILES = 0.95, 400
+
+    def accuracy_of(self, arm, level):
+        """As section 3.2 has it; levels that it does not print stay clean."""
+        severe = {"sharpen-1.0", "blur-20", "haematoxylin-0.0", "eosin-0.0"}
+        if arm == "weight_decay_none":
+            return 0.5 if level in severe else self.CLEAN
+        decay = {"sharpen-1.0": 0.90, "blur-19": 0.6, "eosin-0.9": 0.9, "eosin-0.0": 0.75}
+        gain = {"sharpen-1.0": 0.046, "blur-19": 0.124, "eosin-0.9": 0.012, "eosin-0.0": 0.085}
+        value = decay.get(level, 0.5 if level in severe else self.CLEAN)
+        return value + (gain.get(level, 0.0) if arm == "sd_eq1_uniform" else 0.0)
+
+    @pytest.fixture
+    def swept(self, write, recorded):
+        def make(accuracy_of):
+            arms = ["weight_decay_none", "weight_decay_uniform", "sd_eq1_uniform"]
+            metrics = {"test__accuracy": 0.9}
+            write(lambda arm, seed: metrics, arms=arms, experiment="robustness")
+            names = ("clean", *(level.name for level in LEVELS))
+            targets = np.arange(self.TILES) % 2
+            answers = {}
+            for arm in arms:
+                for seed in range(5):
+                    wrong = [
+                        round((1 - accuracy_of(arm, n)) * self.TILES / 2) + seed % 2 for n in names
+                    ]
+                    logits = np.tile(2.0 * targets - 1, (len(names), 1))
+                    for line, count in zip(logits, wrong, strict=True):
+                        line[: 2 * count] *= -1  # as many of either class
+                    answers[arm, seed] = logits
+            file = sweeps.sweep_file("robustness", "phantom", "laptop")
+            groups = np.arange(self.TILES, dtype=np.int16)
+            sweep_store.write(file, names, targets.astype(np.int8), groups, answers)
+
+        return make
+
+    def test_the_paper_itself(self, swept):
+        swept(self.accuracy_of)
+        found = verdicts()
+        assert (found["C5"], found["C6"]) == ("reproduced", "reproduced")
+        parts = claims.assess(*PLACE).set_index("part")
+        line = parts.loc["SD over weight decay, blur-19"]
+        assert (line["mean"], line["paper"], line["n"]) == (pytest.approx(0.125), 0.124, 5)
+
+    def test_nothing_helps(self, swept):
+        swept(lambda arm, level: self.accuracy_of("weight_decay_uniform", level))
+        found = verdicts()
+        assert found["C5"] == "partly"  # chance at the severest blur, but no gain
+        assert found["C6"] == "not reproduced"  # no difference in haematoxylin is no gain
+        parts = claims.assess(*PLACE)
+        gains = parts[(parts["claim"] == "C6") & (parts["kind"] == "gain")]
+        assert set(gains["verdict"]) == {"not reproduced"}
+
+    def test_answers_without_a_row_do_not_count(self, swept, write):
+        swept(self.accuracy_of)
+        arms = ["weight_decay_uniform", "sd_eq1_uniform"]
+        stale = [("sd_eq1_uniform", seed) for seed in range(5)]
+        write(
+            lambda arm, seed: {"test__accuracy": 0.9},
+            arms=arms,
+            experiment="robustness",
+            stale=stale,
+        )
+        assert verdicts()["C6"] == "not attempted yet"
+
+
+class TestSharpnessOfScanners:
+    def test_told_apart_or_not(self, outputs, recorded):
+        rng = np.random.default_rng(0)
+
+        def write(distance):
+            arrays = {}
+            for scanner, mean in (("one", 0.0), ("two", distance)):
+                arrays[f"{scanner}/set {scanner}/values"] = rng.normal(mean, 1, 900)
+                arrays[f"{scanner}/set {scanner}/groups"] = np.arange(900) // 30
+            file = sharpness.file_of(*PLACE, "recorded")
+            file.unlink(missing_ok=True)
+            np.savez(file, **arrays)
+
+        assert verdicts()["C7"] == "not attempted yet"
+        for distance, verdict in ((2.0, "reproduced"), (-2.0, "reproduced"), (0.0, "not")):
+            write(distance)
+            assert verdicts()["C7"].startswith(verdict)

@@ -1,0 +1,195 @@
+"""The sweep: the same answers as asking one network at a time, resumable, and kept."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score
+
+from sdlib import experiments
+from sdlib.errors import ConfigError, DataError
+from sdlib.experiments import Run
+from sdlib.models import create_network, save_weights
+from sdlib.results import sweeps
+from sdlib.results.sweep_format import on_grid
+from sdlib.shifts import LEVELS, apply
+from sdlib.training import prediction as evaluation, run as running
+from sdlib.training.data import load_tiles
+from sdlib.training.prediction import predict_logits, sweep
+
+PLACE = ("robustness", "smoke", "phantom")
+ARMS = ("weight_decay_none", "sd_eq1_none")
+
+
+@pytest.fixture
+def trained(smoke):
+    """Two runs as if trained: weights from a seed, and the files that a run leaves."""
+
+    def make(arm, seed=0, finished="today"):
+        run = Run("robustness", arm, 0, "smoke")
+        tiles = load_tiles(run)["test"]
+        network = create_network("test_efficientnet", seed=seed)
+        run.folder.mkdir(parents=True, exist_ok=True)
+        save_weights(network, run.folder / "model.safetensors")
+        logits = predict_logits(network, tiles.images)
+        np.savez(run.folder / "predictions.npz", **{"test.logits": logits})
+        codes = np.unique(tiles.groups, return_inverse=True)[1].astype(np.int16)
+        truth = {"test.targets": tiles.targets.astype(np.int8), "test.groups": codes}
+        np.savez(run.folder / "targets.npz", **truth)
+        stamp = experiments.config_hash(experiments.config(run))
+        run.row_file.write_text(json.dumps({"config_hash": stamp, "finished": finished}))
+        return network, tiles
+
+    return make
+
+
+class TestAskingNetworks:
+    def test_answers_equal_one_network_and_one_level_at_a_time(self, toy_network, toy_tiles):
+        networks, images = [toy_network(0), toy_network(1)], toy_tiles(n=10, size=16).images
+        levels = [LEVELS[0], LEVELS[18], LEVELS[25], LEVELS[35], LEVELS[51]]
+        found = {level: logits for _, level, logits in sweep(networks, images, levels)}
+        assert list(found) == levels
+        for level, logits in found.items():
+            for network, answers in zip(networks, logits, strict=True):
+                alone = predict_logits(network, apply(images, level))
+                np.testing.assert_allclose(answers, alone, rtol=1e-5, atol=1e-6)
+
+    def test_only_one_chunk_is_in_hand(self, toy_network, toy_tiles, monkeypatch):
+        monkeypatch.setattr(evaluation, "CPU_PIXELS", 4 * 16 * 16)
+        images, seen = toy_tiles(n=10, size=16).images, []
+        real = predict_logits
+
+        def watched(network, shifted, device="cpu"):
+            seen.append(len(shifted))
+            return real(network, shifted, device)
+
+        monkeypatch.setattr(evaluation, "predict_logits", watched)
+        parts = [part for part, *_ in sweep([toy_network(0)], images, LEVELS[:3])]
+        assert max(seen) == 4
+        assert [part.stop - part.start for part in parts] == [4, 4, 4] * 2 + [2] * 3
+
+    def test_a_tile_is_shifted_once_a_level_however_many_networks(
+        self, toy_network, toy_tiles, monkeypatch
+    ):
+        from sdlib import shifts
+
+        count, real = [], shifts.blur
+        monkeypatch.setattr(shifts, "blur", lambda im, n: count.append(len(im)) or real(im, n))
+        networks = [toy_network(k) for k in range(3)]
+        list(sweep(networks, toy_tiles(n=6, size=16).images, LEVELS[:4]))
+        assert sum(count) == 6 * 4
+
+
+class TestExecute:
+    def test_logits_at_every_level_are_the_networks_own(self, trained):
+        networks = {arm: trained(arm, seed=k)[0] for k, arm in enumerate(ARMS)}
+        tiles = trained(ARMS[0], seed=0)[1]
+        sweeps.execute(*PLACE, log=lambda line: None)
+        found = sweeps.load(*PLACE, origin="this run")
+        assert found.levels == ("clean", *(level.name for level in LEVELS[::4]))
+        assert set(found.logits) == {(arm, 0) for arm in ARMS}
+        np.testing.assert_array_equal(found.targets, tiles.targets)
+        for arm, network in networks.items():
+            for name, logits in zip(found.levels, found.logits[arm, 0], strict=True):
+                level = sweeps.BY_NAME.get(name)
+                images = apply(tiles.images, level) if level else tiles.images
+                np.testing.assert_allclose(
+                    logits, predict_logits(network, images), rtol=2e-3, atol=2e-3
+                )
+
+    def test_accuracy_is_scikit_learns_at_a_cutoff_of_a_half(self, trained):
+        network, tiles = trained(ARMS[0])
+        sweeps.execute(*PLACE, log=lambda line: None)
+        table = sweeps.accuracies(*PLACE, origin="this run").set_index("level")
+        level = LEVELS[4]
+        scores = predict_logits(network, apply(tiles.images, level)) >= 0
+        expected = balanced_accuracy_score(tiles.targets, scores)
+        assert table.loc[level.name, "accuracy"] == pytest.approx(expected)
+        assert table.loc[level.name, "strength"] == level.strength
+        assert np.isnan(table.loc["clean", "strength"])
+
+    def test_goes_on_where_it_was_killed(self, trained, monkeypatch):
+        trained(ARMS[0])
+        lines = []
+
+        def killed(line):
+            lines.append(line)
+            if len(lines) == 3:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            sweeps.execute(*PLACE, log=killed)
+        assert not sweeps.load(*PLACE, origin="this run").logits
+        assert not sweeps.done_file(*PLACE).exists()
+        rest = []
+        sweeps.execute(*PLACE, log=rest.append)
+        whole = []
+        sweeps.execute(*PLACE, log=whole.append)
+        assert len(rest) > 0
+        assert not set(rest) & set(lines)
+        assert whole == []
+        assert len(sweeps.load(*PLACE, origin="this run").logits) == 1
+
+    def test_a_network_that_comes_later_is_asked_alone(self, trained, monkeypatch):
+        trained(ARMS[0])
+        sweeps.execute(*PLACE, log=lambda line: None)
+        before = sweeps.load(*PLACE, origin="this run").logits[ARMS[0], 0]
+        trained(ARMS[1], seed=1)
+        asked, real = [], running.loaded
+        monkeypatch.setattr(running, "loaded", lambda runs: asked.append(runs) or real(runs))
+        sweeps.execute(*PLACE, log=lambda line: None)
+        assert [[run.arm for run in runs] for runs in asked] == [[ARMS[1]]]
+        found = sweeps.load(*PLACE, origin="this run").logits
+        assert set(found) == {(arm, 0) for arm in ARMS}
+        np.testing.assert_array_equal(found[ARMS[0], 0], before)
+
+    def test_a_network_that_was_trained_anew_is_asked_anew(self, trained):
+        trained(ARMS[0])
+        sweeps.execute(*PLACE, log=lambda line: None)
+        before = sweeps.load(*PLACE, origin="this run").logits[ARMS[0], 0]
+        trained(ARMS[0], seed=5, finished="tomorrow")
+        assert not sweeps.load(*PLACE, origin="this run").logits, "stale answers do not count"
+        sweeps.execute(*PLACE, log=lambda line: None)
+        after = sweeps.load(*PLACE, origin="this run").logits[ARMS[0], 0]
+        assert np.abs(after.astype(float) - before).max() > 1e-3
+
+    def test_nothing_waits_behind(self, trained):
+        trained(ARMS[0])
+        folder = sweeps.execute(*PLACE, log=lambda line: None)
+        names = {path.name for path in folder.iterdir()}
+        assert names == {f"{level.name}.npz" for level in LEVELS[::4]} | {"done.json"}
+
+    def test_says_what_is_missing(self, smoke):
+        with pytest.raises(DataError, match="no trained networks of robustness on phantom, smoke"):
+            sweeps.execute(*PLACE)
+        with pytest.raises(ConfigError, match="cutout is not swept; expected one of: robustness"):
+            sweeps.execute("cutout", "smoke", "phantom")
+        with pytest.raises(ConfigError, match="unknown origin 'mine'"):
+            sweeps.load(*PLACE, origin="mine")
+
+
+class TestRecord:
+    def test_reads_back_what_was_swept_and_keeps_what_was_recorded(self, trained, recorded):
+        assert sweeps.record(*PLACE) == 0
+        assert not sweeps.load(*PLACE).logits
+        trained(ARMS[0])
+        sweeps.execute(*PLACE, log=lambda line: None)
+        own = sweeps.load(*PLACE, origin="this run")
+        assert sweeps.record(*PLACE) == 1
+        found = sweeps.load(*PLACE)
+        assert found.levels == own.levels
+        np.testing.assert_array_equal(found.logits[ARMS[0], 0], on_grid(own.logits[ARMS[0], 0]))
+        assert found.accuracy().equals(own.accuracy())
+        np.testing.assert_array_equal(found.groups, own.groups)
+        # Another machine brings the other arm alone.
+        Run("robustness", ARMS[0], 0, "smoke").row_file.unlink()
+        trained(ARMS[1], seed=1)
+        sweeps.execute(*PLACE, log=lambda line: None)
+        assert sweeps.record(*PLACE) == 1
+        assert set(sweeps.load(*PLACE).logits) == {(arm, 0) for arm in ARMS}
+
+
+def test_a_sign_survives_half_precision():
+    logits = np.array([[-1e-9, 1e-9, -3.0, 2.0]], np.float16)
+    found = sweeps.Sweep(("clean",), np.array([0, 1, 0, 1]), np.arange(4), {("a", 0): logits})
+    assert found.accuracy()["accuracy"].tolist() == [1.0]

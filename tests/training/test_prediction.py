@@ -1,0 +1,73 @@
+"""Normalisation against torchvision; predictions do not depend on how they are cut into chunks."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torchvision.transforms.v2 import functional as tv
+
+from sdlib.training import prediction as evaluation
+from sdlib.training.prediction import IMAGENET_MEAN, IMAGENET_SD, normalise, predict, predict_logits
+
+
+def test_normalise_equals_torchvision():
+    images = torch.randint(0, 256, (3, 9, 9, 3), dtype=torch.uint8, generator=torch.manual_seed(0))
+    kept, found = images.clone(), normalise(images)
+    scaled = tv.to_dtype(images.permute(0, 3, 1, 2), torch.float32, scale=True)
+    expected = tv.normalize(scaled, list(IMAGENET_MEAN), list(IMAGENET_SD))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-6)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(images, kept)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 10, 999])
+def test_chunks_equal_one_pass(toy_network, toy_tiles, monkeypatch, chunk):
+    tiles, network = toy_tiles(10), toy_network()
+    network(normalise(torch.from_numpy(tiles.images)))  # batch norm has seen something
+    network.eval()
+    with torch.no_grad():
+        expected = network(normalise(torch.from_numpy(tiles.images)))[:, 0]
+    monkeypatch.setattr(evaluation, "CPU_PIXELS", chunk * tiles.size**2)
+    sizes = []
+    network.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
+    found = predict_logits(network, tiles.images)
+    assert max(sizes) == min(chunk, 10)
+    assert (found.shape, found.dtype) == ((10,), np.float32)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    probability = 1 / (1 + np.exp(-found.astype(np.float64)))
+    np.testing.assert_allclose(predict(network, tiles.images), probability, rtol=1e-6)
+
+
+def test_the_default_chunk_suits_the_cache(toy_network, toy_tiles):
+    """Eight tiles of 224 px, as many more as smaller ones need for the same number of pixels."""
+    network, sizes = toy_network(), []
+    network.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
+    predict_logits(network, np.zeros((17, 224, 224, 3), np.uint8))
+    assert sizes == [8, 8, 1]
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_the_mode_is_restored(toy_network, toy_tiles, mode):
+    network, during = toy_network().train(mode), []
+    network.register_forward_pre_hook(lambda module, args: during.append(module.training))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    predict_logits(network, toy_tiles(6).images)
+    assert during == [False]
+    assert {module.training for module in network.modules()} == {mode}
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_read_only_map_is_read(toy_network, toy_tiles, tmp_path):
+    images = toy_tiles(6).images
+    np.save(tmp_path / "tiles.npy", images)
+    mapped = np.load(tmp_path / "tiles.npy", mmap_mode="r")
+    network = toy_network()
+    np.testing.assert_array_equal(predict(network, mapped), predict(network, images))
+
+
+def test_half_precision_logits_come_as_float32(toy_tiles):
+    class Half(nn.Module):
+        def forward(self, images):
+            return images.mean((1, 2, 3), keepdim=False)[:, None].half()
+
+    assert predict_logits(Half(), toy_tiles(4).images).dtype == np.float32

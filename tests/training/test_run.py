@@ -1,0 +1,239 @@
+"""Runs: whole rows or none, the same whether killed or not, and one sentence if it cannot be."""
+
+import dataclasses
+import json
+import os
+import resource
+import signal
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+from sklearn import metrics as sk
+
+from sdlib import experiments
+from sdlib.datasets.cutout import cutout_mask, make_cutout_set
+from sdlib.errors import DataError, SdlibError
+from sdlib.experiments import PROFILES, Run, trials as tuning
+from sdlib.models import create_network, load_weights
+from sdlib.training import loop as training, run as running
+from sdlib.training.data import load_tiles
+from sdlib.training.prediction import predict_logits
+
+RUN = Run("cutout", "sd_eq2", 0, "smoke")
+FILES = ["config.json", "model.safetensors", "predictions.npz", "row.json", "targets.npz"]
+LONGER = dataclasses.replace(PROFILES["smoke"], epochs=4)
+PATIENCE = 300  # seconds until a test gives a process up
+
+
+def silent(line):
+    pass
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def timeless(row):
+    """A row without the times of day and the seconds it took."""
+    row = json.loads(json.dumps(row))
+    for entry in (row, *row["history"]):
+        entry.pop("seconds")
+    row.pop("finished")
+    return row
+
+
+@pytest.fixture(scope="module")
+def finished(phantom_cache, tmp_path_factory):
+    """An unbroken run of four epochs: its folder and its row."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDLIB_OUTPUTS", str(tmp_path_factory.mktemp("unbroken")))
+        patch.setenv("SDLIB_CACHE", str(phantom_cache))
+        patch.setattr(torch.cuda, "is_available", lambda: False)
+        patch.setitem(PROFILES, "smoke", LONGER)
+        return RUN.folder, running.execute(RUN, log=silent)
+
+
+class TestRow:
+    def test_files(self, finished):
+        folder, row = finished
+        assert names(folder) == FILES  # no checkpoint is left
+        assert json.loads((folder / "row.json").read_text()) == json.loads(json.dumps(row))
+
+    def test_it_describes_itself(self, finished, monkeypatch):
+        row = finished[1]
+        monkeypatch.setitem(PROFILES, "smoke", LONGER)
+        described = (row["experiment"], row["arm"], row["seed"], row["profile"], row["source"])
+        assert Run(*described) == RUN
+        assert row["config_hash"] == experiments.config_hash(experiments.config(RUN))
+        assert (row["config"]["epochs"], row["threads"]) == (4, 1)
+        assert row["device"].startswith("cpu")
+        assert row["libraries"]["torch"] == torch.__version__.split("+")[0]
+        assert row["seconds"] > 0
+        assert [entry["epoch"] for entry in row["history"]] == [1, 2, 3, 4]
+
+    def test_metrics_come_from_the_predictions(self, finished):
+        folder, row = finished
+        with np.load(folder / "predictions.npz") as logits, np.load(folder / "targets.npz") as true:
+            for name, part in RUN.definition.sets.items():
+                scores, targets = expit(logits[f"{name}.logits"]), true[f"{part[0]}.targets"]
+                found = row["metrics"][name]
+                assert found["auroc"] == pytest.approx(sk.roc_auc_score(targets, scores))
+                accuracy = sk.balanced_accuracy_score(targets, scores >= 0.5)
+                assert found["accuracy"] == pytest.approx(accuracy)
+            for name in ("benign", "cancer"):
+                share = row["metrics"]["cam"][f"{name}_share"]
+                assert share == pytest.approx(logits[f"cam.{name}"].mean(), rel=1e-5)
+        assert row["history"][-1]["auroc"] == pytest.approx(row["metrics"]["validation"]["auroc"])
+
+    def test_predictions_come_from_the_weights_and_the_sets(self, finished, phantom_cache, smoke):
+        folder, row = finished
+        network = load_weights(
+            create_network("test_efficientnet", seed=9), folder / "model.safetensors"
+        )
+        parts = load_tiles(RUN)
+        with np.load(folder / "predictions.npz") as stored:
+            for name, (part, kind) in RUN.definition.sets.items():
+                tiles = make_cutout_set(parts[part], kind, seed=0)
+                found = predict_logits(network, tiles.images)
+                np.testing.assert_allclose(stored[f"{name}.logits"], found, rtol=1e-4, atol=1e-5)
+            # Cutouts on cancer only, on none, on all: the sets agree where they should.
+            cancer = parts["test"].targets == 1
+            test, clean, everywhere = (stored[f"{n}.logits"] for n in ("test", "clean", "all"))
+            np.testing.assert_allclose(test[cancer], everywhere[cancer], atol=1e-5)
+            np.testing.assert_allclose(test[~cancer], clean[~cancer], atol=1e-5)
+            assert not np.allclose(test[cancer], clean[cancer], atol=1e-3)
+        factors = make_cutout_set(parts["test"], "test", seed=0).factors
+        area = cutout_mask(factors["cutout_positions"][factors["cutout"]], 32, size=1).mean()
+        assert row["metrics"]["cam"]["area_share"] == pytest.approx(area)
+
+
+class TestRepeating:
+    def test_a_row_that_holds_is_not_made_again(self, finished, smoke, monkeypatch):
+        monkeypatch.setitem(PROFILES, "smoke", LONGER)
+        monkeypatch.setenv("SDLIB_OUTPUTS", str(finished[0].parents[4]))
+        monkeypatch.setattr(running, "fit", lambda *args: pytest.fail("trained again"))
+        assert running.execute(RUN, log=silent) == json.loads(json.dumps(finished[1]))
+
+    def test_fresh_and_changed_runs_begin_anew(self, smoke):
+        """Neither takes up a checkpoint: this one would not even load."""
+        first = running.execute(RUN, log=silent)
+        lines = []
+        (RUN.folder / "checkpoint.pt").write_bytes(b"rubbish")
+        again = running.execute(RUN, fresh=True, log=lines.append)
+        assert len(lines) == 1
+        assert timeless(again) == timeless(first)
+        with pytest.MonkeyPatch.context() as patch:
+            slower = dataclasses.replace(PROFILES["smoke"], learning_rate=0.1)
+            patch.setitem(PROFILES, "smoke", slower)
+            (RUN.folder / "checkpoint.pt").write_bytes(b"rubbish")
+            other = running.execute(RUN, log=silent)
+        assert other["config_hash"] != first["config_hash"]
+        assert other["metrics"] != first["metrics"]
+        assert names(RUN.folder) == FILES
+
+    def test_arms_that_a_search_made_alike_are_trained_once(self, smoke, monkeypatch):
+        monkeypatch.setattr(tuning, "best", lambda search, recorded=False: {"lam": 0.01})
+        first = running.execute(Run("cutout", "sd_eq1", 0, "smoke"), log=silent)
+        monkeypatch.setattr(running, "fit", lambda *args: pytest.fail("trained again"))
+        twin = Run("cutout", "sd_eq1_tuned", 0, "smoke")
+        row = running.execute(twin, log=silent)
+        assert (row.pop("arm"), row.pop("trained_as")) == ("sd_eq1_tuned", "sd_eq1")
+        first = json.loads(json.dumps(first))
+        assert first.pop("arm") == "sd_eq1"
+        assert row == first
+        assert names(twin.folder) == FILES
+        for name in ("model.safetensors", "predictions.npz"):
+            own = Run("cutout", "sd_eq1", 0, "smoke").folder / name
+            assert (twin.folder / name).read_bytes() == own.read_bytes()
+        # Another seed is another run.
+        with pytest.raises(pytest.fail.Exception):
+            running.execute(dataclasses.replace(twin, seed=1), log=silent)
+
+    def test_a_search_is_needed_first(self, smoke, recorded):
+        with pytest.raises(DataError, match="python -m sdlib search cutout/sd_eq1 --profile smoke"):
+            running.execute(Run("cutout", "sd_eq1_tuned", 0, "smoke"), log=silent)
+        assert not smoke.exists()
+
+
+def execute_until(outputs, cache, epoch, step, reached):
+    """Train in a process of its own and stand still in the middle of an epoch."""
+    os.environ.update(SDLIB_OUTPUTS=outputs, SDLIB_CACHE=cache, CUDA_VISIBLE_DEVICES="")
+    PROFILES["smoke"] = LONGER
+    item = training.Batches.__getitem__
+
+    def stall(self, index):
+        if (self.epoch, index) == (epoch, step):
+            reached.set()
+            time.sleep(PATIENCE)
+        return item(self, index)
+
+    training.Batches.__getitem__ = stall
+    running.execute(RUN, log=silent)
+
+
+def test_killed_in_the_middle_of_training(finished, smoke, phantom_cache, processes, monkeypatch):
+    """kill -9 in the third epoch, then the same command again: the same row, bit for bit."""
+    reached = processes.event()
+    killed = processes(execute_until, str(smoke), str(phantom_cache), 2, 3, reached)
+    killed.start()
+    assert reached.wait(PATIENCE)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    assert names(RUN.folder) == ["checkpoint.pt", "config.json"]
+
+    lines = []
+    monkeypatch.setitem(PROFILES, "smoke", LONGER)
+    row = running.execute(RUN, log=lines.append)
+    assert [line.split()[1] for line in lines] == ["3/4", "4/4"]  # the first two were kept
+    folder, expected = finished
+    assert timeless(row) == timeless(expected)
+    assert names(RUN.folder) == FILES
+    for name in ("model.safetensors", "targets.npz", "predictions.npz"):
+        if name.endswith("npz"):
+            with np.load(RUN.folder / name) as ours, np.load(folder / name) as theirs:
+                assert set(ours) == set(theirs)
+                for key in ours:
+                    np.testing.assert_array_equal(ours[key], theirs[key])
+        else:
+            assert (RUN.folder / name).read_bytes() == (folder / name).read_bytes()
+
+
+def command_line_on_a_full_disk(outputs, cache, limit, report):
+    """`python -m sdlib run` where no file may grow beyond `limit` bytes."""
+    os.environ.update(SDLIB_OUTPUTS=outputs, SDLIB_CACHE=cache, CUDA_VISIBLE_DEVICES="")
+    os.dup2(os.open(report, os.O_WRONLY | os.O_CREAT), sys.stderr.fileno())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    from sdlib.__main__ import app
+
+    sys.argv = ["sdlib", "run", RUN.id, "--profile", "smoke"]
+    app()
+
+
+def test_a_full_disk(smoke, phantom_cache, processes, tmp_path):
+    """The checkpoint does not fit: exit status 2, one sentence, nothing half-written."""
+    report = tmp_path / "stderr"
+    process = processes(
+        command_line_on_a_full_disk, str(smoke), str(phantom_cache), 100_000, str(report)
+    )
+    process.start()
+    process.join(PATIENCE)
+    assert process.exitcode == 2
+    epoch, error = report.read_text().splitlines()
+    assert epoch.startswith("epoch 1/1")
+    assert error.startswith("error: cannot write ")
+    assert "checkpoint.pt: the file is larger than allowed there: choose another folder" in error
+    assert names(RUN.folder) == ["config.json"]
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_outputs_that_cannot_be_a_folder(smoke, monkeypatch, tmp_path, fresh):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path / "file"))
+    monkeypatch.setattr(running, "load_tiles", lambda run: pytest.fail("too late to say so"))
+    with pytest.raises(SdlibError, match=r"^cannot write .*: a part of the path is a file"):
+        running.execute(RUN, fresh, log=silent)

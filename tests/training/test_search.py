@@ -1,0 +1,301 @@
+"""Searches: every point once, and the same whether they were stopped or not."""
+
+import dataclasses
+import errno
+import json
+import os
+import signal
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.special import logit
+
+from sdlib.errors import ConfigError, SdlibError
+from sdlib.experiments import EXPERIMENTS, PROFILES, Search
+from sdlib.metrics import summary
+from sdlib.training import run as running, search
+
+PATIENCE = 300
+TRIALS = 14  # optuna's TPE draws ten at random before it learns from what was found
+LONGER = dataclasses.replace(PROFILES["smoke"], trials=TRIALS)
+
+
+def silent(line):
+    pass
+
+
+def search_of(family, experiment="cutout"):
+    return Search(experiment, family, "smoke", "phantom")
+
+
+def pretend(run, arm, parts, log, learning_rate=None):
+    """In place of a training: scores that depend on the arm's values, smoothly and at once."""
+    lam, gamma = np.broadcast_to(arm.lam or 1e-6, 2), np.broadcast_to(arm.gamma or 0.0, 2)
+    far = abs(np.log10(lam[0]) + 2) + abs(gamma[1] - 1) + arm.weight_decay + (learning_rate or 0)
+    targets = np.arange(200) % 2
+    sets, logits = {}, {}
+    for name, worse in (("validation", 0.0), ("test", 0.5), ("clean", 0.0), ("all", 0.0)):
+        wrong = np.arange(200) < 200 * (1 - np.exp(-(far + worse) / 4)) / 2
+        sets[name] = SimpleNamespace(targets=targets)
+        logits[name] = logit(np.where(targets ^ wrong, 0.8, 0.2))
+    return None, [], sets, logits
+
+
+@pytest.fixture
+def pretended(outputs, monkeypatch):
+    monkeypatch.setitem(PROFILES, "smoke", LONGER)
+    monkeypatch.setattr(search, "load_tiles", lambda run: {})
+    monkeypatch.setattr(running, "train_and_evaluate", pretend)
+    return outputs
+
+
+@pytest.fixture
+def trained(pretended, monkeypatch):
+    """Grows with every training."""
+    found = []
+
+    def count(*args, **kwargs):
+        found.append(0)
+        return pretend(*args, **kwargs)
+
+    monkeypatch.setattr(running, "train_and_evaluate", count)
+    return found
+
+
+def values(rows):
+    return [row["values"] for row in rows]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The rows of a grid and of a Bayesian search that nothing has stopped, by family."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDLIB_OUTPUTS", str(tmp_path_factory.mktemp("unbroken")))
+        patch.setitem(PROFILES, "smoke", LONGER)
+        patch.setattr(search, "load_tiles", lambda run: {})
+        patch.setattr(running, "train_and_evaluate", pretend)
+        return {f: search.execute(search_of(f), log=silent) for f in ("sd_eq1", "sd_eq2")}
+
+
+class TestWhole:
+    @pytest.mark.parametrize(
+        "family", ["weight_decay", "weight_decay_test", "sd_eq1", "learning_rate"]
+    )
+    def test_a_grid_is_seen_once_whole(self, pretended, family):
+        ((name, points),) = search.FAMILIES[family].grid.items()
+        found = [row["values"][name] for row in search.execute(search_of(family), log=silent)]
+        assert sorted(found) == sorted(points)
+
+    def test_the_papers_grid(self):
+        assert search.FAMILIES["sd_eq1"].grid == {"lam": (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)}
+
+    @pytest.mark.parametrize("family", ["sd_eq2", "sd_eq2_test"])
+    def test_bayesian_optimisation_stays_in_its_ranges_and_finds_something(self, pretended, family):
+        rows = search.execute(search_of(family), log=silent)
+        assert len(rows) == TRIALS
+        ranges = search.FAMILIES[family].ranges
+        for point in values(rows):
+            assert point.keys() == ranges.keys()
+            assert all(low <= point[name] <= high for name, (low, high, _) in ranges.items())
+        assert len({tuple(point.values()) for point in values(rows)}) == TRIALS
+        # After ten blind trials it looks where the scores were high.
+        scores = [row["value"] for row in rows]
+        assert np.mean(scores[10:]) > np.mean(scores[:10])
+
+    @pytest.mark.parametrize("family", search.FAMILIES)
+    def test_a_trial_is_a_row(self, pretended, family):
+        lines = []
+        owner = next(name for name, one in EXPERIMENTS.items() if family in one.families)
+        rows = search.execute(search_of(family, owner), log=lines.append)
+        assert [row["trial"] for row in rows] == list(range(len(rows)))
+        assert len(lines) == len(rows)
+        judged_on = "test" if family.endswith("_test") else "validation"
+        for row, line in zip(rows, lines, strict=True):
+            assert (row["family"], row["judged_on"]) == (family, judged_on)
+            assert row["config_hash"] == search_of(family, owner).config_hash
+            assert row["value"] == row["metrics"][judged_on]["accuracy"]
+            assert row["metrics"]["validation"]["accuracy"] > row["metrics"]["test"]["accuracy"]
+            assert line.startswith(f"{owner}/{family} trial {row['trial']}: ")
+        written = search_of(family, owner).file.read_text().splitlines()
+        assert [json.loads(line) for line in written] == rows
+
+    def test_a_trial_is_trained_with_its_values(self, pretended, monkeypatch):
+        seen = []
+
+        def spy(run, arm, parts, log, learning_rate=None):
+            seen.append((run.seed, arm.lam, arm.gamma, arm.weight_decay, learning_rate))
+            return pretend(run, arm, parts, log, learning_rate)
+
+        monkeypatch.setattr(running, "train_and_evaluate", spy)
+        for family in ("sd_eq1", "sd_eq2", "weight_decay", "learning_rate"):
+            rows = search.execute(search_of(family), log=silent)
+            for (seed, lam, gamma, decay, rate), point in zip(seen, values(rows), strict=True):
+                assert seed == 1000  # of no run that is reported
+                if family == "sd_eq1":
+                    assert (lam, gamma, decay, rate) == (point["lam"], None, 0, None)
+                elif family == "sd_eq2":
+                    assert lam == (point["lam_neg"], point["lam_pos"])
+                    assert gamma == (point["gamma_neg"], point["gamma_pos"])
+                    assert (decay, rate) == (0, None)
+                elif family == "weight_decay":
+                    assert (lam, decay, rate) == (None, point["weight_decay"], None)
+                else:
+                    assert (lam, decay, rate) == (None, 1e-4, point["learning_rate"])
+            seen.clear()
+
+    def test_a_finished_search_is_read_unless_fresh(self, pretended, trained):
+        first = search.execute(search_of("sd_eq2"), log=silent)
+        trained.clear()
+        assert search.execute(search_of("sd_eq2"), log=silent) == first
+        assert trained == []
+        again = search.execute(search_of("sd_eq2"), fresh=True, log=silent)
+        assert len(trained) == TRIALS
+        assert values(again) == values(first)
+
+    def test_another_configuration_is_another_search(self, pretended, trained, monkeypatch):
+        first = search.execute(search_of("sd_eq1"), log=silent)
+        longer = dataclasses.replace(LONGER, epochs=LONGER.epochs + 1)
+        monkeypatch.setitem(PROFILES, "smoke", longer)
+        trained.clear()
+        second = search.execute(search_of("sd_eq1"), log=silent)
+        assert len(trained) == 6
+        assert {row["config_hash"] for row in first}.isdisjoint(r["config_hash"] for r in second)
+
+    def test_what_another_search_has_trained_is_not_trained_again(self, pretended, trained):
+        """The same values on another set: only the judgement differs."""
+        alone = search.execute(search_of("weight_decay_test"), fresh=True, log=silent)
+        search.execute(search_of("weight_decay"), log=silent)
+        assert len(trained) == 6
+        again = search.execute(search_of("weight_decay_test"), fresh=True, log=silent)
+        assert len(trained) == 6
+        assert all(row.pop("trained_as").startswith("weight_decay trial ") for row in again)
+        assert again == alone
+
+
+class TestStopped:
+    @pytest.mark.parametrize(
+        ("family", "after", "error"),
+        [
+            ("sd_eq1", 0, SdlibError),
+            ("sd_eq1", 3, KeyboardInterrupt),
+            ("sd_eq2", 3, KeyboardInterrupt),
+            ("sd_eq2", 12, SdlibError),
+        ],
+    )
+    def test_resumed(self, pretended, monkeypatch, unbroken, family, after, error):
+        """Ctrl-C, or a trial that fails: it is run again, no other is, and all the rest follows."""
+        calls = []
+
+        def stop(*args, **kwargs):
+            calls.append(0)
+            if len(calls) == after + 1:
+                raise error
+            return pretend(*args, **kwargs)
+
+        monkeypatch.setattr(running, "train_and_evaluate", stop)
+        with pytest.raises(error):
+            search.execute(search_of(family), log=silent)
+        assert not search_of(family).file.exists()
+        rows = search.execute(search_of(family), log=silent)
+        assert len(calls) == len(unbroken[family]) + 1
+        assert values(rows) == values(unbroken[family])
+        assert [row["trial"] for row in rows] == list(range(len(rows)))
+
+    def test_half_a_line_in_the_journal(self, pretended, monkeypatch, unbroken):
+        """A disk that was full in the middle of a line: optuna alone could not read past it."""
+        with monkeypatch.context() as patch:
+            patch.setitem(PROFILES, "smoke", dataclasses.replace(LONGER, trials=5))
+            search.execute(search_of("sd_eq2"), log=silent)
+        search_of("sd_eq2").file.unlink()
+        journal = search_of("sd_eq2").folder / "journal.log"
+        journal.write_bytes(journal.read_bytes() + b'{"op_code":4,"worker')
+        rows = search.execute(search_of("sd_eq2"), log=silent)
+        assert values(rows) == values(unbroken["sd_eq2"])
+
+
+def search_until(outputs, family, trial, reached):
+    """Search in a process of its own and stand still in the middle of a trial."""
+    os.environ.update(SDLIB_OUTPUTS=outputs)
+    PROFILES["smoke"] = LONGER
+    search.load_tiles = lambda run: {}
+    finished = []
+
+    def stall(*args, **kwargs):
+        if len(finished) == trial:
+            reached.set()
+            time.sleep(PATIENCE)
+        finished.append(0)
+        return pretend(*args, **kwargs)
+
+    running.train_and_evaluate = stall
+    search.execute(search_of(family), log=silent)
+
+
+@pytest.mark.parametrize(("family", "trial"), [("sd_eq1", 2), ("sd_eq2", 12)])
+def test_killed_in_the_middle_of_a_trial(pretended, unbroken, processes, family, trial):
+    """kill -9, then the same command again: the trials of the unbroken search, none twice."""
+    expected, reached = unbroken[family], processes.event()
+    killed = processes(search_until, str(pretended), family, trial, reached)
+    killed.start()
+    assert reached.wait(PATIENCE)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+
+    trained = []
+    rows = search.execute(search_of(family), log=trained.append)
+    assert len(trained) == len(expected) - trial
+    assert [{**row, "seconds": 0} for row in rows] == [{**row, "seconds": 0} for row in expected]
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("wanted", "sentence"),
+        [
+            (search_of("sd_eq9"), "unknown search cutout/sd_eq9; expected one of: cutout/learn"),
+            (search_of("sd_eq2", "cutout_sensitivity"), "unknown search cutout_sensitivity/sd_eq2"),
+            (Search("cutout", "sd_eq2", "fast", "phantom"), "unknown profile 'fast'"),
+            (Search("cutout", "sd_eq2", "smoke", "helsinki"), "unknown source 'helsinki'"),
+        ],
+    )
+    def test_unknown(self, pretended, wanted, sentence):
+        with pytest.raises(ConfigError, match=sentence):
+            search.execute(wanted, log=silent)
+        assert not pretended.exists()
+
+    def test_outputs_that_cannot_be_a_folder(self, pretended, monkeypatch, tmp_path):
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path / "file"))
+        with pytest.raises(SdlibError, match=r"^cannot write .*journal.log: a part of the path is"):
+            search.execute(search_of("sd_eq1"), log=silent)
+
+    def test_a_full_disk(self, pretended, monkeypatch):
+        def full(*args, **kwargs):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)  # the last thing that optuna does for a line
+            with pytest.raises(SdlibError, match=r"^cannot write .*journal.log: the disk is full"):
+                search.execute(search_of("sd_eq1"), log=silent)
+        assert not search_of("sd_eq1").file.exists()
+        assert len(search.execute(search_of("sd_eq1"), log=silent)) == 6
+
+    def test_an_error_about_another_file_is_not_the_journals(self, pretended, monkeypatch):
+        def absent(*args, **kwargs):
+            raise FileNotFoundError(errno.ENOENT, "No such file", "tile.png")
+
+        monkeypatch.setattr(running, "train_and_evaluate", absent)
+        with pytest.raises(FileNotFoundError, match=r"tile\.png"):
+            search.execute(search_of("sd_eq1"), log=silent)
+
+
+def test_a_real_search(smoke, monkeypatch):
+    """Two trials that train: their scores are those of an evaluation of the same arm."""
+    monkeypatch.setitem(PROFILES, "smoke", dataclasses.replace(PROFILES["smoke"], trials=2))
+    rows = search.execute(search_of("sd_eq2_test"), log=silent)
+    assert len(rows) == 2
+    assert rows[0]["metrics"] != rows[1]["metrics"]
+    assert set(rows[0]["metrics"]) == set(EXPERIMENTS["cutout"].sets)
+    assert set(rows[0]["metrics"]["test"]) == set(summary([0, 1], [0.1, 0.9]))
