@@ -1,7 +1,7 @@
-"""Files that are either whole or not there: a killed run leaves nothing half-written.
+"""Writing files so that they are either whole or absent, even if the run is killed.
 
-Everything the library writes (rows, predictions, caches, downloads) goes through
-:func:`atomic_path`: the content is written under a temporary name beside the target and moved
+Everything that the library writes (rows, predictions, caches, downloads) goes through
+:func:`atomic_path`: the content is written under a temporary name beside the target and then moved
 over it in one step.
 """
 
@@ -30,13 +30,23 @@ REASONS = {
     errno.ENOTDIR: "a part of the path is a file, not a folder",
     errno.EISDIR: "a folder of that name is in the way",
 }
-
-
-PROBE_BYTES = 1 << 16
+PROBE_BYTES = 1 << 16  # more than the last free block of a full disk may hold
 
 
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> SdlibError:
-    """The operating system's refusal to write ``path`` as one sentence.
+    """Put the operating system's refusal to write a file into one sentence.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    error : OSError
+        The refusal.
+
+    Returns
+    -------
+    SdlibError
+        To be raised by the caller.
 
     Examples
     --------
@@ -48,7 +58,7 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> SdlibError:
 
 
 def _cause(error: Exception, path: Path, temporary: Path) -> OSError | None:
-    """The reason why nothing can be written, or None if ``error`` is about something else."""
+    """Why the file cannot be written, or None if the error is about something else."""
     if isinstance(error, OSError) and error.errno is not None:
         # A write that fails for lack of space names no file; one about another file is not ours.
         named = {Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if name}
@@ -67,27 +77,27 @@ def _cause(error: Exception, path: Path, temporary: Path) -> OSError | None:
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` which replaces it when the block succeeds.
 
-    Missing parent folders are made. If the block fails, the temporary file is removed, whatever
-    stood at ``path`` before is untouched, and the exception goes on; a failure of the writing
-    itself, in whatever exception a library wraps it, becomes one
-    :class:`~sdlib.errors.SdlibError` sentence. The temporary name ends
-    as the final name does, so that libraries which choose a format by suffix agree.
+    Missing parent folders are made. If the block fails, the temporary file is removed, the file
+    that was at ``path`` before is kept, and the exception goes on. A failure of the writing itself,
+    whatever exception a library makes of it, becomes an :class:`~sdlib.errors.SdlibError` of one
+    sentence. The temporary name has the suffix of the final name, for libraries that choose a
+    format by it.
 
     Parameters
     ----------
-    path
+    path : path
         The file to write.
 
     Yields
     ------
     pathlib.Path
-        Where to write.
+        The temporary file, which does not exist yet.
 
     Raises
     ------
     SdlibError
-        If the disk is full, the folder cannot be written to, or the like. Errors about *other*
-        files inside the block, such as an input that does not exist, pass unchanged.
+        The disk is full, the folder cannot be written to, or the like. Errors about *other* files
+        inside the block, such as an input that does not exist, pass unchanged.
 
     Examples
     --------
@@ -121,22 +131,22 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_json(path: str | os.PathLike[str], obj: Any) -> None:
-    """Write ``obj`` as indented UTF-8 JSON, atomically.
+    """Write an object as indented UTF-8 JSON, in one step.
 
     Parameters
     ----------
-    path
-        The file to write; parents are made.
-    obj
-        Anything the standard library's :mod:`json` writes. NaN and infinities are refused, for
-        they are not JSON.
+    path : path
+        The file to write; missing parent folders are made.
+    obj : object
+        Anything that the standard library's :mod:`json` writes, without NaN and infinities, which
+        are not JSON.
 
     Raises
     ------
     SdlibError
-        If the file cannot be written (see :func:`atomic_path`).
+        The file cannot be written (see :func:`atomic_path`).
     ValueError
-        If ``obj`` holds NaN or an infinity.
+        ``obj`` holds NaN or an infinity.
 
     Examples
     --------

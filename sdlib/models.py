@@ -1,4 +1,4 @@
-"""Networks, all from timm, all with one logit for the binary task."""
+"""Networks from timm, each with one logit for a binary task, and their weights on disk."""
 
 from __future__ import annotations
 
@@ -21,38 +21,39 @@ NETWORKS = {
     "test_efficientnet": "timm's miniature EfficientNet for two cores, 0.1 M parameters",
     "test_resnet": "timm's miniature ResNet for two cores, 0.4 M parameters",
 }
+"""The networks that experiments may use, with what each is for."""
 
 
 def create_network(
     name: str, dropout: float = 0.0, drop_path: float = 0.0, pretrained: bool = False, seed: int = 0
 ) -> nn.Module:
-    """A timm network ending in one logit, in channels-last memory format.
+    """Create a timm network with one logit, in channels-last memory format.
 
     Parameters
     ----------
     name : str
         A key of :data:`NETWORKS`.
     dropout : float
-        Probability of dropping a feature before the last layer; the paper uses .2.
+        Probability of dropping a feature before the last layer, 0 to 1; the paper uses .2.
     drop_path : float
-        Stochastic depth, the probability of skipping the deepest block; the paper uses .2.
+        Probability of skipping the deepest block (stochastic depth), 0 to 1; the paper uses .2.
         DenseNet has no residual path to skip: there it must be 0.
     pretrained : bool
-        Start from timm's ImageNet weights, downloaded at first use.
+        Whether to start from timm's ImageNet weights, which are downloaded at first use.
     seed : int
-        Seeds the initial weights, and nothing else: the global generator is left as it was.
+        Seed of the initial weights. The global generator is left as it was.
 
     Returns
     -------
     torch.nn.Module
-        Maps float images (N, 3, S, S) to logits (N, 1).
+        Maps float32 images (N, 3, S, S) to float32 logits (N, 1); in training mode.
 
     Raises
     ------
     ConfigError
-        Unknown network, or a drop path where the network has none.
+        An unknown network, or a drop path where the network has no residual path.
     SdlibError
-        ``pretrained`` without a way to the weights.
+        The ImageNet weights cannot be had.
 
     Examples
     --------
@@ -67,11 +68,12 @@ def create_network(
         if name.startswith("densenet"):
             raise ConfigError(f"{name} has no residual path to drop; set drop_path to 0")
         options["drop_path_rate"] = drop_path
+    # With a forked generator the caller's random numbers do not depend on networks made before.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
             network = timm.create_model(name, **options)
-        except Exception as error:  # the hub's client raises many kinds
+        except Exception as error:  # the hub's client raises exceptions of many kinds
             if not pretrained:
                 raise
             raise SdlibError(
@@ -83,18 +85,59 @@ def create_network(
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
-    """Write the network's weights as safetensors, under a temporary name and then renamed."""
+    """Write the weights of a network as a safetensors file, in one step.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Its parameters and buffers are written.
+    path : pathlib.Path
+        The file; missing parent folders are made.
+
+    Raises
+    ------
+    SdlibError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "network.safetensors"
+    >>> save_weights(nn.Linear(2, 1), path)
+    >>> path.exists()
+    True
+    """
+    # Channels-last weights are not contiguous, and safetensors writes only what is.
     with atomic_path(path) as temporary:
         save_file({k: v.contiguous() for k, v in network.state_dict().items()}, temporary)
 
 
 def load_weights(network: nn.Module, path: Path) -> nn.Module:
-    """Read weights written by :func:`save_weights` into ``network`` and return it.
+    """Read weights that :func:`save_weights` wrote into a network.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        A network of the same kind; its weights are overwritten.
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    torch.nn.Module
+        ``network`` itself.
 
     Raises
     ------
     DataError
-        The file is absent, broken, or holds the weights of another network.
+        The file is absent or broken, or holds the weights of another network.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "network.safetensors"
+    >>> save_weights(create_network("test_resnet", seed=1), path)
+    >>> network = load_weights(create_network("test_resnet", seed=2), path)
     """
     try:
         network.load_state_dict(load_file(path))

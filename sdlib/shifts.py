@@ -2,13 +2,14 @@
 
 The paper defines its shifts at the 224 px input of its networks: blur by the mean over n x n
 pixels, n = 2 to 20; sharpening by a 3 x 3 kernel, blended in by alpha; haematoxylin or eosin
-multiplied by 1.0 to 0.0 after Macenko's separation. With the undisturbed end of each scale there
-are 52 levels. At another input size S a blur keeps its share of the side, n S / 224. The
-sharpening kernel is 3 x 3 at every size: a choice, for it is the smallest there is, and scaled to
-64 px it would do nothing.
+multiplied by 1.0 to 0.0 after Macenko's separation. With the unchanged end of each scale there
+are 52 levels. At another input size S a blur keeps its share of the side, n S / 224. The sharpening
+kernel is 3 x 3 at every size. This is our choice: no kernel is smaller, and scaled to 64 px it
+would do nothing.
 
-Every function takes one image, uint8 (H, W, 3), or a batch, uint8 (N, H, W, 3), RGB, leaves it
-alone and returns a new array of the same shape and dtype; a batch is shifted image by image.
+Every function takes one image, uint8 (H, W, 3), or a batch, uint8 (N, H, W, 3), RGB, does not
+change it, and returns a new array of the same shape and dtype. The images of a batch do not affect
+each other.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
+from sdlib.checks import check_rgb
 from sdlib.datasets.cutout import add_cutouts
 from sdlib.errors import ConfigError
-from sdlib.stain import Separation, check_multipliers, check_rgb, recombine, separate
+from sdlib.stain import Separation, check_multipliers, recombine, separate
 
 __all__ = [
     "LEVELS",
@@ -38,7 +40,7 @@ __all__ = [
     "sharpen",
 ]
 
-PAPER_SIZE = 224
+PAPER_SIZE = 224  # px, side of the images that the paper's networks take
 # The edge pixel is not repeated: dcb|abcd|cba.
 BORDER = cv2.BORDER_REFLECT_101
 SHARPENING = np.array([[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]], np.float32)
@@ -51,10 +53,15 @@ STAINS = ("haematoxylin", "eosin")
 class Level:
     """One strength of one shift.
 
-    Attributes:
-        shift: ``"blur"``, ``"sharpen"``, ``"haematoxylin"`` or ``"eosin"``.
-        strength: n in pixels of a 224 px image, alpha, or the stain's multiplier.
+    Attributes
+    ----------
+    shift : {"blur", "sharpen", "haematoxylin", "eosin"}
+        What is done to an image.
+    strength : float
+        n in pixels of a 224 px image, alpha, or the multiplier of the stain.
 
+    Examples
+    --------
     >>> Level("blur", 5).name, Level("sharpen", 0.3).name
     ('blur-05', 'sharpen-0.3')
     """
@@ -64,7 +71,7 @@ class Level:
 
     @property
     def name(self) -> str:
-        """Shift and strength, for tables and files."""
+        """Shift and strength as one word, for tables and files; names sort by strength."""
         strength = f"{self.strength:02.0f}" if self.shift == "blur" else f"{self.strength:.1f}"
         return f"{self.shift}-{strength}"
 
@@ -76,12 +83,26 @@ LEVELS: tuple[Level, ...] = (
     *(Level("haematoxylin", multiplier) for multiplier in reversed(_TENTHS)),
     *(Level("eosin", multiplier) for multiplier in reversed(_TENTHS)),
 )
-"""The paper's 52 levels, each shift from its weakest to its strongest."""
+"""The paper's 52 levels, each shift from its weakest level to its strongest."""
 
 
 def blur_width(n: float, size: float) -> float:
-    """Width in pixels, at an image side of ``size`` px, of a blur of n at 224; never below 1.
+    """Scale the width of a blur from the paper's 224 px to another image size.
 
+    Parameters
+    ----------
+    n : float
+        Width at a side of 224 px, px.
+    size : float
+        Side of the image, px.
+
+    Returns
+    -------
+    float
+        Width at that side, px, at least 1.
+
+    Examples
+    --------
     >>> [blur_width(n, 64) for n in (2, 7, 20)]
     [1.0, 2.0, 5.714285714285714]
     """
@@ -89,21 +110,34 @@ def blur_width(n: float, size: float) -> float:
 
 
 def blur(images: np.ndarray, n: float) -> np.ndarray:
-    """Mean over n x n pixels, reflected at the border without repeating the edge pixel.
+    """Blur images by the mean over n x n pixels.
 
-    A whole n is OpenCV's ``blur``: odd windows are centred, even ones have one pixel more to the
-    left and above; rounding is OpenCV's, which for an even n may go up from 1/n**2 below the half.
-    Other n, which come of :func:`blur_width`, are centred windows n pixels wide whose outermost
-    pixels count by the share that is inside, rounded half to even. Even windows are thus half a
-    pixel off, and a little weaker than their neighbours in n.
+    The border is reflected without repeating the edge pixel. A whole n is OpenCV's ``blur``: odd
+    windows are centred, even ones have one pixel more to the left and above; OpenCV's rounding may,
+    for an even n, go up from 1/n**2 below the half. Any other n, as from :func:`blur_width`, is a
+    centred window n pixels wide whose outermost pixels count by the share that is inside, rounded
+    half to even. Even windows are thus half a pixel off centre, and blur a little less than the
+    widths next to them.
 
-    Args:
-        images: uint8 (H, W, 3) or (N, H, W, 3).
-        n: width of the window, px, at least 1; at 1 the result equals ``images``.
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8 (H, W, 3) or (N, H, W, 3), RGB.
+    n : float
+        Width of the window, px, at least 1; at 1 the result equals ``images``.
 
-    Raises:
-        ConfigError: images of another shape or dtype, n below 1 or not finite.
+    Returns
+    -------
+    numpy.ndarray
+        uint8 of the same shape, a new array.
 
+    Raises
+    ------
+    ConfigError
+        Images of another shape or dtype, n below 1 or not finite.
+
+    Examples
+    --------
     >>> image = np.zeros((5, 5, 3), np.uint8)
     >>> image[2, 2] = 90
     >>> blur(image, 3)[:, 2, 0].tolist()
@@ -114,6 +148,7 @@ def blur(images: np.ndarray, n: float) -> np.ndarray:
         raise ConfigError(f"expected a blur n of at least 1, got {n}")
     if n == 1:
         return images.copy()
+    # The paper's widths are whole, and OpenCV's `blur` takes no others.
     if n == int(n):
         width = (int(n), int(n))
         return _each(images, lambda image: cv2.blur(image, width, borderType=BORDER))
@@ -121,7 +156,8 @@ def blur(images: np.ndarray, n: float) -> np.ndarray:
     weights = np.clip(n / 2 + 0.5 - abs(np.arange(-reach, reach + 1)), 0, 1) / n
 
     def mean(image: np.ndarray) -> np.ndarray:
-        # In 8 bit, OpenCV would round the weights to 1/256.
+        """The mean over a window whose width is not whole."""
+        # With 8-bit results, OpenCV would round the weights to 1/256.
         sums = cv2.sepFilter2D(image, cv2.CV_32F, weights, weights, borderType=BORDER)
         return np.rint(sums, out=sums).astype(np.uint8)
 
@@ -129,18 +165,31 @@ def blur(images: np.ndarray, n: float) -> np.ndarray:
 
 
 def sharpen(images: np.ndarray, alpha: float) -> np.ndarray:
-    """Blend with the sharpened image: ``(1 - alpha) x + alpha x_sharp``, rounded.
+    """Sharpen images by blending them with their sharpened selves.
 
-    ``x_sharp`` is the image under the paper's kernel, 9 in the middle and -1 around, clipped to 0
-    to 255 before blending (a choice: the paper blends two images).
+    The result is ``(1 - alpha) x + alpha x_sharp``, rounded. ``x_sharp`` is the image filtered by
+    the paper's kernel, 9 in the middle and -1 around, and clipped to 0 to 255 before blending (our
+    choice: the paper blends two images).
 
-    Args:
-        images: uint8 (H, W, 3) or (N, H, W, 3).
-        alpha: from 0, which returns an equal image, to 1.
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8 (H, W, 3) or (N, H, W, 3), RGB.
+    alpha : float
+        From 0, which returns an equal image, to 1.
 
-    Raises:
-        ConfigError: images of another shape or dtype, alpha outside [0, 1].
+    Returns
+    -------
+    numpy.ndarray
+        uint8 of the same shape, a new array.
 
+    Raises
+    ------
+    ConfigError
+        Images of another shape or dtype, alpha outside [0, 1].
+
+    Examples
+    --------
     >>> image = np.full((3, 3, 3), 100, np.uint8)
     >>> image[1, 1] = 101
     >>> sharpen(image, 0.5)[1, 1, 0]
@@ -151,6 +200,7 @@ def sharpen(images: np.ndarray, alpha: float) -> np.ndarray:
         raise ConfigError(f"expected alpha from 0 to 1, got {alpha}")
 
     def blend(image: np.ndarray) -> np.ndarray:
+        """The image and its sharpened self, blended."""
         sharp = cv2.filter2D(image, -1, SHARPENING, borderType=BORDER)
         return cv2.addWeighted(image, 1 - alpha, sharp, alpha, 0)
 
@@ -158,18 +208,30 @@ def sharpen(images: np.ndarray, alpha: float) -> np.ndarray:
 
 
 def fade_stain(images: np.ndarray, haematoxylin: float = 1.0, eosin: float = 1.0) -> np.ndarray:
-    """Multiply the concentration of either stain, after Macenko's separation of each image.
+    """Fade the stains of images: multiply their concentrations after Macenko's separation.
 
     What the two stains do not explain is kept, so multipliers of 1 return an equal image. Images
-    with too little tissue are separated by the reference matrix (:mod:`sdlib.stain`).
+    with too little tissue are separated by the reference matrix (:mod:`sdlib.stain.estimate`).
 
-    Args:
-        images: uint8 (H, W, 3) or (N, H, W, 3).
-        haematoxylin, eosin: multipliers, from 0 (the stain is gone) to 1.
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8 (H, W, 3) or (N, H, W, 3), RGB.
+    haematoxylin, eosin : float
+        Multipliers, from 0 (the stain is gone) to 1.
 
-    Raises:
-        ConfigError: images of another shape or dtype, multipliers outside [0, 1].
+    Returns
+    -------
+    numpy.ndarray
+        uint8 of the same shape, a new array.
 
+    Raises
+    ------
+    ConfigError
+        Images of another shape or dtype, multipliers outside [0, 1].
+
+    Examples
+    --------
     >>> image = np.full((2, 2, 3), (150, 80, 160), np.uint8)
     >>> bool((fade_stain(image, haematoxylin=0.5) >= image).all())
     True
@@ -180,14 +242,27 @@ def fade_stain(images: np.ndarray, haematoxylin: float = 1.0, eosin: float = 1.0
 
 
 def apply(images: np.ndarray, level: Level) -> np.ndarray:
-    """Shift images by one level, a blur's width scaled to their shorter side.
+    """Shift images by one level; the width of a blur is scaled to their shorter side.
 
-    Args:
-        images: uint8 (H, W, 3) or (N, H, W, 3).
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8 (H, W, 3) or (N, H, W, 3), RGB.
+    level : Level
+        What to do, and how strongly.
 
-    Raises:
-        ConfigError: images of another shape or dtype, an unknown shift, an impossible strength.
+    Returns
+    -------
+    numpy.ndarray
+        uint8 of the same shape, a new array.
 
+    Raises
+    ------
+    ConfigError
+        Images of another shape or dtype, an unknown shift, an impossible strength.
+
+    Examples
+    --------
     >>> apply(np.zeros((2, 64, 64, 3), np.uint8), Level("blur", 20)).shape
     (2, 64, 64, 3)
     """
@@ -204,21 +279,37 @@ def apply(images: np.ndarray, level: Level) -> np.ndarray:
 def iter_levels(
     images: np.ndarray, levels: Iterable[Level] = LEVELS
 ) -> Iterator[tuple[Level, np.ndarray]]:
-    """Each level and the images shifted by it, as by :func:`apply`, one stain estimate an image.
+    """Shift images by many levels, one after the other, as :func:`apply` does.
 
-    From the first stain level on, the separations are held: 8 bytes a pixel of ``images``.
+    The stains of an image are estimated once, for the first stain level. From then on the
+    separations are held in memory: 8 bytes per pixel of ``images``.
 
-    Args:
-        images: uint8 (H, W, 3) or (N, H, W, 3); they must not change in between.
-        levels: any of them, in any order.
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8 (H, W, 3) or (N, H, W, 3), RGB; they must not change in between.
+    levels : iterable of Level
+        In any order.
 
-    Raises:
-        ConfigError: images of another shape or dtype, an unknown shift, an impossible strength.
+    Yields
+    ------
+    level : Level
+        The next level.
+    shifted : numpy.ndarray
+        uint8 of the shape of ``images``, a new array.
 
+    Raises
+    ------
+    ConfigError
+        Images of another shape or dtype, an unknown shift, an impossible strength.
+
+    Examples
+    --------
     >>> sum(1 for _ in iter_levels(np.zeros((1, 8, 8, 3), np.uint8)))
     52
     """
     check_rgb(images, batches=True)
+    # The stains of an image are the same at every level, so one separation serves all of them.
     separations: list[Separation] | None = None
     for level in levels:
         if level.shift not in STAINS:
@@ -233,6 +324,7 @@ def iter_levels(
 
 
 def _each(images: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Apply a function of one image to an image or to each of a batch."""
     if images.ndim == 3:
         return function(images)
     shifted = np.empty_like(images)

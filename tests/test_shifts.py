@@ -166,7 +166,7 @@ def test_views_and_read_only_arrays_are_as_good_as_copies(tiles, function, stren
 
 @settings(deadline=None)
 @given(small_images)
-def test_at_strength_nought_nothing_changes(image):
+def test_at_strength_0_nothing_changes(image):
     for same in (blur(image, 1), blur(image, 1.0), sharpen(image, 0.0), fade_stain(image)):
         np.testing.assert_array_equal(same, image)
         assert not np.shares_memory(same, image)
@@ -201,7 +201,7 @@ def test_every_pixel_moves_away_as_a_stain_fades(image, stain):
 
 
 def test_every_level_moves_phantoms_further(tiles):
-    """But for windows of 2 and 4 px, the blurs of 7 and 14 at 64 px: they have no centre."""
+    """Windows of 2 and 4 px, the blurs of 7 and 14 at 64 px, are left out: they have no centre."""
     away = {}
     for level, shifted in iter_levels(tiles):
         if level not in (Level("blur", 7), Level("blur", 14)):
@@ -280,9 +280,9 @@ def test_iterating_equals_applying(tiles, batch):
 )
 @every_shift
 def test_only_rgb_images_of_bytes_are_shifted(images, function, strength):
-    with pytest.raises(ConfigError, match=r"expected RGB images, uint8 \(H, W, 3\) or"):
+    with pytest.raises(ConfigError, match=r"expected uint8 images, RGB \(H, W, 3\) or a batch"):
         function(images, **strength)
-    with pytest.raises(ConfigError, match=r"expected RGB images, uint8 \(H, W, 3\) or"):
+    with pytest.raises(ConfigError, match=r"expected uint8 images, RGB \(H, W, 3\) or a batch"):
         next(iter_levels(images))
 
 
@@ -293,7 +293,7 @@ def test_a_blur_below_one_is_refused(tiles, n):
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, np.nan, "0.5", None])
-def test_shares_outside_nought_to_one_are_refused(tiles, share):
+def test_shares_outside_0_to_1_are_refused(tiles, share):
     with pytest.raises(ConfigError, match="expected alpha from 0 to 1, got"):
         sharpen(tiles, share)
     with pytest.raises(ConfigError, match="expected a multiplier of haematoxylin from 0 to 1, got"):

@@ -1,4 +1,4 @@
-"""Random augmentation of a batch of tiles, deterministic for a given generator."""
+"""Random augmentation of a batch of tiles, the same for the same state of the generator."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sdlib.augment.operations import OPERATIONS
+from sdlib.checks import check_rgb
 from sdlib.errors import ConfigError
 
 __all__ = ["AUGMENTATIONS", "Draws", "UniformAugment", "augmentation"]
@@ -18,11 +19,13 @@ Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def _none(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Leave tiles as they are."""
     return images
 
 
 def _dihedral(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One of the square's eight symmetries for each tile: exact, no resampling."""
+    """Turn and mirror each tile by one of the square's eight symmetries, without resampling."""
+    # Numbers 0 to 3 are quarter turns, 4 to 7 the same turns and a mirror; 0 changes nothing.
     turns = rng.integers(0, 8, len(images))
     for turn in range(1, 8):
         chosen = np.flatnonzero(turns == turn)
@@ -32,8 +35,10 @@ def _dihedral(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _crop_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Random crop of 64 to 100 % of the area, resized back, then flips (the paper's first step)."""
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else the import asks the network
+    """Crop 64 to 100 % of the area, resize it back, then flip at random: the paper's first step."""
+    # Without the variable, the import looks for a newer version on the internet. It takes seconds,
+    # which only those who use it should wait.
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     import albumentations
 
     side = images.shape[1]
@@ -51,13 +56,18 @@ def _crop_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 class Draws(NamedTuple):
-    """What was drawn for n tiles, k operations each.
+    """What was drawn for n tiles with k operations each.
 
-    Attributes:
-        operation: int (n, k), an index into :attr:`UniformAugment.operations`.
-        applied: bool (n, k).
-        share: float64 (n, k) in [0, 1), where in its range the magnitude lies.
-        place: float64 (n, k, 2) in [0, 1), the middle of a Cutout as shares of width and height.
+    Attributes
+    ----------
+    operation : numpy.ndarray
+        int (n, k), an index into :attr:`UniformAugment.operations`.
+    applied : numpy.ndarray
+        bool (n, k), whether the operation is carried out.
+    share : numpy.ndarray
+        float64 (n, k) in [0, 1), where in its range the magnitude lies.
+    place : numpy.ndarray
+        float64 (n, k, 2) in [0, 1), the middle of a Cutout as shares of width and height.
     """
 
     operation: np.ndarray
@@ -68,21 +78,29 @@ class Draws(NamedTuple):
 
 @dataclass(frozen=True)
 class UniformAugment:
-    """At most ``max_ops`` random operations on each tile, from :mod:`sdlib.augment.operations`.
+    """Augmentation by at most ``max_ops`` random operations per tile.
 
-    Every tile gets ``max_ops`` operations, drawn with replacement. Each is carried out with a
+    For every tile ``max_ops`` operations are drawn with replacement. Each is carried out with a
     probability that is itself uniform on (0, 1), hence in half of all cases, at a magnitude
-    uniform in its range.
+    that is uniform in its range.
 
-    Args:
-        max_ops: operations drawn for a tile; 0 leaves every tile as it is.
-        cutout: whether Cutout is among them, as in the public code; it confounds an experiment
-            with cutouts.
-        blur: whether the mean blur is among them, 1 to 20 px at 224 px.
+    Parameters
+    ----------
+    max_ops : int
+        Number of operations drawn per tile; 0 leaves every tile as it is.
+    cutout : bool
+        Whether Cutout is among them, as in the public code. It confounds an experiment whose
+        shortcut is cutouts.
+    blur : bool
+        Whether the mean blur is among them, 1 to 20 px at 224 px.
 
-    Raises:
-        ConfigError: max_ops below 0 or not a whole number.
+    Raises
+    ------
+    ConfigError
+        ``max_ops`` below 0 or not a whole number.
 
+    Examples
+    --------
     >>> tiles = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
     >>> UniformAugment()(tiles, np.random.default_rng(0)).shape
     (2, 8, 8, 3)
@@ -98,30 +116,62 @@ class UniformAugment:
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """Names of the operations that are drawn from."""
+        """Names of the operations that may be drawn."""
         absent = {name for name in ("cutout", "blur") if not getattr(self, name)}
         return tuple(name for name in OPERATIONS if name not in absent)
 
     def draw(self, n: int, rng: np.random.Generator) -> Draws:
-        """Everything random about ``n`` tiles; a tile's draws do not depend on how many follow.
+        """Draw everything that is random about ``n`` tiles.
 
+        The draws of a tile do not depend on how many tiles follow it.
+
+        Parameters
+        ----------
+        n : int
+            Number of tiles, at least 0.
+        rng : numpy.random.Generator
+            Where the numbers come from.
+
+        Returns
+        -------
+        Draws
+            For n tiles with ``max_ops`` operations each.
+
+        Examples
+        --------
         >>> UniformAugment().draw(3, np.random.default_rng(0)).operation.tolist()
         [[9, 9], [12, 4], [9, 10]]
         """
+        # Six numbers per operation, used or not, so that the options do not shift the draws.
         numbers = rng.random((n, self.max_ops, 6))
         operation = (numbers[..., 0] * len(self.operations)).astype(int)
         applied = numbers[..., 1] < numbers[..., 2]
         return Draws(operation, applied, numbers[..., 3], numbers[..., 4:])
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Augment one tile, uint8 (H, W, 3), or a batch, uint8 (N, H, W, 3), into a new array."""
-        if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:
-            raise ConfigError(
-                "expected uint8 images of shape (H, W, 3) or (N, H, W, 3), "
-                f"got {images.dtype} {images.shape}"
-            )
+        """Augment one tile or a batch.
+
+        Parameters
+        ----------
+        images : numpy.ndarray
+            uint8 (H, W, 3) or (N, H, W, 3), RGB.
+        rng : numpy.random.Generator
+            Where the random numbers come from.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 of the same shape, a new array.
+
+        Raises
+        ------
+        ConfigError
+            Images of another shape or dtype.
+        """
+        check_rgb(images, batches=True)
         if images.ndim == 3:
             return self(images[None], rng)[0]
+        # The copy can be written to and is contiguous, which a memory map or a view need not be.
         augmented = np.array(images, order="C")
         operations = [OPERATIONS[name] for name in self.operations]
         draws = self.draw(len(images), rng)
@@ -140,12 +190,14 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "uniform_no_cutout": UniformAugment(cutout=False),
     "uniform_blur": UniformAugment(blur=True),
 }
-"""The parts of which an augmentation's name is composed."""
+"""The augmentations by name; :func:`augmentation` joins several."""
 
 
 @dataclass(frozen=True)
 class _InOrder:
-    """Parts one after the other, from one generator."""
+    """Several augmentations, one after the other, that draw from one generator."""
+
+    # A class rather than a nested function, which could not be pickled.
 
     parts: tuple[Augmentation, ...]
 
@@ -156,18 +208,23 @@ class _InOrder:
 
 
 def augmentation(name: str) -> Augmentation:
-    """The augmentation called ``name``: parts of :data:`AUGMENTATIONS` joined by ``+``, in order.
+    """Look an augmentation up by its name.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`AUGMENTATIONS`, or several joined by ``+``, which are applied in that order.
 
     Returns
     -------
     callable
-        Takes uint8 images (n, S, S, 3), which it may overwrite, and a generator; returns the same
+        Takes uint8 images (N, S, S, 3), which it may overwrite, and a generator; returns the same
         shape and dtype. It can be pickled, for processes that prepare batches.
 
     Raises
     ------
     ConfigError
-        Where there is no part of that name.
+        A part of the name is not in :data:`AUGMENTATIONS`.
 
     Examples
     --------

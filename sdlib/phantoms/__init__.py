@@ -1,17 +1,21 @@
-"""Procedural images whose every property is known and can be changed alone."""
+"""Procedural images of which every property is known and can be changed alone.
+
+- :mod:`sdlib.phantoms.tile`: the description of a tile, one value per latent factor.
+- :mod:`sdlib.phantoms.factors`, :mod:`sdlib.phantoms.cohorts`: how factors are drawn; centres,
+  scanners and cohorts.
+- :mod:`sdlib.phantoms.histology`: from a seed to tiles, from a tile to pixels.
+- :mod:`sdlib.phantoms.glands`, :mod:`~sdlib.phantoms.nuclei`, :mod:`~sdlib.phantoms.texture`,
+  :mod:`~sdlib.phantoms.tissue`, :mod:`~sdlib.phantoms.optics`: the steps of rendering.
+- :mod:`sdlib.phantoms.chance`: random numbers by name.
+- :mod:`sdlib.phantoms.cache`: many tiles at once, kept on disk.
+"""
 
 from sdlib.phantoms.cache import cache_folder, generate
 from sdlib.phantoms.cohorts import CENTRES, COHORTS, SCANNERS, Centre, Cohort, Scanner
 from sdlib.phantoms.factors import FACTORS, Factor
-from sdlib.phantoms.histology import (
-    FIELD_UM,
-    PHANTOM_VERSION,
-    HistologyTile,
-    draw_tiles,
-    render,
-    tabulate,
-)
+from sdlib.phantoms.histology import PHANTOM_VERSION, draw_tiles, render, tabulate
 from sdlib.phantoms.optics import stain_matrix
+from sdlib.phantoms.tile import FIELD_UM, HistologyTile
 
 __all__ = [
     "CENTRES",

@@ -1,4 +1,4 @@
-"""Many tiles at once: rendered in parallel, kept on disk, checked whenever they are read."""
+"""Many tiles at once: rendered in parallel, kept on disk, and checked whenever they are read."""
 
 from __future__ import annotations
 
@@ -20,23 +20,28 @@ from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 from sdlib.files import atomic_path, write_json
 from sdlib.phantoms.cohorts import find_cohort
-from sdlib.phantoms.histology import (
-    MIN_SIZE,
-    PHANTOM_VERSION,
-    HistologyTile,
-    draw_tiles,
-    render,
-    tabulate,
-)
+from sdlib.phantoms.histology import MIN_SIZE, PHANTOM_VERSION, draw_tiles, render, tabulate
+from sdlib.phantoms.tile import HistologyTile
 
 __all__ = ["cache_folder", "generate"]
 
-CHUNK = 128  # tiles a task: about half a second at 64 px
+CHUNK = 128  # tiles per task: about half a second at 64 px
 log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """Where tiles are kept: ``SDLIB_CACHE`` if it is set, else the system's cache folder."""
+    """The folder where tiles are kept.
+
+    Returns
+    -------
+    pathlib.Path
+        The environment variable ``SDLIB_CACHE`` if it is set, else the system's cache folder.
+
+    Examples
+    --------
+    >>> isinstance(cache_folder(), Path)
+    True
+    """
     return Path(os.environ.get("SDLIB_CACHE") or pooch.os_cache("sdlib"))
 
 
@@ -49,26 +54,43 @@ def generate(
     cache: str | os.PathLike[str] | None = None,
     scanner: str | None = None,
 ) -> TileSet:
-    """The tiles of :func:`draw_tiles`, rendered, from disk where they have been made before.
+    """Draw and render tiles, or read them from disk where they have been made before.
 
-    A file that was cut short or changed is noticed by its SHA-256, one made by other code or
-    another OpenCV by two tiles rendered anew; either is logged and made again. The result does
-    not depend on the number of workers.
+    A file that was cut short or changed is noticed by its SHA-256. A file made by other code or by
+    another OpenCV is noticed by two tiles that are rendered again. Either is logged and replaced.
+    The result does not depend on the number of workers.
 
-    Args:
-        n, seed, cohort, scanner: as for :func:`draw_tiles`.
-        size: side of a tile in pixels, at least 16.
-        workers: processes, by default one a core.
-        cache: folder; by default :func:`cache_folder`. ``n * size**2 * 3`` bytes are written.
+    Parameters
+    ----------
+    n : int
+        Number of tiles, at least 1.
+    size : int
+        Side of a tile in pixels, at least 16.
+    seed : int
+        At least 0.
+    cohort, scanner : str
+        As for :func:`sdlib.phantoms.draw_tiles`.
+    workers : int, optional
+        Number of processes, by default one per core.
+    cache : path, optional
+        Folder, by default :func:`cache_folder`. ``n * size**2 * 3`` bytes are written.
 
-    Returns:
-        TileSet whose images are a read-only memory map, whose groups are the patients, and whose
-        factors are the other attributes of :class:`HistologyTile`.
+    Returns
+    -------
+    TileSet
+        Images are a read-only memory map, groups are the patients, and factors are the other
+        attributes of :class:`HistologyTile`.
 
-    Raises:
-        ConfigError: as :func:`draw_tiles` and :func:`render`, or ``workers`` below 1.
-        SdlibError: the folder cannot be written to, or the disk is full.
+    Raises
+    ------
+    ConfigError
+        As :func:`sdlib.phantoms.draw_tiles` and :func:`sdlib.phantoms.render`, or ``workers``
+        below 1.
+    SdlibError
+        The folder cannot be written to, or the disk is full.
 
+    Examples
+    --------
     >>> import tempfile
     >>> tiles = generate(4, size=32, seed=0, workers=1, cache=tempfile.mkdtemp())
     >>> tiles.images.shape, tiles.factors["gland_size"].shape
@@ -89,6 +111,7 @@ def generate(
         "seed": seed,
         "probe": _probe(tiles, size),
     }
+    # The name alone distinguishes designs; the probe, which it leaves out, notices other code.
     name = "phantom-v{phantom_version}-{cohort}-{scanner}-n{n}-{size}px-seed{seed}.npy"
     path = Path(cache if cache is not None else cache_folder()) / name.format(**design)
     if not _is_whole(path, design):
@@ -99,7 +122,7 @@ def generate(
 
 
 def _is_whole(path: Path, design: dict[str, Any]) -> bool:
-    """Whether the file is there and is what its note says; a broken one is logged."""
+    """Whether the file is there and agrees with its note; one that does not is logged."""
     if not path.exists():
         return False
     try:
@@ -115,7 +138,7 @@ def _is_whole(path: Path, design: dict[str, Any]) -> bool:
 
 
 def _probe(tiles: Sequence[HistologyTile], size: int) -> str:
-    """Digest of what today's code, OpenCV and machine make of the first and the last tile."""
+    """Digest of the first and the last tile as this code, OpenCV and machine render them."""
     digest = hashlib.sha256()
     for tile in (tiles[0], tiles[-1]):
         digest.update(repr(tile).encode() + render(tile, size).tobytes())
@@ -123,15 +146,18 @@ def _probe(tiles: Sequence[HistologyTile], size: int) -> str:
 
 
 def _note(path: Path) -> Path:
+    """The file beside the tiles that holds their design and checksum."""
     return path.with_suffix(".json")
 
 
 def _sha256(path: Path) -> str:
+    """The SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _make(path: Path, design: dict[str, Any], tiles: Sequence[HistologyTile], workers: int) -> None:
+    """Render tiles into a file and write its note."""
     size = design["size"]
     log.info("rendering %d tiles of %d px into %s", len(tiles), size, path)
     with atomic_path(path) as temporary:
@@ -139,6 +165,7 @@ def _make(path: Path, design: dict[str, Any], tiles: Sequence[HistologyTile], wo
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(tiles), size, size, 3)}
             np.lib.format.write_array_header_1_0(file, header)
             start = file.tell()
+            # The whole length is set first, so that every task can write at its own offset.
             file.truncate(start + len(tiles) * size * size * 3)
         tasks = [
             (temporary, start + i * size * size * 3, tiles[i : i + CHUNK], size)
@@ -155,7 +182,7 @@ def _make(path: Path, design: dict[str, Any], tiles: Sequence[HistologyTile], wo
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """On images as small as tiles OpenCV's threads cost more than they bring."""
+    """Keep OpenCV to one thread: on images as small as tiles, more threads cost time."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -165,6 +192,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _write_chunk(path: Path, start: int, tiles: Sequence[HistologyTile], size: int) -> None:
+    """Render tiles and write their pixels from byte ``start`` on."""
     # Plain writes, not a memory map: on a full disk they raise instead of killing the process.
     with _one_thread(), path.open("r+b") as file:
         file.seek(start)

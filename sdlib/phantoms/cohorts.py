@@ -1,4 +1,4 @@
-"""Who the tissue comes from and what it was scanned with: centres, scanners and cohorts."""
+"""Centres, scanners and cohorts: who stained the tissue, what scanned it, whose tissue it is."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ __all__ = ["CENTRES", "COHORTS", "SCANNERS", "Centre", "Cohort", "Scanner", "fin
 
 @dataclass(frozen=True)
 class Centre:
-    """A laboratory: how it stains.
+    """A laboratory and how it stains.
 
-    Attributes:
-        haematoxylin: optical density of R, G, B at concentration 1; a unit vector.
-        eosin: the same for eosin.
-        haematoxylin_mean: mean amount of haematoxylin (1 is the development cohort's).
-        eosin_mean: mean amount of eosin.
+    Attributes
+    ----------
+    name : str
+        Key in ``CENTRES``.
+    haematoxylin, eosin : tuple of float
+        Optical densities of R, G, B at concentration 1, as a vector of length about 1.
+    haematoxylin_mean, eosin_mean : float
+        Mean amounts of stain, relative to the development cohort.
+
+    Examples
+    --------
+    >>> CENTRES["radboud"].eosin_mean
+    0.75
     """
 
     name: str
@@ -29,15 +37,29 @@ class Centre:
 
 @dataclass(frozen=True)
 class Scanner:
-    """A slide scanner: what it does to light.
+    """A slide scanner and what it does to light.
 
-    Attributes:
-        sharpness: mean of the tiles' sharpness, 1/um (see ``FACTORS``).
-        unsharp: amount of its own unsharp masking, 0 is none.
-        white: grey level of empty glass in R, G, B, 0 to 255.
-        gamma: exponent of the colour response (1 is linear; above 1 darkens).
-        noise: standard deviation of sensor noise in grey levels.
-        jpeg_quality: 1 to 100.
+    Attributes
+    ----------
+    name : str
+        Key in ``SCANNERS``.
+    sharpness : float
+        Mean of the tiles' sharpness, 1/um (see ``FACTORS``).
+    unsharp : float
+        Amount of the scanner's own unsharp masking; 0 is none.
+    white : tuple of float
+        Grey levels of empty glass in R, G, B, 0 to 255.
+    gamma : float
+        Exponent of the colour response; 1 is linear, above 1 darkens.
+    noise : float
+        Standard deviation of sensor noise, grey levels.
+    jpeg_quality : int
+        1 to 100.
+
+    Examples
+    --------
+    >>> sorted(SCANNERS.values(), key=lambda scanner: scanner.sharpness)[0].name
+    'flash2'
     """
 
     name: str
@@ -53,11 +75,23 @@ class Scanner:
 class Cohort:
     """A set of patients from one centre.
 
-    Attributes:
-        scanners: names of the scanners its slides were scanned with; the first is the default.
-        n_patients: patients (slides, in the external cohort).
-        haematoxylin_drift: factor on the centre's mean haematoxylin (stain batches age).
-        eosin_drift: the same for eosin.
+    Attributes
+    ----------
+    name : str
+        Key in ``COHORTS``.
+    centre : str
+        Key in ``CENTRES``.
+    scanners : tuple of str
+        Keys in ``SCANNERS``: what its slides were scanned with; the first is the default.
+    n_patients : int
+        Number of patients (of slides in the external cohort).
+    haematoxylin_drift, eosin_drift : float
+        Factors on the centre's mean amounts of stain, for stain batches age.
+
+    Examples
+    --------
+    >>> COHORTS["development"].scanners
+    ('axioscan', 'flash3')
     """
 
     name: str
@@ -68,6 +102,8 @@ class Cohort:
     eosin_drift: float = 1.0
 
 
+# The two centres differ in the direction of both stain vectors, so that no multiplier of a stain
+# turns one into the other.
 CENTRES = {
     centre.name: centre
     for centre in (
@@ -75,7 +111,7 @@ CENTRES = {
         Centre("radboud", (0.520, 0.780, 0.348), (0.100, 0.846, 0.524), 1.15, 0.75),
     )
 }
-"""Stain vectors of a blue-violet and pink laboratory, and of a more purple and salmon one."""
+"""A laboratory that stains blue-violet and pink, and one that stains more purple and salmon."""
 
 SCANNERS = {
     scanner.name: scanner
@@ -85,7 +121,8 @@ SCANNERS = {
         Scanner("flash2", 0.6, 0.25, (238.0, 232.0, 240.0), 0.9, 3.2, 80),
     )
 }
-"""Named after those of the paper; their properties are invented, only their order is meant."""
+"""The paper's scanners by name. Their properties are invented; only the order of their sharpness
+follows the paper."""
 
 COHORTS = {
     cohort.name: cohort
@@ -95,15 +132,34 @@ COHORTS = {
         Cohort("external", "radboud", ("flash2",), 40),
     )
 }
-"""The paper's three: 30 cases scanned twice, 60 later cases, 40 slides of another centre."""
+"""The paper's three cohorts: 30 patients scanned twice, 60 later patients of the same centre, and
+40 slides of another centre."""
 
 
 def find_cohort(name: str, scanner: str | None = None) -> tuple[Cohort, str]:
-    """The cohort of that name and the scanner to use, its first unless one is named.
+    """Look a cohort up by its name, and the scanner to use with it.
 
-    Raises:
-        ConfigError: an unknown cohort, or a scanner that its slides were not scanned with.
+    Parameters
+    ----------
+    name : str
+        A key of ``COHORTS``.
+    scanner : str, optional
+        One of the cohort's scanners, by default its first.
 
+    Returns
+    -------
+    cohort : Cohort
+        The cohort of that name.
+    scanner : str
+        A key of ``SCANNERS``.
+
+    Raises
+    ------
+    ConfigError
+        An unknown cohort, or a scanner that its slides were not scanned with.
+
+    Examples
+    --------
     >>> find_cohort("development")[1]
     'axioscan'
     """

@@ -1,4 +1,4 @@
-"""The latent factors of a tile: what they are, their units, and how each class draws them."""
+"""The latent factors of a tile: their meaning, their units, and how each class draws them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,35 @@ __all__ = ["FACTORS", "Factor"]
 
 @dataclass(frozen=True)
 class Factor:
-    """One latent factor.
+    """One latent factor and the distribution of its values in each class.
 
     A draw is ``centre[target] + sd * z`` on the factor's scale, clipped to ``low`` and ``high``.
-    The standard normal ``z`` is shared in part by the patient: ``patient_share`` is the patient's
-    part of the variance, drawn once for each patient and, where the classes differ, once for each
-    of the patient's two kinds of tissue.
+    Tiles of one patient share a part of the standard normal ``z``, which is drawn once per patient
+    or, where the classes differ, once for each of the patient's two kinds of tissue.
 
-    Attributes:
-        scale: ``"linear"``, or ``"log"``: the centres are medians, ``sd`` is of the natural log.
-        centre: of benign and of cancerous tiles; equal where the factor says nothing of the class.
+    Attributes
+    ----------
+    name : str
+        Key in ``FACTORS``.
+    unit : str
+        Unit of its values.
+    meaning : str
+        What it is, in a few words.
+    centre : tuple of float
+        Centres of benign and of cancerous tiles; equal where the factor says nothing of the class.
+    sd : float
+        Standard deviation within a class.
+    low, high : float
+        Range of values.
+    scale : {"linear", "log"}
+        With ``"log"`` the centres are medians, and ``sd`` belongs to the natural logarithm.
+    patient_share : float
+        Share of the variance that the tiles of a patient have in common, 0 to 1.
+
+    Examples
+    --------
+    >>> FACTORS["eosin"].informative, round(FACTORS["nuclear_size"].separation, 2)
+    (False, 1.52)
     """
 
     name: str
@@ -45,8 +64,22 @@ class Factor:
         return abs(float(cancer - benign)) / self.sd
 
     def values(self, targets: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Draws for tiles of classes ``targets``, int (n,), from normals ``z``, float (n,).
+        """Turn standard normals into values of the factor.
 
+        Parameters
+        ----------
+        targets : numpy.ndarray
+            int (n,), 0 benign or 1 cancer.
+        z : numpy.ndarray
+            float64 (n,), standard normals.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64 (n,), in the factor's unit, within ``low`` and ``high``.
+
+        Examples
+        --------
         >>> FACTORS["gland_size"].values(np.array([0, 1]), np.zeros(2)).round(3).tolist()
         [36.0, 18.5]
         """
@@ -55,6 +88,7 @@ class Factor:
         return np.clip(drawn, self.low, self.high)
 
 
+# One factor takes one or two lines, so that the table can be read as a table.
 # fmt: off
 FACTORS = {
     factor.name: factor
@@ -80,7 +114,7 @@ FACTORS = {
                (0.11, 0.14), 0.05, 0.02, 0.4),
         Factor("nuclear_spacing", "um", "arc from nucleus to nucleus",
                (7.2, 8.8), 0.16, 5.0, 14.0, "log"),
-        # Nothing of the class in these.
+        # These say nothing of the class.
         Factor("stroma_cellularity", "1/mm2", "spindle nuclei in stroma",
                (900, 900), 0.35, 200, 2500, "log"),
         Factor("inflammation", "1/mm2", "lymphocytes in stroma", (160, 160), 1.0, 5, 2500, "log"),
@@ -97,5 +131,8 @@ FACTORS = {
     )
 }
 # fmt: on
-"""Every latent factor by name. ``haematoxylin``, ``eosin`` and ``sharpness`` are stored on a tile
-after multiplication by their centre's, cohort's and scanner's means."""
+"""Every latent factor by name.
+
+On a tile, ``haematoxylin`` and ``eosin`` are multiplied by the means of centre and cohort, and
+``sharpness`` by the mean of the scanner. ``gland_share`` becomes the tile's ``gland_density``.
+"""

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sdlib.phantoms.chance import normals, uniforms
+from sdlib.phantoms.tile import FIELD_UM, HistologyTile
 
-if TYPE_CHECKING:
-    from sdlib.phantoms.histology import HistologyTile
-
-__all__ = ["FIELD_UM", "POINTS", "Glands", "place_glands"]
-
-FIELD_UM = 192.0
-"""Side of the field of view, um."""
+__all__ = ["POINTS", "Glands", "place_glands"]
 
 POINTS = 60
-"""Vertices of an outline."""
+"""Number of vertices of an outline."""
 
 MARGIN_UM = 45.0  # glands may be centred this far outside and be cut by the border
-CANDIDATES = 400
-# Spacing as a share of the mean distance: closer packing than .8 is out of random reach.
+CANDIDATES = 400  # random points to choose gland centres from
+# Least distance between centres, as a share of the mean distance: random points hardly ever reach
+# more than .8.
 SPACING = 0.74
 GAP_UM = 3.0  # stroma between neighbouring glands
 MIN_RADIUS_UM = 5.0
@@ -35,16 +30,20 @@ FOLD_ORDERS = np.arange(4, 10)
 
 @dataclass(frozen=True)
 class Glands:
-    """``n`` glands that reach into the field of view.
+    """The n glands of a tile that reach into the field of view.
 
-    Attributes:
-        index: int (n,), which random numbers a gland has.
-        centre: (n, 2), um.
-        radius: (n,), um; of the circle of the same area.
-        outer: (n, POINTS, 2), um; the basement membrane.
-        lumen: (n, POINTS, 2), um; vertex k lies inwards of the outer vertex k.
-        step: (n, POINTS, 2), um; from each outer vertex to the next.
-        arc: (n, POINTS), um; length of the outer border up to the end of each step.
+    Attributes
+    ----------
+    index : numpy.ndarray
+        int (n,), the index of each gland's random numbers.
+    centre : numpy.ndarray
+        float64 (n, 2), x and y in um.
+    radius : numpy.ndarray
+        float64 (n,), radius of the circle of the same area, um.
+    outer : numpy.ndarray
+        float64 (n, POINTS, 2), the basement membrane, um.
+    lumen : numpy.ndarray
+        float64 (n, POINTS, 2), um; vertex k lies inwards of the outer vertex k.
     """
 
     index: np.ndarray
@@ -55,24 +54,44 @@ class Glands:
 
     @cached_property
     def step(self) -> np.ndarray:
+        """From each outer vertex to the next, float64 (n, POINTS, 2), um."""
         return np.roll(self.outer, -1, axis=1) - self.outer
 
     @cached_property
     def arc(self) -> np.ndarray:
+        """Length of the outer border up to the end of each step, float64 (n, POINTS), um."""
         return np.cumsum(np.hypot(self.step[..., 0], self.step[..., 1]), axis=1)
 
 
 def place_glands(tile: HistologyTile) -> Glands:
     """Place and shape the glands of a tile.
 
-    Positions depend on seed and density alone; where neighbours would touch, they share the
-    distance between them in proportion to their sizes.
+    Positions depend on seed and density alone. Neighbours that would touch share the distance
+    between them in proportion to their sizes.
+
+    Parameters
+    ----------
+    tile : HistologyTile
+        Its seed, its gland factors and the direction of its fibres are used.
+
+    Returns
+    -------
+    Glands
+        At least one.
+
+    Examples
+    --------
+    >>> from sdlib.phantoms.histology import draw_tiles
+    >>> glands = place_glands(draw_tiles(1, seed=0)[0])
+    >>> glands.outer.shape == (len(glands.index), POINTS, 2)
+    True
     """
     seed = tile.seed
     centre = _centres(tile)
     index = np.arange(len(centre))
     size, lumen_size, stretch, turn = normals("gland", seed, index, channels=4)
     radius = _fit(centre, tile.gland_size * np.exp(0.17 * size))
+    # Lobes and elongation seldom take an outline further than this from its centre.
     reach = 1.8 * radius[:, None]
     seen = ((centre > -reach) & (centre < FIELD_UM + reach)).all(1)
     index, centre, radius = index[seen], centre[seen], radius[seen]
@@ -86,6 +105,7 @@ def place_glands(tile: HistologyTile) -> Glands:
     inner = _of_area(np.maximum(1 + 0.10 * shape + folds, 0.12), radius * np.sqrt(lumen))
     inner = np.clip(inner, 0.3, np.maximum(outer - MIN_EPITHELIUM_UM, 0.3))
 
+    # Glands are elongated, more or less along the fibres; the area stays as it is.
     long = np.exp(0.16 * np.abs(stretch[seen]))[:, None]
     turn = tile.fibre_angle + 0.6 * turn[seen][:, None]
     x, y = np.cos(THETA) * long, np.sin(THETA) / long
@@ -97,10 +117,10 @@ def place_glands(tile: HistologyTile) -> Glands:
 
 
 def _centres(tile: HistologyTile) -> np.ndarray:
-    """Random points at a distance from one another, (n, 2) um."""
+    """Random points at a distance from one another, float64 (n, 2), um."""
     side = FIELD_UM + 2 * MARGIN_UM
     x, y = uniforms("gland place", tile.seed, np.arange(CANDIDATES), channels=2)
-    # No tile is without a gland: the first lies well inside.
+    # The first gland lies well inside, so that every tile shows at least one.
     x[0], y[0] = 0.34 + 0.32 * x[0], 0.34 + 0.32 * y[0]
     wanted = max(1, round(tile.gland_density * side**2 * 1e-6))
     apart = (SPACING * 1e3 / side) ** 2 / tile.gland_density
@@ -116,7 +136,7 @@ def _centres(tile: HistologyTile) -> np.ndarray:
 
 
 def _fit(centre: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """Radii cut down to the room that neighbours leave."""
+    """The radii, reduced to the room that neighbours leave, float64 (n,), um."""
     x, y = centre.T
     distance = np.hypot(x[:, None] - x, y[:, None] - y)
     np.fill_diagonal(distance, np.inf)
@@ -125,12 +145,15 @@ def _fit(centre: np.ndarray, radius: np.ndarray) -> np.ndarray:
 
 
 def _of_area(curve: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """Polar curves scaled to the area of circles of ``radius``."""
+    """Polar curves (n, POINTS) scaled to the area of circles of the given radii (n,)."""
     return curve * (radius / np.sqrt((curve**2).mean(1)))[:, None]
 
 
 def _curve(name: str, seed: int, index: np.ndarray, orders: np.ndarray, power: float) -> np.ndarray:
-    """Random periodic curves of standard deviation about 1, amplitudes falling with order."""
+    """Random periodic curves (n, POINTS) of standard deviation about 1.
+
+    Each is a sum of waves of the given orders, whose amplitudes fall as ``order**-power``.
+    """
     cosine, sine = normals(name, seed, index, channels=2 * len(orders)).reshape(2, len(orders), -1)
     falloff = orders**-power / np.sqrt((orders ** (-2 * power)).sum())
     angle = orders[:, None] * THETA

@@ -1,19 +1,19 @@
-"""Procedural H&E prostate tiles whose every property is known.
+"""Procedural H&E prostate tiles of which every property is known.
 
-Data card. **x**: RGB uint8 tiles of any size, always the same 192 um of tissue (0.86 um a pixel at
-224 px, 3 um at 64 px): size changes the sampling, not the scene. **y**: 0 benign, 1 cancer, exactly
-balanced. **Metadata**: patient, cohort, scanner, centre and every latent factor of ``FACTORS``.
-**Groups**: patients; each has benign and cancerous tiles. **Licence**: the project's own.
-It is a model of what matters to a network, not of disease: benign glands are large, folded and
-two-layered, cancerous ones small, round, crowded and one-layered with large dark nucleolated
-nuclei, and every one of these distributions overlaps with the other class's. Stain, scanner and
-stroma say nothing of the class. A tile's pixels depend on its factors, never on its target.
+Data card. **x**: RGB uint8 tiles of any size, always the same 192 um of tissue (0.86 um per pixel
+at 224 px, 3 um at 64 px): size changes the sampling, not the scene. **y**: 0 benign, 1 cancer,
+exactly balanced. **Metadata**: patient, cohort, scanner, centre and every latent factor of
+``FACTORS``. **Groups**: patients; each has benign and cancerous tiles. **Licence**: the project's
+own. The tiles model what matters to a network, not the disease: benign glands are large, folded
+and two-layered; cancerous glands are small, round, crowded and one-layered, with large dark
+nucleolated nuclei. The two classes overlap in every one of these properties. Stain, scanner and
+stroma tell nothing of the class. A tile's pixels depend on its factors, never on its target.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 
@@ -21,8 +21,8 @@ from sdlib.errors import ConfigError
 from sdlib.phantoms.chance import bits, normals, uniforms
 from sdlib.phantoms.cohorts import CENTRES, COHORTS, SCANNERS, Cohort, find_cohort
 from sdlib.phantoms.factors import FACTORS, Factor
-from sdlib.phantoms.glands import FIELD_UM
 from sdlib.phantoms.optics import develop
+from sdlib.phantoms.tile import FIELD_UM, HistologyTile
 from sdlib.phantoms.tissue import paint
 
 __all__ = [
@@ -45,82 +45,42 @@ PHANTOM_VERSION = 1
 MIN_SIZE = 16
 """Smallest side in pixels that can be rendered."""
 
-
-@dataclass(frozen=True)
-class HistologyTile:
-    """What a tile is made of; :func:`render` makes its pixels.
-
-    Attributes:
-        target: 0 benign, 1 cancer. Not used in rendering.
-        patient: such as ``"development-07"``. Not used in rendering.
-        cohort, scanner, centre: names; scanner and centre reach optics and stain vectors.
-        seed: of everything that no factor names, such as where glands lie.
-        gland_size: mean radius of a gland, um (smaller where glands would touch).
-        gland_density: glands per mm2.
-        lumen_fraction: area of the lumen as a share of its gland, 0 to 1.
-        folding: papillary infolding of the lumen's border, share of radius.
-        basal_layer: share of a gland's perimeter covered by basal cells, 0 to 1.
-        nuclear_size: mean radius of a secretory nucleus, um.
-        hyperchromasia: concentration of haematoxylin in secretory nuclei.
-        nucleolar_prominence: share of secretory nuclei with a nucleolus, and its size, 0 to 1.
-        pleomorphism: spread of the secretory nuclei's size, share of the radius.
-        nuclear_spacing: arc from one secretory nucleus to the next, um.
-        stroma_cellularity: spindle nuclei per mm2.
-        inflammation: lymphocytes per mm2.
-        fibre_angle: direction of the stroma's fibres, rad.
-        haematoxylin, eosin: amounts of stain, relative to the development cohort's mean.
-        stain_hue: turn of both stain vectors from blue towards red, rad.
-        sharpness: 1 / standard deviation of the optical point spread, 1/um.
-
-    >>> from dataclasses import replace
-    >>> tile = draw_tiles(1, seed=0)[0]
-    >>> faded = render(replace(tile, eosin=0.5 * tile.eosin))  # the same tissue, half the eosin
-    """
-
-    target: int
-    patient: str
-    cohort: str
-    scanner: str
-    centre: str
-    seed: int
-    gland_size: float
-    gland_density: float
-    lumen_fraction: float
-    folding: float
-    basal_layer: float
-    nuclear_size: float
-    hyperchromasia: float
-    nucleolar_prominence: float
-    pleomorphism: float
-    nuclear_spacing: float
-    stroma_cellularity: float
-    inflammation: float
-    fibre_angle: float
-    haematoxylin: float
-    eosin: float
-    stain_hue: float
-    sharpness: float
+PAINTED_PX = 128  # tiles below this size are painted larger and then averaged
 
 
 def draw_tiles(
     n: int, seed: int, cohort: str = "development", scanner: str | None = None
 ) -> list[HistologyTile]:
-    """Draw ``n`` tiles, half of them cancer.
+    """Draw the factors of ``n`` tiles, half of them cancer.
 
-    Tiles come in pairs of one patient, one benign and one cancerous in random order, and each run
-    of ``n_patients`` pairs visits every patient once. Patients belong to the cohort: another seed
-    draws other tiles of the same patients. Tile i does not depend on ``n``.
+    Tiles come in pairs from one patient, one benign and one cancerous in random order, and each
+    run of ``n_patients`` pairs visits every patient once. Patients belong to the cohort: another
+    seed draws other tiles of the same patients. Tile i does not depend on ``n``.
 
-    Args:
-        n: number of tiles, at least 1; an odd one leaves the last pair without its second tile.
-        seed: at least 0.
-        cohort: one of ``COHORTS``.
-        scanner: one of the cohort's, by default its first. The same seed with another scanner
-            draws the same tissue, scanned again.
+    Parameters
+    ----------
+    n : int
+        Number of tiles, at least 1; an odd number leaves the last pair without its second tile.
+    seed : int
+        At least 0.
+    cohort : str
+        A key of ``COHORTS``.
+    scanner : str, optional
+        One of the cohort's scanners, by default its first. The same seed with another scanner
+        draws the same tissue, scanned again.
 
-    Raises:
-        ConfigError: an unknown cohort or scanner, ``n`` below 1, a negative seed.
+    Returns
+    -------
+    list of HistologyTile
+        ``n`` tiles.
 
+    Raises
+    ------
+    ConfigError
+        An unknown cohort or scanner, ``n`` below 1, a negative seed.
+
+    Examples
+    --------
     >>> tiles = draw_tiles(60, seed=0)
     >>> sum(tile.target for tile in tiles), len({tile.patient for tile in tiles})
     (30, 30)
@@ -135,16 +95,7 @@ def draw_tiles(
     targets = np.where(index % 2 == 0, first, 1 - first)
     patients = _patients(where, seed, pair)
     seeds = bits(f"{cohort} tile", seed, index) >> np.uint64(1)  # they fit into int64
-    columns = {
-        name: factor.values(targets, _z(factor, where, patients, targets, seeds))
-        for name, factor in FACTORS.items()
-    }
-    share = columns.pop("gland_share")
-    columns["gland_density"] = share / (np.pi * columns["gland_size"] ** 2) * 1e6
-    centre = CENTRES[where.centre]
-    columns["haematoxylin"] *= centre.haematoxylin_mean * where.haematoxylin_drift
-    columns["eosin"] *= centre.eosin_mean * where.eosin_drift
-    columns["sharpness"] *= SCANNERS[scanner].sharpness
+    columns = _factor_columns(where, scanner, targets, patients, seeds)
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return [
         HistologyTile(
@@ -162,8 +113,26 @@ def draw_tiles(
     ]
 
 
+def _factor_columns(
+    cohort: Cohort, scanner: str, targets: np.ndarray, patients: np.ndarray, seeds: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Every factor of n tiles as the tiles store it, float64 (n,) each."""
+    columns = {
+        name: factor.values(targets, _z(factor, cohort, patients, targets, seeds))
+        for name, factor in FACTORS.items()
+    }
+    # Drawn is the share of the area, so that small glands are more numerous, not sparser.
+    share = columns.pop("gland_share")
+    columns["gland_density"] = share / (np.pi * columns["gland_size"] ** 2) * 1e6
+    centre = CENTRES[cohort.centre]
+    columns["haematoxylin"] *= centre.haematoxylin_mean * cohort.haematoxylin_drift
+    columns["eosin"] *= centre.eosin_mean * cohort.eosin_drift
+    columns["sharpness"] *= SCANNERS[scanner].sharpness
+    return columns
+
+
 def _patients(cohort: Cohort, seed: int, pair: np.ndarray) -> np.ndarray:
-    """The patient of each pair: a fresh random order of all patients in each block of pairs."""
+    """The patient of each pair: a new random order of all patients in each block of pairs."""
     block, place = np.divmod(pair, cohort.n_patients)
     name = f"{cohort.name} patient"
     count = np.arange(cohort.n_patients)
@@ -176,8 +145,8 @@ def _patients(cohort: Cohort, seed: int, pair: np.ndarray) -> np.ndarray:
 def _z(
     factor: Factor, cohort: Cohort, patients: np.ndarray, targets: np.ndarray, seeds: np.ndarray
 ) -> np.ndarray:
-    """Standard normals of which the patient's effect has its share of the variance."""
-    # A stain is the slide's, a grade the tumour's: only what tells the classes apart differs
+    """Standard normals, float64 (n,), of which the patient's effect is a share of the variance."""
+    # A stain belongs to the slide, a grade to the tumour: only what tells the classes apart differs
     # between a patient's benign and cancerous tissue.
     kinds = 2 if factor.informative else 1
     tissue = np.arange(kinds * cohort.n_patients).reshape(cohort.n_patients, kinds)
@@ -190,33 +159,56 @@ def _z(
 
 
 def render(tile: HistologyTile, size: int = 224, jpeg: bool = True) -> np.ndarray:
-    """The pixels of a tile; the same ones every time.
+    """Make the pixels of a tile; they are the same every time.
 
-    Args:
-        size: side in pixels, at least 16.
-        jpeg: whether to compress as the scanner does. Compression spreads a change over its 16 px
-            block; without it a factor reaches only its own pixels and their point spread.
+    Parameters
+    ----------
+    tile : HistologyTile
+        What to paint.
+    size : int
+        Side in pixels, at least 16.
+    jpeg : bool
+        Whether to compress as the scanner does. Compression spreads a change over its block of
+        16 px; without it a factor reaches only its own pixels and their point spread.
 
-    Returns:
-        uint8, (size, size, 3), RGB.
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (size, size, 3), RGB.
 
-    Raises:
-        ConfigError: a size below 16.
+    Raises
+    ------
+    ConfigError
+        A size below 16.
 
+    Examples
+    --------
     >>> render(draw_tiles(1, seed=0)[0], size=64).shape
     (64, 64, 3)
     """
     if size < MIN_SIZE:
         raise ConfigError(f"expected a size of at least {MIN_SIZE} px, got {size}")
-    # Small tiles are painted larger and averaged, for nuclei of two pixels to keep their shape.
-    oversampling = max(1, -(-128 // size))
+    # A nucleus of two pixels keeps its shape only if it is painted larger and averaged.
+    oversampling = max(1, -(-PAINTED_PX // size))
     haematoxylin, eosin = paint(tile, size * oversampling)
     return develop(tile, haematoxylin, eosin, size, jpeg)
 
 
 def tabulate(tiles: Sequence[HistologyTile]) -> dict[str, np.ndarray]:
-    """The attributes of tiles as columns, one array of ``len(tiles)`` each.
+    """Turn tiles into columns, one array per attribute.
 
+    Parameters
+    ----------
+    tiles : sequence of HistologyTile
+        n tiles.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        (n,) each, by the attribute's name.
+
+    Examples
+    --------
     >>> tabulate(draw_tiles(2, seed=0))["centre"].tolist()
     ['helsinki', 'helsinki']
     """

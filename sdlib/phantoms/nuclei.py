@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sdlib.phantoms.chance import normals, uniforms
-from sdlib.phantoms.glands import FIELD_UM, POINTS, Glands
-
-if TYPE_CHECKING:
-    from sdlib.phantoms.histology import HistologyTile
+from sdlib.phantoms.glands import POINTS, Glands
+from sdlib.phantoms.tile import FIELD_UM, HistologyTile
 
 __all__ = ["Nuclei", "basal_nuclei", "secretory_nuclei", "stromal_nuclei"]
 
-SLOTS = 256  # nuclei a layer of a gland may hold, each with random numbers of its own
+SLOTS = 256  # the most nuclei in one layer of a gland, each with random numbers of its own
 BASAL_SPACING_UM = 8.0
 BASAL_DEPTH_UM = 1.6
 SHEATH_UM = 9.0  # fibres this near to a gland run around it
 SWARM_UM = 38.0  # spread of a tile's lymphocytes
-NEARBY_UM = 8.0
+NEARBY_UM = 8.0  # a nucleus centred this far outside may still reach into the field
 
 
 @dataclass(frozen=True)
 class Nuclei:
-    """``n`` nuclei as ellipses.
+    """The n nuclei of one kind, as ellipses; every attribute is float64 (n,).
 
-    Attributes:
-        x, y: (n,), um.
-        long, wide: (n,), half axes, um.
-        angle: (n,), direction of ``long``, degrees.
-        shade: (n,), concentration of haematoxylin.
-        nucleolus: (n,), radius in um, or 0.
+    Attributes
+    ----------
+    x, y : numpy.ndarray
+        Centres, um.
+    long, wide : numpy.ndarray
+        Half axes, um.
+    angle : numpy.ndarray
+        Direction of ``long``, degrees.
+    shade : numpy.ndarray
+        Concentration of haematoxylin.
+    nucleolus : numpy.ndarray
+        Radius of the nucleolus, um; 0 where there is none.
     """
 
     x: np.ndarray
@@ -44,7 +47,7 @@ class Nuclei:
     nucleolus: np.ndarray
 
     def within(self, keep: np.ndarray) -> Nuclei:
-        """Those of the mask ``keep`` which reach into the field of view."""
+        """Keep the nuclei of the mask ``keep``, bool (n,), that reach into the field of view."""
         low, high = -NEARBY_UM, FIELD_UM + NEARBY_UM
         keep = keep & (self.x > low) & (self.x < high) & (self.y > low) & (self.y < high)
         return Nuclei(*(column[keep] for column in vars(self).values()))
@@ -52,8 +55,19 @@ class Nuclei:
 
 @dataclass(frozen=True)
 class Places:
-    """Along the epithelium: random index, border ``x, y``, way ``dx, dy`` from there to the lumen
-    (um), and the border's direction (degrees), (n,) each."""
+    """The n places along the epithelium where a layer may have a nucleus; (n,) each.
+
+    Attributes
+    ----------
+    index : numpy.ndarray
+        int, the index of each place's random numbers.
+    x, y : numpy.ndarray
+        Points on the outer border, um.
+    dx, dy : numpy.ndarray
+        The way from there to the lumen, um.
+    angle : numpy.ndarray
+        Direction of the border, degrees.
+    """
 
     index: np.ndarray
     x: np.ndarray
@@ -64,12 +78,13 @@ class Places:
 
 
 def _along(glands: Glands, name: str, seed: int, spacing: float) -> Places:
-    """Places at about equal arcs of every gland's border."""
+    """Places at about equal arcs along the border of every gland, ``spacing`` um apart."""
     step, arc = glands.step, glands.arc
     perimeter = arc[:, -1]
     count = np.clip((perimeter / spacing).astype(np.int64), 3, SLOTS)
     gland = np.repeat(np.arange(len(count)), count)
     slot = np.arange(len(gland)) - np.repeat(np.cumsum(count) - count, count)
+    # Random numbers belong to a gland and a slot, so a gland that is lost changes no other.
     index = glands.index[gland] * SLOTS + slot
     shift = 0.25 + 0.5 * uniforms(name, seed, index)
     # One interpolation for all glands: arc length, offset by the gland's number, to vertex.
@@ -88,7 +103,7 @@ def _along(glands: Glands, name: str, seed: int, spacing: float) -> Places:
 
 
 def secretory_nuclei(tile: HistologyTile, glands: Glands) -> Nuclei:
-    """The layer towards the lumen, which carries the tile's nuclear factors."""
+    """Place the nuclei of the layer towards the lumen, which carry the tile's nuclear factors."""
     at = _along(glands, "secretory place", tile.seed, tile.nuclear_spacing)
     depth, size, shade, turn = normals("secretory", tile.seed, at.index, channels=4)
     flat, shown = uniforms("secretory shape", tile.seed, at.index, channels=2)
@@ -104,14 +119,14 @@ def secretory_nuclei(tile: HistologyTile, glands: Glands) -> Nuclei:
         at.y + depth * at.dy,
         radius * aspect,
         radius / aspect,
-        at.angle + 90 + 18 * turn,  # they stand on the border
+        at.angle + 90 + 18 * turn,  # their long axes point from the border to the lumen
         tile.hyperchromasia * np.exp(0.10 * shade),
         nucleolus,
     ).within(np.ones(len(radius), bool))
 
 
 def basal_nuclei(tile: HistologyTile, glands: Glands) -> Nuclei:
-    """Flat dark nuclei along the border, on the share of it that ``basal_layer`` says."""
+    """Place flat dark nuclei along the border, on the share of it that ``basal_layer`` gives."""
     at = _along(glands, "basal place", tile.seed, BASAL_SPACING_UM)
     size, shade = normals("basal", tile.seed, at.index, channels=2)
     present = uniforms("basal present", tile.seed, at.index) < tile.basal_layer
@@ -129,11 +144,12 @@ def basal_nuclei(tile: HistologyTile, glands: Glands) -> Nuclei:
 
 
 def stromal_nuclei(tile: HistologyTile, glands: Glands) -> Nuclei:
-    """Spindle nuclei along the fibres and dark round lymphocytes; glands will cover some."""
+    """Place spindle nuclei along the fibres and dark round lymphocytes; glands cover some."""
     area = FIELD_UM**2 * 1e-6
     n_spindles, n_round = round(tile.stroma_cellularity * area), round(tile.inflammation * area)
     x, y = FIELD_UM * uniforms("spindle place", tile.seed, np.arange(n_spindles), channels=2)
     bend, length, width, tone = normals("spindle", tile.seed, np.arange(n_spindles), channels=4)
+    # Fibres, and with them spindle nuclei, run around a gland that is near.
     dx, dy = x[:, None] - glands.centre[:, 0], y[:, None] - glands.centre[:, 1]
     gap = np.hypot(dx, dy) - glands.radius
     nearest = np.arange(n_spindles), gap.argmin(1)

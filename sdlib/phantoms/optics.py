@@ -1,18 +1,13 @@
-"""From stain to pixels: Beer-Lambert, point spread, colour response, noise and JPEG."""
+"""From stain to pixels: Beer-Lambert's law, point spread, colour response, noise and JPEG."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from sdlib.phantoms.chance import bits
 from sdlib.phantoms.cohorts import CENTRES, SCANNERS
-from sdlib.phantoms.glands import FIELD_UM
-
-if TYPE_CHECKING:
-    from sdlib.phantoms.histology import HistologyTile
+from sdlib.phantoms.tile import FIELD_UM, HistologyTile
 
 __all__ = ["develop", "stain_matrix"]
 
@@ -20,10 +15,21 @@ UNSHARP_UM = 2.5  # radius of a scanner's own unsharp masking
 
 
 def stain_matrix(tile: HistologyTile) -> np.ndarray:
-    """Optical densities of R, G, B (rows) of haematoxylin and eosin (columns), float64 (3, 2).
+    """The true stains of a tile: optical densities of haematoxylin and eosin in R, G, B.
 
-    Columns are unit vectors: the centre's, turned by the tile's ``stain_hue`` from blue to red.
+    Parameters
+    ----------
+    tile : HistologyTile
+        Its centre and its ``stain_hue`` are used.
 
+    Returns
+    -------
+    numpy.ndarray
+        float64 (3, 2): rows R, G, B; columns haematoxylin and eosin. Columns are unit vectors, the
+        centre's turned by ``stain_hue`` from blue towards red.
+
+    Examples
+    --------
     >>> from sdlib.phantoms.histology import draw_tiles
     >>> matrix = stain_matrix(draw_tiles(1, seed=0)[0])
     >>> np.linalg.norm(matrix, axis=0).round(6).tolist()
@@ -40,18 +46,39 @@ def stain_matrix(tile: HistologyTile) -> np.ndarray:
 def develop(
     tile: HistologyTile, haematoxylin: np.ndarray, eosin: np.ndarray, size: int, jpeg: bool
 ) -> np.ndarray:
-    """The scanned image of tissue.
+    """Scan tissue: turn concentrations of stain into an image.
 
-    Args:
-        haematoxylin, eosin: concentrations, float32 (m, m), m at least ``size``.
-        size: side of the image, px.
-        jpeg: whether to compress.
+    Parameters
+    ----------
+    tile : HistologyTile
+        Its centre, scanner, seed, amounts of stain, hue and sharpness are used.
+    haematoxylin, eosin : numpy.ndarray
+        float32 (m, m), concentrations, m at least ``size``.
+    size : int
+        Side of the image, px.
+    jpeg : bool
+        Whether to compress as the scanner does.
 
-    Returns:
+    Returns
+    -------
+    numpy.ndarray
         uint8 (size, size, 3), RGB.
+
+    Raises
+    ------
+    RuntimeError
+        OpenCV was built without JPEG.
+
+    Examples
+    --------
+    >>> from sdlib.phantoms.histology import draw_tiles
+    >>> glass = np.zeros((64, 64), np.float32)
+    >>> develop(draw_tiles(1, seed=0)[0], glass, glass, 32, jpeg=False).shape
+    (32, 32, 3)
     """
     scanner = SCANNERS[tile.scanner]
     side = haematoxylin.shape[0]
+    # The colour response raises light to a power, which multiplies its optical density.
     mixing = stain_matrix(tile) * (tile.haematoxylin, tile.eosin) * -scanner.gamma
     image = cv2.exp(cv2.transform(cv2.merge([haematoxylin, eosin]), mixing))
     pixel = FIELD_UM / side
@@ -69,7 +96,8 @@ def develop(
 
 
 def _compress(pixels: np.ndarray, quality: int) -> np.ndarray:
-    # OpenCV's codec speaks BGR.
+    """Compress as JPEG and read again, uint8 (S, S, 3), RGB."""
+    # OpenCV's codec reads and writes BGR.
     done, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise RuntimeError("OpenCV could not compress a tile as JPEG: its codec is missing")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
 from sdlib.phantoms.chance import normals, uniforms
-from sdlib.phantoms.glands import FIELD_UM, Glands, place_glands
+from sdlib.phantoms.glands import Glands, place_glands
 from sdlib.phantoms.nuclei import Nuclei, basal_nuclei, secretory_nuclei, stromal_nuclei
 from sdlib.phantoms.texture import fibres, grain, sample
-
-if TYPE_CHECKING:
-    from sdlib.phantoms.histology import HistologyTile
+from sdlib.phantoms.tile import FIELD_UM, HistologyTile
 
 __all__ = ["paint"]
 
-# OpenCV draws smooth edges on 8-bit planes alone: a grey level is 0.01 of concentration.
+# OpenCV draws smooth edges on 8-bit planes only, so one grey level is 0.01 of concentration.
 LEVELS = 100
 SHIFT = 4  # binary places of sub-pixel coordinates
 FINE = 1 << SHIFT
@@ -31,13 +27,33 @@ CELL_EOSIN = 0.42
 LUMEN_HAEMATOXYLIN = 0.02
 NUCLEOLUS = 0.75  # haematoxylin over that of the nucleus
 MEMBRANE_UM = 1.3  # chromatin gathers this near to the nuclear membrane
-BODY_SHARE = 0.08  # of the lumina with room for a corpus amylaceum
+BODY_SHARE = 0.08  # share of the wider lumina that hold a corpus amylaceum
 
 
 def paint(tile: HistologyTile, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Concentrations of haematoxylin and eosin, float32 (side, side) each, at least 0.
+    """Paint the concentrations of haematoxylin and eosin in a tile.
 
-    They are relative: the tile's amounts of stain come in :func:`sdlib.phantoms.optics.develop`.
+    They are relative: :func:`sdlib.phantoms.optics.develop` multiplies them by the tile's amounts
+    of stain.
+
+    Parameters
+    ----------
+    tile : HistologyTile
+        Everything but its scanner, centre, amounts of stain, hue and sharpness is used.
+    side : int
+        Side of the planes, px.
+
+    Returns
+    -------
+    haematoxylin, eosin : numpy.ndarray
+        float32 (side, side) each, at least 0.
+
+    Examples
+    --------
+    >>> from sdlib.phantoms.histology import draw_tiles
+    >>> haematoxylin, eosin = paint(draw_tiles(1, seed=0)[0], 64)
+    >>> haematoxylin.shape, bool(eosin.min() >= 0)
+    ((64, 64), True)
     """
     scale = side / FIELD_UM * FINE
     glands = place_glands(tile)
@@ -48,7 +64,7 @@ def paint(tile: HistologyTile, side: int) -> tuple[np.ndarray, np.ndarray]:
     nuclear = cv2.max(nuclei, under).astype(np.float32) / LEVELS
 
     grains = sample(grain(), "grain", tile.seed, side, FIELD_UM, 0.0)
-    # Both terms leave pixels without a nucleus alone.
+    # Grain and membrane are multiplied by the nucleus, so pixels without one stay as they are.
     inner = cv2.GaussianBlur(nuclear, (0, 0), MEMBRANE_UM * side / FIELD_UM)
     chromatin = nuclear * (0.95 + 0.13 * grains + 0.35 * (nuclear - inner))
     texture = (1 + 0.10 * grains) / LEVELS
@@ -60,10 +76,13 @@ def paint(tile: HistologyTile, side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ground(tile: HistologyTile, glands: Glands, side: int, scale: float) -> np.ndarray:
-    """Stroma, its nuclei and the glands without theirs, drawn over one another.
+    """Draw stroma, its nuclei and the glands without theirs, one over the other.
 
-    Returns:
-        uint8 (side, side, 3): haematoxylin, eosin, and haematoxylin in stromal nuclei, in LEVELS.
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (side, side, 3): haematoxylin, eosin, and haematoxylin in stromal nuclei; LEVELS
+        grey levels are a concentration of 1.
     """
     stroma = LEVELS * STROMA_HAEMATOXYLIN
     plain = np.zeros((side, side), np.uint8)
@@ -75,6 +94,7 @@ def _ground(tile: HistologyTile, glands: Glands, side: int, scale: float) -> np.
         cv2.fillPoly(planes, [sheath], dense, cv2.LINE_AA, SHIFT)
     _draw_nuclei(planes, stromal_nuclei(tile, glands), scale, (stroma, LEVELS * STROMA_EOSIN))
 
+    # Glands differ in tone, and some lumina hold secretion, which eosin stains.
     pink, blue, fluid = normals("gland tone", tile.seed, glands.index, channels=3)
     columns = (
         _fixed(glands.outer, scale),
@@ -92,7 +112,7 @@ def _ground(tile: HistologyTile, glands: Glands, side: int, scale: float) -> np.
 
 
 def _stroma(tile: HistologyTile, side: int) -> np.ndarray:
-    """Eosin of the stroma's fibres, uint8 (side, side)."""
+    """Eosin of the stroma's fibres in grey levels, uint8 (side, side)."""
     tone, contrast = normals("stroma", tile.seed, channels=2)[:, 0]
     fibre = sample(fibres(), "fibres", tile.seed, side, FIELD_UM, tile.fibre_angle)
     contrast = np.clip(0.16 + 0.04 * contrast, 0.06, 0.3)
@@ -101,11 +121,12 @@ def _stroma(tile: HistologyTile, side: int) -> np.ndarray:
 
 
 def _fixed(points: np.ndarray, scale: float) -> np.ndarray:
+    """Points in um as OpenCV's fixed-point coordinates, int32."""
     return np.rint(points * scale).astype(np.int32)
 
 
 def _draw_bodies(planes: np.ndarray, glands: Glands, seed: int, scale: float) -> None:
-    """Corpora amylacea: layered pink bodies in some of the wider lumina."""
+    """Draw corpora amylacea, layered pink bodies, in some of the wider lumina."""
     hole = glands.lumen - glands.centre[:, None]
     room = np.hypot(hole[..., 0], hole[..., 1]).min(1)
     chance, size, dx, dy = uniforms("body", seed, glands.index, channels=4)
@@ -124,9 +145,9 @@ def _draw_bodies(planes: np.ndarray, glands: Glands, seed: int, scale: float) ->
 def _draw_nuclei(
     plane: np.ndarray, nuclei: Nuclei, scale: float, others: tuple[float, ...] = ()
 ) -> None:
-    """Filled ellipses, each with a darker nucleolus where it has one.
+    """Draw nuclei as filled ellipses, with a darker nucleolus where they have one.
 
-    ``others`` are the levels of the channels before the one of nuclei.
+    ``others`` are the levels of the channels before the channel of nuclei.
     """
     columns = (
         _fixed(np.stack([nuclei.x, nuclei.y], 1), scale).tolist(),

@@ -1,10 +1,13 @@
 """Haematoxylin and eosin: estimation, separation, recombination, normalisation.
 
-Stains are estimated by Macenko's method (:mod:`sdlib.stain.estimate`, which also says what happens
-where there is too little tissue).
+- :mod:`sdlib.stain.estimate`: the stains of a tile by Macenko's method, and what happens where
+  there is too little tissue.
+- :mod:`sdlib.stain.separation`: how much of either stain is in each pixel, and images with less.
+- :mod:`sdlib.stain.normaliser`: every image with the stains of one target.
+- :mod:`sdlib.stain.kernels`, :mod:`sdlib.stain.extremes`: the compiled loops behind them.
 """
 
-from sdlib.stain.estimate import REFERENCE, StainEstimate, check_rgb, estimate_macenko
+from sdlib.stain.estimate import REFERENCE, StainEstimate, estimate_macenko
 from sdlib.stain.normaliser import MacenkoNormaliser
 from sdlib.stain.separation import (
     Separation,
@@ -20,7 +23,6 @@ __all__ = [
     "Separation",
     "StainEstimate",
     "check_multipliers",
-    "check_rgb",
     "estimate_macenko",
     "fade_levels",
     "recombine",

@@ -1,7 +1,7 @@
 """Single-threaded numba kernels of :mod:`sdlib.stain`: loops that a compiler can vectorise.
 
-Planes are float32 (3, N), one row a colour, N pixels. Blocks of pixels stay in the nearest cache.
-Nothing here checks its arguments.
+Planes are float32 (3, N), one row per colour, N pixels. Work goes by blocks of pixels that stay in
+the nearest cache. Nothing here checks its arguments.
 """
 
 from __future__ import annotations
@@ -29,14 +29,25 @@ STEP = np.float32(0.1)
 
 
 def compiled(**options) -> Callable:
-    """numba's ``njit``, kept between processes where a folder for that can be written to."""
-    # Fused multiply-adds are the only liberty with floating point that pixels may feel.
+    """Compile with numba, and keep the result between processes where a folder allows it.
+
+    Parameters
+    ----------
+    **options
+        Options of :func:`numba.njit`.
+
+    Returns
+    -------
+    callable
+        A decorator.
+    """
+    # Fused multiply-adds are the only deviation from IEEE arithmetic that pixels may show.
     options = {"fastmath": {"contract"}, "error_model": "numpy", **options}
 
     def compiled(function: Callable) -> Callable:
         try:
             return njit(cache=True, **options)(function)
-        except RuntimeError:  # no such folder
+        except RuntimeError:  # no folder to keep it in
             return njit(**options)(function)
 
     return compiled
@@ -44,7 +55,7 @@ def compiled(**options) -> Callable:
 
 @compiled()
 def _split_power(x):
-    """2 ** x as (scale, growth), ``scale * (1 + growth)``; exactly (1, 0) at 0."""
+    """Split 2 ** x into scale and growth, as ``scale * (1 + growth)``; exactly (1, 0) at 0."""
     x = min(max(x, LOWEST), HIGHEST)
     shifted = np.float32(x + MAGIC)
     r = x - (shifted - MAGIC)
@@ -55,18 +66,22 @@ def _split_power(x):
 
 @compiled()
 def _power_of_two(x):
+    """2 ** x, for float32 x."""
     scale, growth = _split_power(x)
     return scale + scale * growth
 
 
 @compiled()
 def _narrow(wide, plane):
+    """Round a float64 row into a float32 one."""
     for i in range(plane.size):
         plane[i] = np.float32(wide[i])
 
 
-@compiled(fastmath=True)  # else sums are not vectorised
+# Sums are vectorised only if they may be added in another order.
+@compiled(fastmath=True)
 def _add_moments(red, green, blue, beta, moments):
+    """Add the moments of a block's tissue to ``moments``."""
     n = sr = sg = sb = rr = gg = bb = rg = rb = gb = 0.0
     for i in range(red.size):
         r, g, b = red[i], green[i], blue[i]
@@ -90,10 +105,24 @@ def _add_moments(red, green, blue, beta, moments):
 
 @compiled()
 def optical_density(pixels, table, beta, planes):
-    """Fill ``planes`` from interleaved uint8 pixels and return the moments of the tissue.
+    """Fill ``planes`` with optical densities and return the moments of the tissue.
 
-    Tissue are pixels of at least ``beta`` in every colour. Returns float64 (10,): their number,
-    the sums of R, G, B, and of RR, GG, BB, RG, RB, GB.
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        uint8 (3 N,), interleaved R, G, B.
+    table : numpy.ndarray
+        float64 (256,), the optical density of each grey level.
+    beta : float
+        Pixels of at least this density in every colour are tissue.
+    planes : numpy.ndarray
+        float32 (3, N), overwritten.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (10,): the number of tissue pixels, the sums of R, G, B, and the sums of RR, GG, BB,
+        RG, RB, GB.
     """
     moments = np.zeros(10)
     red, green, blue = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
@@ -114,7 +143,7 @@ def optical_density(pixels, table, beta, planes):
 
 @compiled()
 def unmix(planes, weights, out):
-    """Concentrations (2, N) of both stains: ``weights`` (2, 3) times optical densities."""
+    """Fill ``out`` (2, N) with concentrations: ``weights`` (2, 3) times optical densities."""
     red, green, blue = planes[0], planes[1], planes[2]
     for s in range(2):
         concentrations = out[s]
@@ -125,7 +154,10 @@ def unmix(planes, weights, out):
 
 @compiled()
 def remix(planes, weights, white, out):
-    """Planes of grey levels ``white * 2 ** (weights @ densities)``, rounded down, 255 at most."""
+    """Fill ``out`` (3, N) with grey levels, rounded down, of at most 255.
+
+    They are ``white * 2 ** (weights @ densities)``, with ``weights`` float32 (3, 3).
+    """
     red, green, blue = planes[0], planes[1], planes[2]
     for c in range(3):
         plane = out[c]
@@ -137,6 +169,7 @@ def remix(planes, weights, white, out):
 
 @compiled()
 def _interleave(concentration, vector, out):
+    """Fill ``out`` with the optical densities of one stain, interleaved R, G, B."""
     v0, v1, v2 = vector[0], vector[1], vector[2]
     for i in range(concentration.size):
         c = concentration[i]
@@ -147,6 +180,7 @@ def _interleave(concentration, vector, out):
 
 @compiled()
 def _start(pixels, haematoxylin, eosin, h, e, light):
+    """Fill ``light`` with a block's light after shares ``h`` and ``e`` of the stains are taken."""
     if h == ZERO and e == ZERO:
         for i in range(pixels.size):
             light[i] = np.float32(pixels[i]) + ONE
@@ -158,6 +192,7 @@ def _start(pixels, haematoxylin, eosin, h, e, light):
 
 @compiled()
 def _grow_by_step(exponent, growth):
+    """Fill ``growth`` with what a tenth of a stain, once taken out, adds to light of 1."""
     for i in range(growth.size):
         scale, rest = _split_power(STEP * exponent[i])
         growth[i] = (scale - ONE) + scale * rest
@@ -165,12 +200,15 @@ def _grow_by_step(exponent, growth):
 
 @compiled()
 def _grow(light, growth):
+    """Take out one tenth of a stain."""
     for i in range(light.size):
-        light[i] += light[i] * growth[i]  # ten factors near 1 would add their errors up
+        # Multiplying by a rounded 1 + growth would add up the errors of ten factors near 1.
+        light[i] += light[i] * growth[i]
 
 
 @compiled()
 def _write(light, out):
+    """Round light to grey levels."""
     for i in range(out.size):
         rounded = np.float32(min(max(light[i] - ONE, ZERO), TOP) + MAGIC)
         out[i] = np.uint8(rounded.view(np.int32))
@@ -180,16 +218,24 @@ def _write(light, out):
 def fade(pixels, concentrations, matrix, at_once, stain, steps, out):
     """Take stain out of an image, once for each of L levels.
 
-    A level that takes the steps of the one before it and more goes on from there.
+    A level that takes the same steps as the level before it, and more, continues from there.
 
-    Args:
-        pixels: uint8 (3 N,), interleaved.
-        concentrations: float32 (2, N).
-        matrix: float32 (2, 3), optical densities of the stains in powers of two.
-        at_once: float32 (L, 2), shares of either stain to take first.
-        stain: int64 (L,), the stain of which to take more.
-        steps: int64 (L,), how many tenths of it, one after the other.
-        out: uint8 (L, 3 N), overwritten.
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        uint8 (3 N,), interleaved R, G, B.
+    concentrations : numpy.ndarray
+        float32 (2, N).
+    matrix : numpy.ndarray
+        float32 (2, 3), optical densities of the stains in powers of two.
+    at_once : numpy.ndarray
+        float32 (L, 2), the share of either stain to take first.
+    stain : numpy.ndarray
+        int64 (L,), the stain of which to take more.
+    steps : numpy.ndarray
+        int64 (L,), how many tenths of it to take, one after the other.
+    out : numpy.ndarray
+        uint8 (L, 3 N), overwritten.
     """
     exponents = np.zeros((2, 3 * BLOCK), np.float32)
     growths = np.empty((2, 3 * BLOCK), np.float32)

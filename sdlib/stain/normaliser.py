@@ -5,29 +5,27 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from sdlib.checks import check_rgb
 from sdlib.errors import DataError
-from sdlib.stain.estimate import (
-    IO,
-    REFERENCE,
-    analyse,
-    check_rgb,
-    estimate_macenko,
-    pseudo_inverse,
-)
+from sdlib.stain.estimate import IO, REFERENCE, analyse, estimate_macenko, pseudo_inverse
 from sdlib.stain.kernels import LOG2_E, remix
 
 __all__ = ["MacenkoNormaliser"]
 
 
 class MacenkoNormaliser:
-    """Give images the stains of a target: its directions, and its 99th percentiles.
+    """Give images the stains of a target: its stain vectors and its 99th percentiles.
 
     The residual is dropped and grey levels are rounded down, as in torchstain. Images with too
-    little tissue are taken to have the reference's stains.
+    little tissue are treated as if they had the stains of the reference.
 
-    Attributes:
-        target: :class:`StainEstimate`, ``REFERENCE`` until :meth:`fit`.
+    Attributes
+    ----------
+    target : StainEstimate
+        ``REFERENCE`` until :meth:`fit` is called.
 
+    Examples
+    --------
     >>> from sdlib.phantoms import draw_tiles, render
     >>> ours, theirs = (render(draw_tiles(1, 0, c)[0], 64) for c in ("development", "external"))
     >>> MacenkoNormaliser().fit(ours).transform(theirs).shape
@@ -38,11 +36,24 @@ class MacenkoNormaliser:
         self.target = REFERENCE
 
     def fit(self, target: np.ndarray) -> MacenkoNormaliser:
-        """Take the stains of a target, uint8 (H, W, 3).
+        """Estimate the stains of a target and keep them.
 
-        Raises:
-            ConfigError: another shape or dtype.
-            DataError: too little tissue to estimate stains from.
+        Parameters
+        ----------
+        target : numpy.ndarray
+            uint8 (H, W, 3), RGB.
+
+        Returns
+        -------
+        MacenkoNormaliser
+            This object.
+
+        Raises
+        ------
+        ConfigError
+            Another shape or dtype.
+        DataError
+            Too little tissue to estimate stains from.
         """
         estimate = estimate_macenko(target)
         if estimate.fallback:
@@ -53,16 +64,22 @@ class MacenkoNormaliser:
         return self
 
     def transform(self, images: np.ndarray) -> np.ndarray:
-        """Normalise an image (H, W, 3) or a batch (N, H, W, 3), each image from its own stains.
+        """Normalise an image or a batch, each image from its own stains to the target's.
 
-        Args:
-            images: uint8, RGB.
+        Parameters
+        ----------
+        images : numpy.ndarray
+            uint8 (H, W, 3) or (N, H, W, 3), RGB.
 
-        Returns:
+        Returns
+        -------
+        numpy.ndarray
             uint8 of the same shape, a new array.
 
-        Raises:
-            ConfigError: another shape or dtype.
+        Raises
+        ------
+        ConfigError
+            Another shape or dtype.
         """
         check_rgb(images, batches=True)
         if images.ndim == 4:
@@ -71,6 +88,7 @@ class MacenkoNormaliser:
                 place[:] = self.transform(image)
             return normalised
         estimate, planes = analyse(images)
+        # Unmixing, scaling and mixing again are one 3 x 3 matrix on optical densities.
         scale = self.target.max_concentrations / estimate.max_concentrations
         weights = self.target.matrix.T * scale @ pseudo_inverse(estimate.matrix)
         levels = np.empty((3, *images.shape[:2]), np.uint8)

@@ -1,9 +1,9 @@
 """How much haematoxylin and eosin is in each pixel, and the image with less of them.
 
-Concentrations keep their sign: a pixel beyond the extreme
-colours has less than none of a stain. What both stains do not explain, the residual, stays when
-one is taken out, ``(I + 1) exp(taken) - 1``: nothing taken gives the image back exactly. Work is in
-float32; against float64 less than one byte of a thousand differs, by one grey level.
+Concentrations keep their sign: they are negative in pixels beyond the extreme colours. Taking stain
+out of an image gives ``(I + 1) exp(taken) - 1``: the residual, which the two stains do not explain,
+is kept, and with nothing taken the image comes back exactly. Work is in float32; compared with
+float64 less than one byte in a thousand differs, by one grey level.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from numbers import Real
 
 import numpy as np
 
+from sdlib.checks import check_rgb
 from sdlib.errors import ConfigError
 from sdlib.stain.estimate import (
     IO,
     StainEstimate,
     analyse,
-    check_rgb,
     flat_pixels,
     measure_densities,
     separate_planes,
@@ -28,18 +28,23 @@ from sdlib.stain.kernels import LOG2_E, fade
 
 __all__ = ["Separation", "check_multipliers", "fade_levels", "recombine", "separate"]
 
-WORST_CONDITION = 1e4  # of a stain matrix that float32 can invert
+WORST_CONDITION = 1e4  # condition number up to which float32 can invert a stain matrix
 
 
 @dataclass(frozen=True, eq=False)
 class Separation:
     """An image and how much of either stain is in its pixels.
 
-    Attributes:
-        image: uint8 (H, W, 3), RGB; the array that was given, not a copy.
-        concentrations: float32 (2, H, W) of haematoxylin and eosin, signed.
-        estimate: the stains.
-        io: grey level of light without tissue.
+    Attributes
+    ----------
+    image : numpy.ndarray
+        uint8 (H, W, 3), RGB; the array that was given, not a copy.
+    concentrations : numpy.ndarray
+        float32 (2, H, W) of haematoxylin and eosin, signed.
+    estimate : StainEstimate
+        The stains.
+    io : float
+        Grey level of light without tissue.
     """
 
     image: np.ndarray
@@ -58,16 +63,29 @@ class Separation:
 def separate(
     image: np.ndarray, estimate: StainEstimate | None = None, io: float = IO
 ) -> Separation:
-    """How much of either stain is in each pixel: least squares in optical density.
+    """Find how much of either stain is in each pixel, by least squares in optical density.
 
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        estimate: the stains, by default those of this image.
-        io: grey level of light without tissue, above 0.
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8 (H, W, 3), RGB.
+    estimate : StainEstimate, optional
+        The stains, by default those of this image.
+    io : float
+        Grey level of light without tissue, above 0.
 
-    Raises:
-        ConfigError: another shape or dtype, ``io`` not above 0, a matrix that is not of two stains.
+    Returns
+    -------
+    Separation
+        The image, not copied, with its concentrations.
 
+    Raises
+    ------
+    ConfigError
+        Another shape or dtype, ``io`` not above 0, a matrix that is not of two stains.
+
+    Examples
+    --------
     >>> separate(np.zeros((2, 4, 3), np.uint8)).concentrations.shape
     (2, 2, 4)
     """
@@ -82,17 +100,27 @@ def separate(
 
 
 def recombine(separation: Separation, haematoxylin: float = 1.0, eosin: float = 1.0) -> np.ndarray:
-    """The image with the stains' concentrations multiplied, the residual kept.
+    """Multiply the concentrations of the stains in a separated image; the residual is kept.
 
-    Args:
-        haematoxylin, eosin: multipliers from 0 (the stain is gone) to 1.
+    Parameters
+    ----------
+    separation : Separation
+        From :func:`separate`.
+    haematoxylin, eosin : float
+        Multipliers from 0 (the stain is gone) to 1.
 
-    Returns:
-        uint8 (H, W, 3), a new array; with multipliers of 1 it equals the image.
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (H, W, 3), RGB, a new array; with multipliers of 1 it equals the image.
 
-    Raises:
-        ConfigError: multipliers outside [0, 1].
+    Raises
+    ------
+    ConfigError
+        Multipliers outside [0, 1].
 
+    Examples
+    --------
     >>> image = np.full((1, 1, 3), (150, 80, 160), np.uint8)
     >>> recombine(separate(image), eosin=0.5).tolist()
     [[[159, 100, 186]]]
@@ -101,17 +129,29 @@ def recombine(separation: Separation, haematoxylin: float = 1.0, eosin: float = 
 
 
 def fade_levels(separation: Separation, multipliers: Sequence[tuple[float, float]]) -> np.ndarray:
-    """What :func:`recombine` gives for each pair; fastest where one stain falls by tenths from 1.
+    """Do as :func:`recombine` for many pairs of multipliers at once.
 
-    Args:
-        multipliers: L pairs (haematoxylin, eosin) from 0 to 1.
+    This is fastest where one stain falls from 1 by tenths.
 
-    Returns:
-        uint8 (L, H, W, 3).
+    Parameters
+    ----------
+    separation : Separation
+        From :func:`separate`.
+    multipliers : sequence of tuple of float
+        L pairs (haematoxylin, eosin) from 0 to 1.
 
-    Raises:
-        ConfigError: multipliers outside [0, 1].
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (L, H, W, 3), RGB.
 
+    Raises
+    ------
+    ConfigError
+        Multipliers outside [0, 1].
+
+    Examples
+    --------
     >>> image = np.full((1, 1, 3), (150, 80, 160), np.uint8)
     >>> fade_levels(separate(image), [(1, 1), (1, 0.9), (1, 0.8)])[:, 0, 0, 1].tolist()
     [80, 84, 87]
@@ -123,7 +163,8 @@ def fade_levels(separation: Separation, multipliers: Sequence[tuple[float, float
         if haematoxylin < 1 and eosin < 1:
             at_once[k] = 1 - haematoxylin, 1 - eosin
             continue
-        # The same tenths one after the other, whichever levels are asked for beside this one.
+        # A level always goes by the same tenths, so that its pixels do not depend on the levels
+        # that are computed with it.
         tenths = round(10 * (1 - min(haematoxylin, eosin)), 6)
         stain[k], steps[k] = eosin < 1, tenths
         at_once[k, stain[k]] = (tenths - steps[k]) / 10
@@ -136,16 +177,28 @@ def fade_levels(separation: Separation, multipliers: Sequence[tuple[float, float
 
 
 def _check_matrix(matrix: np.ndarray) -> None:
+    """Raise an error unless the matrix holds two different stains."""
     right = np.shape(matrix) == (2, 3) and np.isfinite(matrix).all()
     if not right or np.linalg.cond(matrix) > WORST_CONDITION:
         raise ConfigError(f"expected a matrix (2, 3) of two different stains, got {matrix}")
 
 
 def check_multipliers(haematoxylin: float, eosin: float) -> None:
-    """Refuse multipliers outside [0, 1].
+    """Raise an error unless both multipliers of stain are numbers from 0 to 1.
 
-    Raises:
-        ConfigError: naming the stain.
+    Parameters
+    ----------
+    haematoxylin, eosin : float
+        The multipliers.
+
+    Raises
+    ------
+    ConfigError
+        The message names the stain and the value.
+
+    Examples
+    --------
+    >>> check_multipliers(0.5, 1)
     """
     for stain, value in (("haematoxylin", haematoxylin), ("eosin", eosin)):
         if not (isinstance(value, Real) and 0 <= value <= 1):

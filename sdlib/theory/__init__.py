@@ -1,7 +1,9 @@
-"""Gradient starvation and spectral decoupling, computed.
+"""The theory of gradient starvation and spectral decoupling, as code.
 
-- :mod:`sdlib.theory.optima`: resting logits and the conventions of lambda.
-- :mod:`sdlib.theory.dual`: dual dynamics and fixed points of a linearised network.
+- :mod:`sdlib.theory.optima`: the logits at which training stops, and the conventions of lambda.
+- :mod:`sdlib.theory.dual`: dual variables, fixed points and starvation in a linearised network.
+- :mod:`sdlib.theory.flows`: the same network over time, by dual ascent and by gradient descent.
+- :mod:`sdlib.theory.linearised`: what both of them share: the penalties, the kernel, the checks.
 - :mod:`sdlib.theory.features`: the feature matrix of a small network and its decomposition.
-- :mod:`sdlib.theory.moons`: the two-moons experiment, many seeds at once.
+- :mod:`sdlib.theory.moons`: the two-moons experiment, for many seeds.
 """

@@ -1,9 +1,9 @@
-"""Two moons that a straight line separates: gradient starvation in a network one can draw.
+"""Two moons that a straight line separates: gradient starvation in two dimensions.
 
 The set-up of Pezeshki et al. (arXiv 2011.09468): 300 points, noise 0.1, a 2-500-1 ReLU network,
 full-batch SGD at a learning rate of 0.01 with momentum 0.9. The moons are moved apart until their
-first coordinates no longer overlap, so that a straight line is enough and the curved gap between
-the moons is left to whoever still looks for it.
+first coordinates no longer overlap. A straight line then separates them, and a network that has
+found it gains little from the curved gap between the moons.
 """
 
 from __future__ import annotations
@@ -26,32 +26,66 @@ LEARNING_RATE, MOMENTUM = 0.01, 0.9
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to train: SGD's weight decay and Algorithm 1's lambda."""
+    """One way to train the network.
+
+    Attributes
+    ----------
+    weight_decay : float
+        SGD's weight decay, at least 0.
+    lam : float
+        Strength of spectral decoupling in Algorithm 1's convention, at least 0.
+
+    Examples
+    --------
+    >>> ARMS["sd"]
+    Arm(weight_decay=0.0, lam=0.006)
+    """
 
     weight_decay: float = 0.0
     lam: float = 0.0
 
 
-#: The published coefficient of the penalty is 0.003 without the factor 1/2: a lambda of 0.006.
 ARMS: dict[str, Arm] = {
     "cross_entropy": Arm(),
     "weight_decay": Arm(weight_decay=0.01),
+    # The published coefficient of the penalty is 0.003 without the factor 1/2.
     "sd": Arm(lam=0.006),
 }
+"""The ways to train that the book compares."""
 
 
 def two_moons(
     n: int = 300, noise: float = 0.1, margin: float | None = 0.1, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Draw the moons; returns points float32 ``(n, 2)`` and targets int64 ``(n,)``, 0 or 1.
+    """Draw the points of two moons, moved apart along their first coordinate.
 
-    The first coordinate is the one across the moons. With a ``margin`` each class is shifted along
-    it until class 0 ends at ``-margin`` and class 1 starts at ``+margin``; a negative margin leaves
-    an overlap, None the moons as they are.
+    Parameters
+    ----------
+    n : int
+        Number of points, at least 4, half of them in each class.
+    noise : float
+        Standard deviation of the noise on both coordinates, at least 0.
+    margin : float, optional
+        Class 0 is shifted along the first coordinate until it ends at ``-margin``, and class 1
+        until it starts at ``+margin``. A negative margin leaves an overlap; with None the moons
+        are not shifted.
+    seed : int
+        Seed of angles and noise.
 
-    Raises:
-        ConfigError: fewer than 4 points, a negative noise.
+    Returns
+    -------
+    x : torch.Tensor
+        float32 (n, 2), points; the first coordinate runs across the moons.
+    y : torch.Tensor
+        int64 (n,), targets, 0 or 1.
 
+    Raises
+    ------
+    ConfigError
+        Fewer than 4 points, a negative noise.
+
+    Examples
+    --------
     >>> x, y = two_moons()
     >>> round(x[y == 0, 0].max().item(), 3), round(x[y == 1, 0].min().item(), 3)
     (-0.1, 0.1)
@@ -61,10 +95,11 @@ def two_moons(
     rng = np.random.default_rng(seed)
     y = np.arange(n) % 2
     angle = rng.uniform(0, np.pi, n)
-    # The upper moon is class 1; the lower one is the same arch turned round and shifted.
+    # The upper moon is class 1; the lower one is the same arch, rotated and shifted.
     across = np.where(y == 1, np.sin(angle), 0.5 - np.sin(angle))
     along = np.where(y == 1, np.cos(angle), 1 - np.cos(angle))
     x = np.stack([across - 0.25, along - 0.5], axis=1) + rng.normal(0, noise, (n, 2))
+    # Only the first coordinate moves: the curved gap between the moons keeps its shape.
     if margin is not None:
         x[y == 0, 0] -= x[y == 0, 0].max() + margin
         x[y == 1, 0] -= x[y == 1, 0].min() - margin
@@ -72,11 +107,26 @@ def two_moons(
 
 
 def network(seed: int, hidden: int = HIDDEN) -> nn.Sequential:
-    """The 2-hidden-1 ReLU network of a seed, in PyTorch's initialisation; logits ``(N,)``.
+    """Create the ReLU network of a seed, with two inputs, one hidden layer and one logit.
 
+    Parameters
+    ----------
+    seed : int
+        Seed of PyTorch's initialisation. The global generator is left as it was.
+    hidden : int
+        Number of hidden units.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Maps float32 (N, 2) to logits (N,).
+
+    Examples
+    --------
     >>> network(0)(torch.zeros(3, 2)).shape
     torch.Size([3])
     """
+    # With a forked generator the caller's random numbers do not depend on networks made before.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(
@@ -86,7 +136,17 @@ def network(seed: int, hidden: int = HIDDEN) -> nn.Sequential:
 
 @dataclass(frozen=True)
 class Run:
-    """Trained networks of one arm, one a seed; ``logits[s, k]`` are seed s's at ``epochs[k]``."""
+    """The trained networks of one arm, one per seed, and their logits during training.
+
+    Attributes
+    ----------
+    networks : list of torch.nn.Sequential
+        One per seed.
+    epochs : list of int
+        The epochs after which logits were recorded.
+    logits : torch.Tensor
+        (seeds, epochs, N), logits of the training points.
+    """
 
     networks: list[nn.Sequential]
     epochs: list[int]
@@ -94,7 +154,7 @@ class Run:
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
-        """Final logits of every seed at points ``(N, 2)``: ``(seeds, N)``."""
+        """Predict the logits of points, float32 (N, 2), with every network: (seeds, N)."""
         return torch.stack([trained(x) for trained in self.networks])
 
 
@@ -107,14 +167,40 @@ def train(
     record_every: int = 10,
     hidden: int = HIDDEN,
 ) -> Run:
-    """Train one network a seed on the whole of ``x`` ``(N, 2)`` and ``y`` ``(N,)`` each epoch.
+    """Train one network per seed, by full-batch gradient descent.
 
-    Logits are recorded before the first step, every ``record_every`` epochs and after the last.
-    A seed gives the same network whichever others are trained beside it.
+    A seed gives the same network whichever other seeds are trained.
 
-    Raises:
-        ConfigError: no seeds, a negative number of epochs, ``record_every`` below 1, a bad lambda.
+    Parameters
+    ----------
+    arm : Arm
+        How to train.
+    x : torch.Tensor
+        (N, 2), points; float64 trains in float64.
+    y : torch.Tensor
+        (N,), targets, 0 or 1.
+    seeds : iterable of int
+        At least one.
+    epochs : int
+        Number of gradient steps, at least 0.
+    record_every : int
+        Logits are recorded before the first step, after every ``record_every`` steps and after the
+        last step; at least 1.
+    hidden : int
+        Number of hidden units.
 
+    Returns
+    -------
+    Run
+        Trained networks and recorded logits.
+
+    Raises
+    ------
+    ConfigError
+        No seeds, a negative number of epochs, ``record_every`` below 1, a bad lambda.
+
+    Examples
+    --------
     >>> x, y = two_moons(20)
     >>> run = train(ARMS["sd"], x, y, seeds=[0, 1], epochs=4, record_every=2)
     >>> run.epochs, run.logits.shape, run.predict(x[:5]).shape
@@ -128,7 +214,7 @@ def train(
         )
     check_lambda(arm.lam)
     recorded = sorted({*range(0, epochs, record_every), epochs})
-    # One network after the other: its activations stay in the processor's cache.
+    # One network is trained after the other, so that its activations stay in the cache.
     networks = [network(seed, hidden).to(x.dtype) for seed in seeds]
     logits = [_train_one(one, arm, x, y, recorded) for one in networks]
     return Run(networks, recorded, torch.stack(logits))
@@ -136,7 +222,8 @@ def train(
 
 @torch.no_grad()
 def _train_one(model: nn.Sequential, arm: Arm, x: Tensor, y: Tensor, recorded: list[int]) -> Tensor:
-    """SGD with the gradients written out: a fifth of autograd's time for a network this small."""
+    """Train a network in place and return its recorded logits (epochs, N)."""
+    # The gradients are written out: for a network this small, autograd takes five times as long.
     inputs = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
     first = torch.cat([model[0].weight.T, model[0].bias[None]])  # (3, hidden): weights, then bias
     second, bias = model[2].weight[0].clone(), model[2].bias.clone()

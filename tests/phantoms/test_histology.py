@@ -1,4 +1,4 @@
-"""Procedural tissue: what is drawn is what is asked for, and nothing else changes."""
+"""Procedural tissue: tiles have the factors that they were given, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import GroupKFold, cross_val_score
 
+from sdlib import phantoms
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.phantoms import (
     COHORTS,
@@ -18,6 +19,7 @@ from sdlib.phantoms import (
     SCANNERS,
     draw_tiles,
     generate,
+    histology,
     render,
     stain_matrix,
     tabulate,
@@ -25,6 +27,7 @@ from sdlib.phantoms import (
 from sdlib.phantoms.chance import WORD, bits
 from sdlib.phantoms.glands import place_glands
 from sdlib.phantoms.nuclei import basal_nuclei, secretory_nuclei
+from sdlib.phantoms.tile import HistologyTile
 from sdlib.phantoms.tissue import paint
 from sdlib.report.factor_baseline import factor_matrix, reader
 
@@ -75,6 +78,14 @@ def changed(before, after, jpeg=False):
 def reach(tile):
     """Pixels that OpenCV's Gaussian extends, and two for drawn edges."""
     return int(np.ceil(4 * SIZE / FIELD_UM / tile.sharpness)) + 3
+
+
+def test_names_can_be_imported_from_both_modules():
+    for name in histology.__all__:
+        assert getattr(phantoms, name, None) in (None, getattr(histology, name))
+    assert histology.HistologyTile is phantoms.HistologyTile is HistologyTile
+    assert histology.FIELD_UM == phantoms.FIELD_UM == 192
+    assert phantoms.PHANTOM_VERSION == histology.PHANTOM_VERSION == 1
 
 
 # -- Draws

@@ -61,7 +61,7 @@ def test_decomposition_is_one_and_its_responses_give_back_the_margins(moons):
 
 
 def test_networks_with_several_outputs_and_bad_targets_are_refused():
-    with pytest.raises(ConfigError, match="one logit an example, got 2"):
+    with pytest.raises(ConfigError, match="one logit per example, got 2"):
         feature_matrix(nn.Linear(3, 2), torch.zeros(4, 3))
     for targets in (torch.zeros(3), torch.tensor([0, 1, 2, 1])):
         with pytest.raises(ConfigError, match=r"4 targets in \{0, 1\}"):

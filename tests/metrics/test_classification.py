@@ -1,11 +1,10 @@
-"""Metrics against brute force, scikit-learn and SciPy."""
+"""Metrics of a classifier against brute force and scikit-learn."""
 
 import math
 
 import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
-from scipy import stats
 from sklearn import metrics as sk
 
 from sdlib.errors import ConfigError
@@ -14,8 +13,8 @@ from sdlib.metrics import (
     balanced_accuracy,
     best_cutoff,
     expected_calibration_error,
-    mean_interval,
     recall,
+    reliability,
     summary,
 )
 
@@ -28,7 +27,7 @@ SCORES = st.one_of(
 
 
 @st.composite
-def answers(draw):
+def scored(draw):
     """Targets of both classes, with scores."""
     scores = draw(st.lists(SCORES, min_size=2, max_size=25))
     targets = draw(st.lists(st.integers(0, 1), min_size=len(scores), max_size=len(scores)))
@@ -41,7 +40,7 @@ def rates(targets, scores, cutoff):
     return positive[targets == 1].mean(), (~positive)[targets == 0].mean()
 
 
-@given(answers(), st.floats(0, 1))
+@given(scored(), st.floats(0, 1))
 def test_recall_and_balanced_accuracy(data, cutoff):
     targets, scores = data
     sensitivity, specificity = rates(targets, scores, cutoff)
@@ -50,7 +49,7 @@ def test_recall_and_balanced_accuracy(data, cutoff):
     assert balanced_accuracy(targets, scores, cutoff) == pytest.approx(expected)
 
 
-@given(answers())
+@given(scored())
 def test_auroc_counts_pairs(data):
     targets, scores = data
     cancer, benign = scores[targets == 1, None], scores[None, targets == 0]
@@ -58,7 +57,7 @@ def test_auroc_counts_pairs(data):
     assert auroc(targets, scores) == pytest.approx(pairs.mean())
 
 
-@given(answers())
+@given(scored())
 @example((np.array([1, 0]), np.array([0.0, 1.0])))  # nothing lies above a score of 1
 @example((np.array([0, 1]), np.array([0.5, math.nextafter(0.5, 1)])))  # nothing between
 def test_best_cutoff_beats_every_other(data):
@@ -86,7 +85,7 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error(targets, scores, n_bins=3) == pytest.approx(expected)
 
 
-@given(answers())
+@given(scored())
 def test_calibration_error_with_a_tile_a_bin_is_the_mean_gap(data):
     targets, scores = data
     expected = np.abs(scores - targets).mean()
@@ -102,7 +101,7 @@ def test_calibration_error_of_a_calibrated_network_vanishes():
     assert expected_calibration_error(targets, scores**3) > 0.1
 
 
-@given(answers())
+@given(scored())
 def test_summary_agrees_with_scikit_learn(data):
     targets, scores = data
     found, called = summary(targets, scores), scores >= 0.5
@@ -113,36 +112,6 @@ def test_summary_agrees_with_scikit_learn(data):
     assert found["brier"] == pytest.approx(np.mean((scores - targets) ** 2))
     assert found["calibration_error"] == expected_calibration_error(targets, scores)
     assert all(type(value) is float for value in found.values())  # JSON takes nothing else
-
-
-@given(st.lists(st.floats(-10, 10), min_size=2, max_size=12), st.floats(0.5, 0.99))
-def test_interval_is_students(values, level):
-    found = mean_interval(values, level)
-    assert (found.n, found.mean) == (len(values), pytest.approx(np.mean(values)))
-    assert found.sd == pytest.approx(np.std(values, ddof=1))
-    low, high = (
-        stats.t.interval(level, len(values) - 1, np.mean(values), stats.sem(values))
-        if found.sd > 0
-        else (found.mean, found.mean)
-    )
-    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
-
-
-def test_interval_contains_zero_exactly_where_the_t_test_does_not_reject():
-    rng = np.random.default_rng(1)
-    verdicts = set()
-    for _ in range(40):
-        differences = rng.normal(0.5, 1, 6)
-        found, p = mean_interval(differences), stats.ttest_1samp(differences, 0).pvalue
-        assert (found.low > 0 or found.high < 0) == (p < 0.05)
-        verdicts.add(p < 0.05)
-    assert verdicts == {True, False}
-
-
-def test_one_seed_has_no_spread():
-    found = mean_interval([0.7])
-    assert (found.n, found.mean) == (1, 0.7)
-    assert all(math.isnan(value) for value in (found.sd, found.low, found.high))
 
 
 @pytest.mark.parametrize("metric", [balanced_accuracy, recall, auroc, best_cutoff, summary])
@@ -161,7 +130,27 @@ def test_bad_input(metric, targets, scores, sentence):
         metric(targets, scores)
 
 
-@pytest.mark.parametrize("values", [[], [[0.1, 0.2]]])
-def test_interval_of_nothing(values):
-    with pytest.raises(ConfigError, match="n >= 1, got"):
-        mean_interval(values)
+@given(scored(), st.integers(1, 12))
+def test_reliability_has_the_bins_of_the_calibration_error(data, n_bins):
+    targets, scores = data
+    n = len(targets)
+    mean_score, share = reliability(targets, scores, n_bins)
+    sizes = [len(one) for one in np.array_split(np.arange(n), min(n_bins, n))]
+    assert len(mean_score) == len(share) == len(sizes)
+    gap = np.sum(np.abs(mean_score - share) * sizes) / n
+    assert gap == pytest.approx(expected_calibration_error(targets, scores, n_bins), abs=1e-9)
+    assert (np.diff(mean_score) >= -1e-12).all()
+
+
+def test_reliability_takes_one_class_alone():
+    mean_score, share = reliability([1, 1, 1], [0.2, 0.9, 0.4], n_bins=3)
+    assert mean_score.tolist() == [0.2, 0.4, 0.9]
+    assert share.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("targets", "scores"), [([0, 1], [0.5]), ([], []), ([[0, 1]], [[0.1, 0.2]])]
+)
+def test_reliability_refuses_other_shapes(targets, scores):
+    with pytest.raises(ConfigError, match="expected targets and scores of one shape"):
+        reliability(targets, scores)

@@ -1,0 +1,39 @@
+"""Metrics of a binary classifier, intervals over seeds, a test of two AUROCs, sharpness of images.
+
+- :mod:`sdlib.metrics.classification`: accuracy, recall, AUROC, cut-offs, calibration.
+- :mod:`sdlib.metrics.intervals`: intervals of a mean over seeds, and the smallest effect they find.
+- :mod:`sdlib.metrics.delong`: whether two AUROCs on the same examples differ.
+- :mod:`sdlib.metrics.sharpness`: the variance of an image's Laplacian.
+
+Targets are 0 (negative, such as benign) or 1 (positive, such as cancer); scores are probabilities
+of the positive class.
+"""
+
+from sdlib.metrics.classification import (
+    auroc,
+    balanced_accuracy,
+    best_cutoff,
+    expected_calibration_error,
+    recall,
+    reliability,
+    summary,
+)
+from sdlib.metrics.delong import DeLong, delong_test
+from sdlib.metrics.intervals import Interval, mean_interval, smallest_effect
+from sdlib.metrics.sharpness import laplacian_variance
+
+__all__ = [
+    "DeLong",
+    "Interval",
+    "auroc",
+    "balanced_accuracy",
+    "best_cutoff",
+    "delong_test",
+    "expected_calibration_error",
+    "laplacian_variance",
+    "mean_interval",
+    "recall",
+    "reliability",
+    "smallest_effect",
+    "summary",
+]
