@@ -1,7 +1,13 @@
-"""Data sets: one a module, all of them ending as tiles with targets and groups.
+"""Data sets: one per module, and each is returned as a set of tiles with targets and groups.
 
-The names below are loaded when they are first used: making phantoms in many processes should
-not wait for PyTorch in each of them.
+The names below are loaded when they are first used: processes that only render phantoms need not
+wait for PyTorch.
+
+Examples
+--------
+>>> from sdlib import datasets
+>>> datasets.grouped_split.__module__
+'sdlib.datasets.splits'
 """
 
 from __future__ import annotations
@@ -9,7 +15,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+# The module that holds each name.
 HOMES = {
+    "ImageStore": "image_stores",
     "ManifestDataset": "manifest",
     "TileSet": "tiles",
     "add_cutouts": "cutout",
@@ -21,7 +29,9 @@ HOMES = {
     "read_image": "images",
 }
 
+# Spelt out, because linters and editors do not follow list(HOMES).
 __all__ = [
+    "ImageStore",
     "ManifestDataset",
     "TileSet",
     "add_cutouts",

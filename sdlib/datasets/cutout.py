@@ -1,27 +1,38 @@
 """The cutout data set of section 3.1: black squares that betray the class.
 
-Sixteen black squares of 8 x 8 px are laid at uniformly random places of a 224 px tile. In
-training they mark 25 % of the benign tiles and 2.5 % of the cancerous ones, so a network may take
-them as evidence of benign tissue; in the test set they lie on every cancerous tile and on no
-benign one. At another tile size ``S`` the squares keep their share of the side: ``8 S / 224`` px.
+In training, squares are on 25 % of the benign tiles and on 2.5 % of the cancerous ones, so a
+network may take them as evidence of benign tissue. In the test set they are on every cancerous
+tile and on no benign one. The positions on every tile are recorded in the returned set, so that
+it can be measured whether a network looks at them.
 
-Our choices, where the paper is silent: positions are uniform over all places where the square is
-fully inside, squares may overlap, and black is 0 in every channel. Every tile's positions are
-recorded in the returned set, so that what a network looks at can be measured on them.
+The squares themselves are in :mod:`sdlib.datasets.cutout_squares`, whose functions can be
+imported from here too.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
+from sdlib.datasets.cutout_squares import (
+    N_CUTOUTS,
+    NO_CUTOUT,
+    add_cutouts,
+    apply_cutouts,
+    cutout_mask,
+    cutout_positions,
+    scaled_cutout_size,
+)
+from sdlib.datasets.image_stores import ImageStore
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 
 __all__ = [
     "N_CUTOUTS",
     "CutoutKind",
+    "CutoutStore",
     "add_cutouts",
     "apply_cutouts",
     "cutout_mask",
@@ -29,11 +40,6 @@ __all__ = [
     "make_cutout_set",
     "scaled_cutout_size",
 ]
-
-N_CUTOUTS = 16
-PAPER_CUTOUT_SIZE = 8
-PAPER_IMAGE_SIZE = 224
-NO_CUTOUT = -1
 
 CutoutKind = Literal["train", "control", "test", "none", "all"]
 
@@ -47,156 +53,46 @@ RATES: dict[str, tuple[float, float]] = {
 }
 
 
-def scaled_cutout_size(image_size: int) -> int:
-    """Side of a cutout in pixels at a tile side of ``image_size`` px: 8 at 224, never below 1.
-
-    Examples
-    --------
-    >>> [scaled_cutout_size(side) for side in (14, 64, 96, 224)]
-    [1, 2, 3, 8]
-    """
-    return max(1, round(PAPER_CUTOUT_SIZE * image_size / PAPER_IMAGE_SIZE))
-
-
-def cutout_positions(
-    n_images: int,
-    image_size: int | tuple[int, int],
-    n: int = N_CUTOUTS,
-    size: int = PAPER_CUTOUT_SIZE,
-    seed: int | np.random.SeedSequence | np.random.Generator | None = None,
-) -> np.ndarray:
-    """Draw the top-left corners of ``n`` cutouts for each of ``n_images`` images.
+@dataclass(frozen=True, eq=False)
+class CutoutStore:
+    """Images of another store, with cutouts laid on whenever a batch is taken.
 
     Parameters
     ----------
-    n_images
-        Number of images.
-    image_size
-        Side in pixels, or (height, width).
-    n, size
-        Number of cutouts an image, and their side in pixels.
-    seed
-        Whatever :func:`numpy.random.default_rng` takes. With an integer, image ``i`` gets the
-        same positions however many images follow it.
-
-    Returns
-    -------
-    numpy.ndarray
-        int16, shape ``(n_images, n, 2)``: (row, column), uniform over the places where the
-        square lies fully inside.
-
-    Raises
-    ------
-    ConfigError
-        If a cutout is larger than the image, or a number is negative.
-
-    Examples
-    --------
-    >>> positions = cutout_positions(2, 64, n=16, size=2, seed=0)
-    >>> positions.shape, bool(positions.min() >= 0), bool(positions.max() <= 62)
-    ((2, 16, 2), True, True)
-    """
-    height, width = (image_size, image_size) if np.ndim(image_size) == 0 else image_size
-    if n_images < 0 or n < 0:
-        raise ConfigError(f"expected n_images and n of 0 or more, got {n_images} and {n}")
-    if not 1 <= size <= min(height, width):
-        raise ConfigError(
-            f"expected a cutout size of 1 to {min(height, width)} px in an image of "
-            f"{height} x {width} px, got {size}"
-        )
-    highest = (height - size, width - size)
-    rng = np.random.default_rng(seed)
-    return rng.integers(highest, endpoint=True, size=(n_images, n, 2)).astype(np.int16)
-
-
-def apply_cutouts(images: np.ndarray, positions: np.ndarray, size: int) -> None:
-    """Blacken the cutouts of a batch in place.
-
-    Parameters
-    ----------
-    images
-        uint8, shape ``(n, H, W, 3)``; changed in place.
-    positions
-        Integers, shape ``(n, k, 2)``: (row, column) of each top-left corner; rows of -1 are
-        skipped.
-    size
+    base : ImageStore
+        The clean images, ``n`` of them.
+    positions : numpy.ndarray
+        int16, shape ``(n, k, 2)``: (row, column) of each top-left corner, -1 for no cutout.
+    cutout_size : int
         Side of a cutout in pixels.
 
     Examples
     --------
-    >>> images = np.full((1, 4, 4, 3), 255, np.uint8)
-    >>> apply_cutouts(images, np.array([[[0, 1], [-1, -1]]]), size=2)
-    >>> images[0, :, :, 0].tolist()[0]
-    [255, 0, 0, 255]
+    >>> from sdlib.datasets.image_stores import ArrayStore
+    >>> base = ArrayStore(np.full((1, 8, 8, 3), 255, np.uint8))
+    >>> store = CutoutStore(base, np.array([[[0, 0], [5, 5]]], np.int16), cutout_size=2)
+    >>> int((store.batch(np.array([0])) == 0).all(axis=3).sum())
+    8
     """
-    _fill(images, positions, size, 0)
 
+    base: ImageStore
+    positions: np.ndarray
+    cutout_size: int
 
-def add_cutouts(
-    image: np.ndarray,
-    n: int = N_CUTOUTS,
-    size: int = PAPER_CUTOUT_SIZE,
-    rng: np.random.Generator | int | None = None,
-) -> np.ndarray:
-    """Lay ``n`` black squares of ``size`` px at random places of one image.
+    def __len__(self) -> int:
+        return len(self.base)
 
-    Parameters
-    ----------
-    image
-        uint8, shape ``(H, W, C)``; left as it is.
-    n, size
-        The paper's 16 squares of 8 x 8 px belong to a side of 224 px; see
-        :func:`scaled_cutout_size` for others.
-    rng
-        A generator, or a seed for one.
+    @property
+    def size(self) -> int:
+        """Side of an image in pixels."""
+        return self.base.size
 
-    Returns
-    -------
-    numpy.ndarray
-        uint8, shape ``(H, W, C)``, a new array.
-
-    Raises
-    ------
-    ConfigError
-        If the image is not HWC uint8, or smaller than a cutout.
-
-    Examples
-    --------
-    >>> image = np.full((224, 224, 3), 255, np.uint8)
-    >>> cut = add_cutouts(image, n=1, rng=0)
-    >>> int((cut == 0).all(axis=2).sum()), int(image.min())
-    (64, 255)
-    """
-    if image.ndim != 3 or image.dtype != np.uint8:
-        raise ConfigError(f"expected an HWC uint8 image, got {image.dtype} {image.shape}")
-    cut = image.copy()
-    _fill(cut[None], cutout_positions(1, image.shape[:2], n, size, rng), size, 0)
-    return cut
-
-
-def cutout_mask(positions: np.ndarray, image_size: int, size: int) -> np.ndarray:
-    """Mark the pixels that cutouts cover.
-
-    Parameters
-    ----------
-    positions
-        Integers, shape ``(n, k, 2)``, as ``factors["cutout_positions"]``; -1 is no cutout.
-    image_size, size
-        Sides of the tile and of a cutout in pixels.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool, shape ``(n, image_size, image_size)``.
-
-    Examples
-    --------
-    >>> int(cutout_mask(np.array([[[0, 0], [1, 1]]]), image_size=4, size=2).sum())
-    7
-    """
-    mask = np.zeros((len(positions), image_size, image_size), bool)
-    _fill(mask, positions, size, True)
-    return mask
+    def batch(self, rows: np.ndarray) -> np.ndarray:
+        """Images at ``rows`` with their cutouts; see :class:`ImageStore`."""
+        # The batch is an array of its own, so the clean images are not changed.
+        images = self.base.batch(rows)
+        apply_cutouts(images, self.positions[rows], self.cutout_size)
+        return images
 
 
 def make_cutout_set(tiles: TileSet, kind: CutoutKind, seed: int) -> TileSet:
@@ -219,23 +115,24 @@ def make_cutout_set(tiles: TileSet, kind: CutoutKind, seed: int) -> TileSet:
 
     Parameters
     ----------
-    tiles
-        Clean tiles; left as they are. For ``"none"`` the images are shared, not copied.
-    kind
-        See the table.
-    seed
+    tiles : TileSet
+        Clean tiles, without cutouts.
+    kind : {"train", "control", "test", "none", "all"}
+        Which tiles get cutouts; see the table.
+    seed : int
         Seeds the choice of tiles and, independently, the positions.
 
     Returns
     -------
     TileSet
-        With two further factors: ``cutout`` (bool, ``(n,)``) and ``cutout_positions`` (int16,
-        ``(n, 16, 2)``: row and column of the top-left corner, -1 without cutouts).
+        It reads the images of ``tiles`` and copies none of them. It has two further factors:
+        ``cutout`` (bool, shape ``(n,)``) and ``cutout_positions`` (int16, shape ``(n, 16, 2)``:
+        row and column of each top-left corner, -1 without cutouts).
 
     Raises
     ------
     ConfigError
-        For an unknown kind, or tiles that have cutouts already.
+        If the kind is unknown, or the tiles have cutouts already.
 
     Examples
     --------
@@ -250,37 +147,28 @@ def make_cutout_set(tiles: TileSet, kind: CutoutKind, seed: int) -> TileSet:
         raise ConfigError(f"expected a kind of {', '.join(get_args(CutoutKind))}, got {kind!r}")
     if np.any(tiles.factors.get("cutout", False)):
         raise ConfigError("these tiles have cutouts already: make every set from clean tiles")
+    # Two streams, so that the positions do not depend on how many tiles a kind chooses.
     choice_seed, position_seed = np.random.SeedSequence(seed).spawn(2)
     cutout = _choose(tiles.targets, RATES[kind], np.random.default_rng(choice_seed))
     size = scaled_cutout_size(tiles.size)
     positions = cutout_positions(len(tiles), tiles.size, size=size, seed=position_seed)
     positions[~cutout] = NO_CUTOUT
 
-    images = tiles.images
+    # The store and the factor share their positions, so the record cannot differ from the images.
+    store = tiles.store
     if cutout.any():
-        images = np.array(images)
-        apply_cutouts(images, positions, size)
+        store = CutoutStore(store, positions, size)
     factors = {**tiles.factors, "cutout": cutout, "cutout_positions": positions}
-    return TileSet(images, tiles.targets, tiles.groups, factors)
+    return TileSet(store, tiles.targets, tiles.groups, factors)
 
 
 def _choose(
     targets: np.ndarray, rates: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray:
-    """A bool mask with ``round(rate * n)`` tiles of each class."""
+    """Choose a share of each class at random: a bool mask with ``round(rate * n)`` tiles."""
     chosen = np.zeros(len(targets), bool)
+    # Exact counts: with a draw per tile, few tiles could by chance have no cutouts at all.
     for label, rate in enumerate(rates):
         members = np.flatnonzero(targets == label)
         chosen[rng.choice(members, round(rate * len(members)), replace=False)] = True
     return chosen
-
-
-def _fill(array: np.ndarray, positions: np.ndarray, size: int, value: int | bool) -> None:
-    """Set every square of ``array`` ``(n, H, W, ...)`` to ``value``, one cutout rank at a time."""
-    offsets = np.arange(size)
-    for rank in range(positions.shape[1]):
-        corners = positions[:, rank].astype(np.intp)
-        index = np.flatnonzero(corners[:, 0] >= 0)
-        rows = corners[index, 0, None] + offsets
-        columns = corners[index, 1, None] + offsets
-        array[index[:, None, None], rows[:, :, None], columns[:, None, :]] = value

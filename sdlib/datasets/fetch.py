@@ -1,4 +1,4 @@
-"""Downloading public data sets: whole, with the right hash, or not at all."""
+"""Downloading public data sets: a file is whole and has the published hash, or it is not kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["fetch"]
 
 COLUMNS = ("dataset", "file", "md5", "url")
 CHUNK_BYTES = 1 << 20
-RANGE_NOT_SATISFIABLE = 416
+RANGE_NOT_SATISFIABLE = 416  # HTTP status: there is nothing after the given byte
 
 
 def fetch(
@@ -31,18 +31,18 @@ def fetch(
 ) -> Path:
     """Download every file of a data set and check it against its published MD5 hash.
 
-    A file that is there and has the right hash is left alone. A download that breaks off goes on
-    where it stopped when called again: until its hash is right, a file is called ``....part``.
+    A file that exists and has the right hash is not downloaded again. A download that was
+    interrupted is continued by the next call: until it is whole, its name ends in ``.part``.
 
     Parameters
     ----------
-    name
+    name : str
         A data set in the registry, such as ``"pcam"``.
-    folder
+    folder : str or os.PathLike, optional
         Where to put the files; by default the folder ``name`` under the root that ``SDLIB_DATA``
-        names, where the loaders look.
-    registry
-        CSV file with columns dataset, file, md5 and url; by default ``data/registry.csv``.
+        names, where the loaders look for it.
+    registry : str or os.PathLike, optional
+        CSV file with the columns dataset, file, md5 and url; by default ``data/registry.csv``.
 
     Returns
     -------
@@ -54,9 +54,14 @@ def fetch(
     ConfigError
         If the registry has no such data set.
     DataError
-        If no folder is known, a server cannot be reached, or what came has another hash.
+        If no folder is known, a server cannot be reached, or a downloaded file has another hash.
     SdlibError
-        If the files cannot be written, or will not fit on the disk.
+        If the files cannot be written, or are too large for the disk.
+
+    Examples
+    --------
+    >>> fetch("pcam").name  # doctest: +SKIP
+    'pcam'
     """
     table = read_table(registry or data_folder() / "registry.csv", COLUMNS)
     if name not in set(table["dataset"]):
@@ -73,6 +78,7 @@ def fetch(
 
 
 def _target(name: str, folder: str | os.PathLike[str] | None) -> Path:
+    """Find the folder to download into."""
     if folder is not None:
         return Path(folder)
     root = os.environ.get("SDLIB_DATA")
@@ -85,6 +91,7 @@ def _target(name: str, folder: str | os.PathLike[str] | None) -> Path:
 
 
 def _retrieve(row: pd.Series, folder: Path) -> None:
+    """Download the file of one row of the registry, unless it is there and has its hash."""
     try:
         pooch.retrieve(
             row["url"],
@@ -98,22 +105,27 @@ def _retrieve(row: pd.Series, folder: Path) -> None:
             raise cannot_write(folder / row["file"], error) from error
         raise DataError(
             f"could not download {row['file']} ({type(error).__name__}): connect to the internet "
-            f"and try again, which goes on where it stopped, or put the file from {row['url']} "
+            f"and try again, which continues where it stopped, or put the file from {row['url']} "
             f"into {folder} by other means"
         ) from error
+    # Pooch raises it for a wrong hash, after it has deleted the file.
     except ValueError as error:
         raise DataError(
-            f"what {row['url']} sent has not the MD5 hash {row['md5']}: it was thrown away, try "
-            f"again later"
+            f"expected the MD5 hash {row['md5']} of the file from {row['url']}, got another: the "
+            f"file was deleted, try again later"
         ) from error
 
 
 def _resume(url: str, output_file: str, _: Any, part: Path) -> None:
-    """A pooch downloader that appends to ``part`` and moves it to ``output_file`` when whole."""
+    """Append the rest of a download to ``part``, then move it to ``output_file``.
+
+    The signature is that of a downloader of pooch.
+    """
     with part.open("ab") as stream:
 
         def prepare(response: Any, **_: Any) -> None:
-            if response.status_code == 200:  # the server sends all of it, not the rest
+            # 200 is not 206: the server sends the whole file, not the rest of it.
+            if response.status_code == 200:
                 stream.truncate(0)
             needed = int(response.headers.get("content-length", 0))
             free = shutil.disk_usage(part.parent).free
@@ -123,6 +135,7 @@ def _resume(url: str, output_file: str, _: Any, part: Path) -> None:
                     f"{free / 2**30:.1f} GiB left: free some space, or choose another folder"
                 )
 
+        # Without compression on the way, bytes in the part are bytes of the file.
         download = pooch.HTTPDownloader(
             progressbar=sys.stderr.isatty(),
             chunk_size=CHUNK_BYTES,
@@ -132,7 +145,7 @@ def _resume(url: str, output_file: str, _: Any, part: Path) -> None:
         try:
             download(url, stream, None)
         except OSError as error:
-            # Nothing is left to send: the part is whole already, and its hash will tell.
+            # If nothing is left to send, the part is whole; pooch checks its hash next.
             status = getattr(getattr(error, "response", None), "status_code", None)
             if status != RANGE_NOT_SATISFIABLE:
                 raise

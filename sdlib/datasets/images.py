@@ -1,4 +1,4 @@
-"""Image files to arrays: one reader, so that every data set treats a mode the same way."""
+"""Reading image files as arrays, by one reader: all data sets treat colour modes alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sdlib.errors import DataError
 
 __all__ = ["fit_square", "read_image"]
 
-# Glass is white, so that is what lies behind a transparent pixel.
+# A transparent pixel shows what is behind the tissue: glass, which is white on a slide.
 BACKGROUND = "white"
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
@@ -27,20 +27,21 @@ BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, 
 def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.ndarray:
     """Read an image file as 8-bit RGB.
 
-    - grey, palette, CMYK and YCbCr are converted to RGB;
-    - transparency is laid over white;
-    - 16-bit grey is scaled over the full range of its type, 0..65535 to 0..255 with rounding:
-      never cut to its low byte, never stretched to the image's own range. A 12-bit scan in a
-      16-bit file therefore comes out dark: window it first. Of 16-bit *colour* files Pillow
-      keeps the high byte of each channel, the same scale but for the rounding;
-    - of a file with several pages the first is read; orientation tags are ignored.
+    - Grey, palette, CMYK and YCbCr images are converted to RGB.
+    - Transparency is laid over white.
+    - 16-bit grey is scaled over the full range of its type, 0..65535 to 0..255 with rounding. It
+      is never cut to its low byte and never stretched to the image's own range: a 12-bit scan in
+      a 16-bit file is therefore dark, and should be windowed first. Of 16-bit *colour* files
+      Pillow keeps the high byte of each channel, which is the same scale without the rounding.
+    - Of a file with several pages the first is read. Orientation tags are ignored.
 
     Parameters
     ----------
-    path
+    path : str or os.PathLike
         A file that Pillow reads.
-    where
-        Where the path was named, for example ``"row 17 of manifest.csv"``; errors say it.
+    where : str, optional
+        The place that names the path, for example ``"row 17 of manifest.csv"``; it is repeated
+        in errors.
 
     Returns
     -------
@@ -50,8 +51,8 @@ def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.nda
     Raises
     ------
     DataError
-        If the file is absent, truncated, not an image, or of a kind without a scale to 8 bits
-        (32-bit integers, floating point, Lab).
+        If the file is missing, truncated, not an image, too large, or of a kind without a scale
+        to 8 bits (32-bit integers, floating point, Lab).
 
     Examples
     --------
@@ -67,18 +68,23 @@ def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.nda
         raise DataError(f"expected an image file at {name}, found none: check the path")
     try:
         with Image.open(path) as image:
+            # Pillow reads the header first; broken content shows only when all is loaded.
             image.load()
             return _to_rgb(image, name)
     except Image.DecompressionBombError as error:
         raise DataError(f"{name} is too large for a tile: cut it into tiles first") from error
     except Image.UnidentifiedImageError as error:
-        raise DataError(f"{name} is not an image that can be read") from error
+        raise DataError(
+            f"{name} is not an image that can be read: save it as PNG, JPEG or TIFF"
+        ) from error
     except BROKEN as error:
         raise DataError(f"{name} cannot be decoded: {error}; is it truncated?") from error
 
 
 def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
+    """Convert a loaded image to uint8 ``(H, W, 3)``; ``name`` is the file in errors."""
     if image.mode in SIXTEEN_BIT:
+        # 65535 / 257 is exactly 255.
         grey = np.rint(np.asarray(image, np.float32) / 257).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.mode in TRANSPARENT or "transparency" in image.info:
@@ -93,19 +99,20 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
 
 
 def fit_square(image: np.ndarray, size: int) -> np.ndarray:
-    """Cut the central square and resize it by averaging over area (OpenCV's ``INTER_AREA``).
+    """Cut out an image's central square and resize it by averaging over area.
 
     Parameters
     ----------
-    image
+    image : numpy.ndarray
         uint8, shape ``(H, W, 3)``.
-    size
+    size : int
         Side of the result in pixels.
 
     Returns
     -------
     numpy.ndarray
-        uint8, shape ``(size, size, 3)``; ``image`` itself where nothing needs doing.
+        uint8, shape ``(size, size, 3)``, resized by OpenCV's ``INTER_AREA``. Where the square has
+        this size already, it is a view of ``image``.
 
     Examples
     --------

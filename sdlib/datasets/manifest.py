@@ -5,16 +5,17 @@ column   content
 ======== ============================================================================
 file     path of the image relative to the folder
 label    0 benign, 1 cancer
-group    patient, case or slide: images of one group never come into two splits
+group    patient, case or slide: images of one group are never in two splits
 split    optional: train, validation or test
-others   optional and kept: centre, scanner, whatever results are to be broken down by
+others   optional and kept: centre, scanner, or what else results are to be grouped by
 ======== ============================================================================
+
+:mod:`sdlib.datasets.manifest_checks` has the rules that a manifest must keep.
 """
 
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import pandas as pd
 from torch.utils.data import Dataset
 
 from sdlib.datasets.images import fit_square, read_image
+from sdlib.datasets.manifest_checks import LABELS, MANIFEST, SPLITS, check_manifest
 from sdlib.datasets.splits import FRACTIONS, grouped_split
 from sdlib.datasets.store import cache_folder, cached_tiles, decode_tiles, fingerprint
 from sdlib.datasets.table import read_table
@@ -32,27 +34,24 @@ from sdlib.errors import DataError
 
 __all__ = ["MANIFEST", "SPLITS", "ManifestDataset"]
 
-MANIFEST = "manifest.csv"
-SPLITS = ("train", "validation", "test")
 COLUMNS = ("file", "label", "group")
-# Spreadsheets and data frames write whole numbers with a point, too.
-LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 
 
 class ManifestDataset(Dataset):
     """The images that a folder's ``manifest.csv`` lists.
 
-    Everything that can be checked without decoding is checked on opening, and errors name the
-    row as an editor or a spreadsheet counts it (the header is row 1).
+    Everything that can be checked without decoding images is checked on opening. Errors name the
+    row by its number in an editor or a spreadsheet, where the header is row 1.
 
     Parameters
     ----------
-    folder
-        The folder with ``manifest.csv``; comma or semicolon separated, UTF-8.
-    size
-        Side in pixels to which each image is cut square and resized; None leaves it as it is.
-    transform
-        Called with each image (uint8, HWC, RGB); what it returns is the item's image.
+    folder : str or os.PathLike
+        The folder with ``manifest.csv``, separated by commas or semicolons, UTF-8.
+    size : int, optional
+        Side in pixels to which each image is cut square and resized; by default an image is left
+        as it is.
+    transform : callable, optional
+        Called with each image, uint8 ``(H, W, 3)``; its result is the item's image.
 
     Attributes
     ----------
@@ -66,10 +65,10 @@ class ManifestDataset(Dataset):
     Raises
     ------
     DataError
-        For a manifest that is missing, empty, not a table or without a needed column; a row with
-        an empty or surplus field, a label other than 0 or 1, an unknown split, a file that is
-        absent, outside the folder or listed twice; a group in two splits; one class only,
-        in all rows or in the train split.
+        If the manifest is missing, empty, not a table or without a needed column; if a row has
+        an empty or surplus field, a label other than 0 or 1, an unknown split, or a file that is
+        missing, outside the folder or listed twice; if a group is in two splits; if there is
+        only one class, in all rows or in the train split.
 
     Examples
     --------
@@ -95,15 +94,17 @@ class ManifestDataset(Dataset):
         self.size = size
         self.transform = transform
         self.table = read_table(self.folder / MANIFEST, COLUMNS)
-        _check(self.table, self.folder)
+        check_manifest(self.table, self.folder)
         self.table["label"] = self.table["label"].map(LABELS).astype(np.int64)
 
     @property
     def targets(self) -> np.ndarray:
+        """Labels of all rows: int64, shape ``(n,)``, 0 benign, 1 cancer."""
         return self.table["label"].to_numpy(np.int64)
 
     @property
     def groups(self) -> np.ndarray:
+        """Groups of all rows: str, shape ``(n,)``."""
         return self.table["group"].to_numpy(str)
 
     def __len__(self) -> int:
@@ -117,12 +118,22 @@ class ManifestDataset(Dataset):
         return (image if self.transform is None else self.transform(image)), int(row["label"])
 
     def split(self, name: str) -> ManifestDataset:
-        """The rows of one split.
+        """Select the rows of one split.
+
+        Parameters
+        ----------
+        name : str
+            A value of the column ``split``.
+
+        Returns
+        -------
+        ManifestDataset
+            The rows, with the same size and transform.
 
         Raises
         ------
         DataError
-            If there is no such split, or no split column: :meth:`with_splits` makes one.
+            If there is no such split, or no column ``split``: :meth:`with_splits` makes one.
         """
         if "split" not in self.table:
             raise DataError(f"{MANIFEST} has no column split: call with_splits(seed=...) first")
@@ -136,35 +147,53 @@ class ManifestDataset(Dataset):
     def with_splits(
         self, fractions: Mapping[str, float] = FRACTIONS, seed: int = 0
     ) -> ManifestDataset:
-        """The same rows, newly split by group and class.
+        """Split the rows anew, by group and class; a column ``split`` is replaced.
 
-        See :func:`~sdlib.datasets.splits.grouped_split`.
+        Parameters
+        ----------
+        fractions, seed
+            As for :func:`~sdlib.datasets.splits.grouped_split`.
+
+        Returns
+        -------
+        ManifestDataset
+            The same rows with a column ``split``.
+
+        Raises
+        ------
+        ConfigError, DataError
+            As :func:`~sdlib.datasets.splits.grouped_split` does.
         """
+        # Text of any length: NumPy would cut names to the length of the first.
         split = np.empty(len(self), object)
         for name, rows in grouped_split(self.targets, self.groups, fractions, seed).items():
             split[rows] = name
         return self._with_table(self.table.assign(split=split.astype(str)))
 
     def to_tiles(self, size: int, cache: str | os.PathLike[str] | None = None) -> TileSet:
-        """Decode every image once into a cache on disk.
+        """Decode every image into a cache on disk, once, and map the cache.
 
         Parameters
         ----------
-        size
+        size : int
             Side of the tiles in pixels.
-        cache
+        cache : str or os.PathLike, optional
             Folder of the cache; by default :func:`~sdlib.datasets.store.cache_folder`.
 
         Returns
         -------
         TileSet
-            ``factors`` hold the manifest's further columns as text.
+            Its images are a read-only memory map; its factors are the manifest's other columns,
+            as text.
 
         Raises
         ------
         DataError
-            At the first image that cannot be read, with its row.
+            At the first image that cannot be read; the sentence names its row.
+        SdlibError
+            If the cache cannot be written.
         """
+        # Names, sizes and times of change identify the content without reading it.
         paths = [self.folder / file for file in self.table["file"]]
         stamps = [(str(path.resolve()), path.stat()) for path in paths]
         key = fingerprint([size, *((name, s.st_size, s.st_mtime_ns) for name, s in stamps)])
@@ -174,65 +203,14 @@ class ManifestDataset(Dataset):
             (len(paths), size, size, 3),
             decode_tiles(paths, size, where),
         )
+        # Label and group are columns of the set already.
         others = self.table.columns.difference(["label", "group"], sort=False)
         factors = {name: self.table[name].to_numpy(str) for name in others}
         return TileSet(images, self.targets, self.groups, factors)
 
     def _with_table(self, table: pd.DataFrame) -> ManifestDataset:
-        # Rows of a checked table need no second check.
+        """Make a data set of other rows, with the same folder, size and transform."""
+        # Opened again, rows that have passed all checks would be checked a second time.
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__, table=table)
         return other
-
-
-def _check(table: pd.DataFrame, folder: Path) -> None:
-    """Check every row, then the splits; writes tidied paths back to ``table``."""
-    seen: dict[str, int] = {}
-    for number, file, label in table[["file", "label"]].itertuples():
-        if label not in LABELS:
-            raise DataError(
-                f"expected label in {{0, 1}}, got {label} in row {number} of {MANIFEST}: "
-                f"write 0 for benign and 1 for cancer"
-            )
-        tidy = posixpath.normpath(file.replace("\\", "/"))
-        if tidy.startswith(("/", "../")) or tidy[1:2] == ":" or tidy in (".", ".."):
-            raise DataError(
-                f"expected a path inside the manifest's folder, got {file} in row {number} of "
-                f"{MANIFEST}: write it relative to the folder"
-            )
-        if tidy in seen:
-            raise DataError(
-                f"expected each file once, got {file} in row {seen[tidy]} and again in row "
-                f"{number} of {MANIFEST}: remove one"
-            )
-        if not (folder / tidy).is_file():
-            raise DataError(
-                f"expected an image at {folder / tidy}, found none (row {number} of {MANIFEST})"
-            )
-        seen[tidy] = number
-    table["file"] = list(seen)
-    if "split" in table:
-        _check_splits(table)
-    training = table["split"] == "train" if "split" in table else slice(None)
-    for rows, place in ((table, MANIFEST), (table[training], f"the train split of {MANIFEST}")):
-        if len(set(rows["label"].map(LABELS))) == 1:
-            raise DataError(
-                f"expected both labels 0 and 1 in {place}, got only {rows['label'].iloc[0]}: a "
-                f"classifier needs both classes"
-            )
-
-
-def _check_splits(table: pd.DataFrame) -> None:
-    home: dict[str, tuple[str, int]] = {}
-    for number, group, split in table[["group", "split"]].itertuples():
-        if split not in SPLITS:
-            raise DataError(
-                f"expected split in {{{', '.join(SPLITS)}}}, got {split or 'an empty field'} in "
-                f"row {number} of {MANIFEST}"
-            )
-        first, row = home.setdefault(group, (split, number))
-        if split != first:
-            raise DataError(
-                f"expected each group in one split, got group {group} in {first} (row {row}) and "
-                f"{split} (row {number}) of {MANIFEST}: images of one patient must stay together"
-            )

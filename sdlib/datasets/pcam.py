@@ -1,12 +1,12 @@
 """PatchCamelyon as published: HDF5 files of 96 x 96 px lymph node tiles.
 
-x: the tile, RGB, 10x; y: 1 if the central 32 x 32 px hold tumour. 327,680 tiles of Camelyon16's
-slides, from two centres: train 262,144, validation (published as "valid") 32,768, test 32,768,
-half of each with tumour; no slide is in two splits. 7.5 GiB to download, 8.4 GiB unpacked. CC0.
-Veeling et al. 2018, https://arxiv.org/abs/1806.03962, Zenodo record 2546921.
+x: the tile, RGB, 10x. y: 1 if there is tumour in the central 32 x 32 px. 327,680 tiles of
+Camelyon16's slides, from two centres: train 262,144, validation (published as "valid") 32,768,
+test 32,768, half of each with tumour. No slide is in two splits. 7.5 GiB to download, 8.4 GiB
+unpacked. CC0. Veeling et al. 2018, https://arxiv.org/abs/1806.03962, Zenodo record 2546921.
 
 Files: ``camelyonpatch_level_2_split_{train,valid,test}_{x,y}.h5``, or the same with ``.gz`` as
-downloaded; the slides' names are in ``..._meta.csv`` beside them, which may be left out.
+downloaded. The names of the slides are in ``..._meta.csv`` beside them, which may be missing.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from sdlib.files import atomic_path
 __all__ = ["load_pcam"]
 
 PUBLISHED = {"train": "train", "validation": "valid", "test": "test"}
-FETCH_HINT = "It can be had by 'python -m sdlib fetch pcam' (7.5 GiB)."
-READ_BATCH = 256
+FETCH_HINT = "Download it by 'python -m sdlib fetch pcam' (7.5 GiB)."
+READ_BATCH = 256  # tiles read at a time: 7 MB
+COPY_BYTES = 1 << 20
 
 
 def load_pcam(
@@ -44,40 +45,48 @@ def load_pcam(
     seed: int = 0,
     cache: str | os.PathLike[str] | None = None,
 ) -> TileSet:
-    """Load one official split, or a balanced random part of it.
+    """Load one official split of PatchCamelyon, or a balanced random part of it.
 
-    Tiles stream from the HDF5 file into a cache on disk, which is then mapped: a split need not
-    fit into memory. A ``.gz`` is unpacked into the cache first.
+    Tiles are copied batch by batch from the HDF5 file into a cache on disk, which is then mapped:
+    a split need not fit into memory. A ``.gz`` file is unpacked into the cache first.
 
     Parameters
     ----------
-    split
-        ``"train"``, ``"validation"`` or ``"test"``.
-    folder
-        Where the files are; by default the folder ``pcam`` under the root ``SDLIB_DATA`` names.
-    size
-        Side of the tiles in pixels; 96 is as they are, others are averaged over area.
-    n
-        Number of tiles, half of them of each class, drawn by ``seed``, in the file's order; None
-        for all.
-    seed
-        Seeds the draw.
-    cache
+    split : {"train", "validation", "test"}
+        Name of the split.
+    folder : str or os.PathLike, optional
+        The folder of the files; by default ``pcam`` under the root that ``SDLIB_DATA`` names.
+    size : int
+        Side of the tiles in pixels; 96 leaves them as they are, other sizes are averaged over
+        area.
+    n : int, optional
+        Number of tiles, even, half of them of each class, in the file's order; by default all.
+    seed : int
+        Seeds the draw of ``n`` tiles.
+    cache : str or os.PathLike, optional
         Folder of the cache; by default :func:`~sdlib.datasets.store.cache_folder`.
 
     Returns
     -------
     TileSet
-        Images are a read-only memory map. Groups are slides where ``..._meta.csv`` is at hand,
-        else every tile is a group of its own. Factors: ``index`` (row in the HDF5 file) and,
-        where the meta file has such a column, ``centre``.
+        Its images are a read-only memory map. Its groups are slides if there is a
+        ``..._meta.csv``; else every tile is a group of its own. Its factors are ``index`` (row in
+        the HDF5 file) and, if the meta file has a column ``center``, ``centre``.
 
     Raises
     ------
     ConfigError
-        For an unknown split, or an ``n`` that is odd, not positive or more than there are tiles.
+        If the split is unknown, or ``n`` is odd, not positive or more than there are tiles.
     DataError
         If a file is missing, damaged, or not in the published form.
+    SdlibError
+        If the cache cannot be written.
+
+    Examples
+    --------
+    >>> tiles = load_pcam("test", size=64, n=1000)  # doctest: +SKIP
+    >>> len(tiles), tiles.size  # doctest: +SKIP
+    (1000, 64)
     """
     if split not in PUBLISHED:
         raise ConfigError(f"expected a split of {', '.join(PUBLISHED)}, got {split!r}")
@@ -104,24 +113,28 @@ def load_pcam(
         )
     groups, factors = _meta(folder / f"{stem}_meta.csv", targets)
     factors = {"index": np.arange(len(targets)), **factors}
-    return TileSet(
-        images, targets[chosen], groups[chosen], {k: v[chosen] for k, v in factors.items()}
-    )
+    factors = {name: column[chosen] for name, column in factors.items()}
+    return TileSet(images, targets[chosen], groups[chosen], factors)
 
 
 def _choose(targets: np.ndarray, n: int | None, seed: int) -> np.ndarray:
+    """Draw the rows of ``n`` tiles, half of each class, in ascending order."""
     if n is None:
         return np.arange(len(targets))
     most = 2 * np.bincount(targets, minlength=2).min()
     if n < 2 or n % 2 or n > most:
         raise ConfigError(f"expected an even n of 2 to {most}, half of each class, got {n}")
     rng = np.random.default_rng(seed)
-    halves = [rng.choice(np.flatnonzero(targets == c), n // 2, replace=False) for c in (0, 1)]
+    halves = []
+    for label in (0, 1):
+        members = np.flatnonzero(targets == label)
+        halves.append(rng.choice(members, n // 2, replace=False))
     return np.sort(np.concatenate(halves))
 
 
 def _read(x: h5py.Dataset, chosen: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Chosen tiles in batches; whole ranges are read, far faster in HDF5 than single rows."""
+    """Yield the chosen tiles in batches, uint8 ``(b, size, size, 3)``."""
+    # HDF5 reads a whole range far faster than single rows of it.
     for start in range(0, len(x), READ_BATCH):
         first, last = np.searchsorted(chosen, (start, start + READ_BATCH))
         if first == last:
@@ -135,19 +148,20 @@ def _read(x: h5py.Dataset, chosen: np.ndarray, size: int) -> Iterator[np.ndarray
 
 
 def _unpacked(folder: Path, name: str, cache: Path) -> Path:
-    """The HDF5 file itself, unpacked from its ``.gz`` into the cache where need be."""
+    """Find an HDF5 file; if there is only its ``.gz``, unpack that into the cache."""
     path, packed = folder / name, folder / f"{name}.gz"
     if path.is_file():
         return path
     if not packed.is_file():
         raise DataError(f"expected {name} or {name}.gz in {folder}, found neither. {FETCH_HINT}")
+    # Size and time of change are in the name: another download is unpacked again.
     state = packed.stat()
     target = cache / f"{fingerprint([state.st_size, state.st_mtime_ns])}-{name}"
     if not target.is_file():
         with atomic_path(target) as temporary, temporary.open("wb") as stream:
             try:
                 with gzip.open(packed) as source:
-                    shutil.copyfileobj(source, stream, 1 << 20)
+                    shutil.copyfileobj(source, stream, COPY_BYTES)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise DataError(f"{packed} is damaged: fetch it again ({error})") from error
     return target
@@ -155,6 +169,7 @@ def _unpacked(folder: Path, name: str, cache: Path) -> Path:
 
 @contextmanager
 def _dataset(path: Path, name: str) -> Iterator[h5py.Dataset]:
+    """Open one data set of an HDF5 file."""
     try:
         file = h5py.File(path)
     except OSError as error:
@@ -162,13 +177,14 @@ def _dataset(path: Path, name: str) -> Iterator[h5py.Dataset]:
     with file:
         if name not in file:
             raise DataError(
-                f"expected a data set {name!r} in {path}, got {', '.join(file) or 'none'}"
+                f"expected a data set {name!r} in {path}, got {', '.join(file) or 'none'}: "
+                f"fetch it again"
             )
         yield file[name]
 
 
 def _meta(path: Path, targets: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Groups, and the column ``centre`` where there is one."""
+    """Read the group of every tile, and the factor ``centre`` if the file has it."""
     if not path.is_file():
         return np.arange(len(targets)).astype(str), {}
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -177,5 +193,7 @@ def _meta(path: Path, targets: np.ndarray) -> tuple[np.ndarray, dict[str, np.nda
             f"expected a column wsi and {len(targets)} rows in {path}, got "
             f"{', '.join(table.columns)} and {len(table)} rows: fetch it again, or remove it"
         )
-    factors = {"centre": table["center"].to_numpy(str)} if "center" in table else {}
+    factors = {}
+    if "center" in table:
+        factors["centre"] = table["center"].to_numpy(str)
     return table["wsi"].to_numpy(str), factors

@@ -1,4 +1,4 @@
-"""Splits by group: no patient, slide or scanner session in two parts."""
+"""Splits by group: no patient, slide or scanner session is in two parts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from sdlib.errors import ConfigError, DataError
 
 __all__ = ["FRACTIONS", "grouped_split"]
 
+#: Shares of a split where none are given.
 FRACTIONS: Mapping[str, float] = {"train": 0.7, "validation": 0.15, "test": 0.15}
-ATTEMPTS = 20
+ATTEMPTS = 20  # orders of the groups that are tried
 
 
 def grouped_split(
@@ -20,36 +21,36 @@ def grouped_split(
     fractions: Mapping[str, float] = FRACTIONS,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Split examples into parts of given sizes, by whole groups, each class alike.
+    """Split examples by whole groups into parts of given sizes, with the same share of each class.
 
-    Groups are dealt out one by one, the largest first and ties in a random order, each to the
-    part in which it leaves the smallest chi-square deviation from the wanted class counts. This
-    is the greedy rule of scikit-learn's ``StratifiedGroupKFold`` for parts of unequal size,
-    which cannot be had by joining its folds when there are few groups.
+    Groups are dealt out one by one, the largest first and ties in a random order. Each goes to
+    the part in which it leaves the smallest chi-square deviation from the wanted class counts.
+    This is the greedy rule of scikit-learn's ``StratifiedGroupKFold``, for parts of unequal size:
+    with few groups, such parts cannot be made by joining its folds.
 
-    The outcome depends on the groups' names and class counts and on the seed, not on the order
+    The result depends on the groups' names and class counts and on the seed, not on the order
     of the rows.
 
     Parameters
     ----------
-    targets
+    targets : numpy.ndarray
         Integers 0 or 1, shape ``(n,)``.
-    groups
-        Shape ``(n,)``.
-    fractions
-        Wanted share of each part; they add up to 1.
-    seed
+    groups : numpy.ndarray
+        str or int, shape ``(n,)``: the patient, slide or session of each example.
+    fractions : mapping of str to float
+        Wanted share of each part, in (0, 1]; they add up to 1.
+    seed : int
         Seeds the order among groups of one size.
 
     Returns
     -------
     dict of str to numpy.ndarray
-        For each part the sorted indices of its examples; together all of them, each once.
+        For each part the indices of its examples, int64, sorted. Every example is in one part.
 
     Raises
     ------
     ConfigError
-        If the fractions are not positive or do not add up to 1.
+        If the fractions are not positive or do not add up to 1, or the shapes differ.
     DataError
         If there are too few groups for every part to hold every class.
 
@@ -65,14 +66,17 @@ def grouped_split(
         raise ConfigError(f"expected positive fractions that add up to 1, got {dict(fractions)}")
     targets, groups = np.asarray(targets), np.asarray(groups)
     if targets.shape != groups.shape or targets.ndim != 1:
-        raise ConfigError(f"expected a group a target, got {groups.shape} and {targets.shape}")
+        raise ConfigError(
+            f"expected one group per target, got groups of shape {groups.shape} and targets of "
+            f"shape {targets.shape}"
+        )
     classes, class_of = np.unique(targets, return_inverse=True)
     names, group_of = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(names), len(classes)))
     np.add.at(counts, (group_of, class_of), 1)
 
     rng = np.random.default_rng(seed)
-    # With few groups an unlucky order can leave a part without a class; another may not.
+    # With few groups an order can leave a part without a class; another order may not.
     for _ in range(ATTEMPTS):
         part_of = _deal(counts, shares, rng)
         filled = np.zeros((len(shares), len(classes)))
@@ -89,15 +93,21 @@ def grouped_split(
 
 
 def _deal(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The part of each group; ``counts`` is (groups, classes), ``shares`` (parts,)."""
+    """Deal out the groups; ``counts`` is (groups, classes), ``shares`` (parts,).
+
+    Returns the number of each group's part, shape (groups,).
+    """
+    # As shares of their class, so that the rare class counts as much as the frequent one.
     weights = counts / counts.sum(axis=0)
     filled = np.zeros((len(shares), counts.shape[1]))
     order = rng.permutation(len(counts))
+    # A stable sort keeps the random order among groups of one size.
     order = order[np.argsort(-weights[order].sum(axis=1), kind="stable")]
     part_of = np.empty(len(counts), int)
     for group in order:
         after = filled + weights[group]
         cost = ((after - shares[:, None]) ** 2 - (filled - shares[:, None]) ** 2).sum(axis=1)
+        # Chi-square divides a squared deviation by what was expected.
         part_of[group] = np.argmin(cost / shares)
         filled[part_of[group]] = after[part_of[group]]
     return part_of

@@ -1,8 +1,8 @@
-"""Where data sets lie, and the cache of decoded tiles that makes opening them quick.
+"""The folders of data sets, and the cache of decoded tiles that makes opening them quick.
 
-Two folders outside the code: the user's data under the root that the environment variable
-``SDLIB_DATA`` names, and working files under ``SDLIB_OUTPUTS`` (``outputs`` in the repository by
-default), whose ``cache`` folder may be deleted at any time.
+Two folders are outside the code. The environment variable ``SDLIB_DATA`` names the root of the
+user's data. ``SDLIB_OUTPUTS`` names the folder of working files, by default ``outputs`` in the
+repository; its ``cache`` folder may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -22,20 +22,39 @@ from sdlib.paths import ROOT, outputs_folder
 
 __all__ = ["cache_folder", "cached_tiles", "data_folder", "decode_tiles", "fingerprint"]
 
-DECODE_BATCH = 256
+DECODE_BATCH = 256  # tiles: enough to keep all cores busy, 38 MB at 224 px
 
 
 def data_folder(name: str, root: str | os.PathLike[str] | None = None, otherwise: str = "") -> Path:
-    """The folder of a data set under ``root``, or under the root that ``SDLIB_DATA`` names.
+    """Find the folder of a data set under a root, by default the one that ``SDLIB_DATA`` names.
 
-    A relative ``SDLIB_DATA`` is looked up from the working folder, then from the repository,
-    since notebooks run in folders of their own.
+    Parameters
+    ----------
+    name : str
+        The folder's name.
+    root : str or os.PathLike, optional
+        The folder that holds it; by default what ``SDLIB_DATA`` names. A relative path is looked
+        up from the working folder, then from the repository.
+    otherwise : str, optional
+        What else the user can do; errors end with this sentence.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, which exists.
 
     Raises
     ------
     DataError
-        If no root is given, or it has no such folder; ends with ``otherwise``, which tells what
-        else can be done.
+        If no root is known, or it has no such folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "mine").mkdir()
+    >>> data_folder("mine", root).name
+    'mine'
     """
     given = root if root is not None else os.environ.get("SDLIB_DATA")
     if not given:
@@ -43,6 +62,7 @@ def data_folder(name: str, root: str | os.PathLike[str] | None = None, otherwise
             f"the data set {name!r} is not part of the project: set SDLIB_DATA to the folder that "
             f"holds {name}/. {otherwise}".rstrip()
         )
+    # Notebooks run in folders of their own, where a path from the repository means nothing.
     candidates = [Path(given) / name, ROOT / given / name]
     for candidate in candidates:
         if candidate.is_dir():
@@ -54,12 +74,33 @@ def data_folder(name: str, root: str | os.PathLike[str] | None = None, otherwise
 
 
 def cache_folder() -> Path:
-    """The folder of decoded tiles: ``$SDLIB_OUTPUTS/cache``, or ``outputs/cache``."""
+    """Folder of decoded tiles: ``$SDLIB_OUTPUTS/cache``, or ``outputs/cache``.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, which need not exist yet.
+
+    Examples
+    --------
+    >>> cache_folder().name
+    'cache'
+    """
     return outputs_folder() / "cache"
 
 
 def fingerprint(parts: Iterable[object]) -> str:
-    """Twelve hexadecimal digits that change with any of ``parts`` or their order.
+    """Twelve hexadecimal digits that identify a sequence of values.
+
+    Parameters
+    ----------
+    parts : iterable of object
+        Values whose ``repr`` tells them apart, such as text and numbers.
+
+    Returns
+    -------
+    str
+        The digits, which change with any of the values or their order.
 
     Examples
     --------
@@ -70,38 +111,45 @@ def fingerprint(parts: Iterable[object]) -> str:
     """
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(repr(part).encode() + b"\0")
+        digest.update(repr(part).encode() + b"\0")  # the zero keeps neighbours apart
     return digest.hexdigest()[:12]
 
 
 def cached_tiles(
     path: str | os.PathLike[str], shape: tuple[int, ...], batches: Iterable[np.ndarray]
 ) -> np.ndarray:
-    """Map the tiles stored at ``path``, writing them there first if need be.
+    """Map the tiles of a cache file into memory; write the file first if it is missing.
 
-    Tiles go to disk batch by batch, so that a set need not fit into memory. They are written as
-    a plain stream rather than into a writable map: on a full disk a map kills the process, while
-    a stream raises an error that can be explained.
+    Tiles are written batch by batch, so that a set need not fit into memory.
 
     Parameters
     ----------
-    path
+    path : str or os.PathLike
         The ``.npy`` file. Its name must identify the content (see :func:`fingerprint`).
-    shape
-        Shape of all tiles, ``(n, S, S, 3)``.
-    batches
-        uint8 arrays ``(b, S, S, 3)`` which add up to ``shape``; not consumed when ``path`` is
-        already there.
+    shape : tuple of int
+        Shape of all tiles together, ``(n, S, S, 3)``.
+    batches : iterable of numpy.ndarray
+        uint8, shape ``(b, S, S, 3)``, together of ``shape``. They are not used if the file
+        exists and is whole.
 
     Returns
     -------
     numpy.ndarray
-        uint8, read-only memory map.
+        uint8, of ``shape``, a read-only memory map.
 
     Raises
     ------
     SdlibError
-        If the cache cannot be written; nothing half-written stays behind.
+        If the cache cannot be written; no part of a file remains.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "tiles.npy"
+    >>> cached_tiles(path, (2, 4, 4, 3), [np.zeros((2, 4, 4, 3), np.uint8)]).shape
+    (2, 4, 4, 3)
+    >>> len(cached_tiles(path, (2, 4, 4, 3), []))
+    2
     """
     path = Path(path)
     try:
@@ -109,7 +157,9 @@ def cached_tiles(
         if tiles.shape == shape and tiles.dtype == np.uint8:
             return tiles
     except (FileNotFoundError, NotADirectoryError, ValueError, EOFError):
-        pass  # not there, or damaged: written anew
+        pass  # missing or damaged: it is written below
+    # A plain stream, not a writable map: on a full disk a map kills the process, while a stream
+    # raises an error that can be explained.
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_2_0(stream, header)
@@ -124,32 +174,43 @@ def decode_tiles(
     where: Sequence[str] | None = None,
     sha256: Sequence[str] | None = None,
 ) -> Iterator[np.ndarray]:
-    """Decode image files to square tiles, in order and in batches, on every core.
+    """Decode image files to square tiles, in order and in batches, on all cores.
 
     Parameters
     ----------
-    paths
+    paths : sequence of pathlib.Path
         Image files.
-    size
+    size : int
         Side of the tiles in pixels (see :func:`~sdlib.datasets.images.fit_square`).
-    where
-        For each file, where it was named; errors say it.
-    sha256
-        For each file, the hash it must have.
+    where : sequence of str, optional
+        For each file the place that names it, which is repeated in errors.
+    sha256 : sequence of str, optional
+        For each file the hash that it must have.
 
     Yields
     ------
     numpy.ndarray
-        uint8, ``(b, size, size, 3)``.
+        uint8, shape ``(b, size, size, 3)``.
 
     Raises
     ------
     DataError
         At the first file that cannot be read or has another hash.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> path = Path(tempfile.mkdtemp()) / "a.png"
+    >>> Image.new("RGB", (20, 16), "pink").save(path)
+    >>> [batch.shape for batch in decode_tiles([path, path], size=8)]
+    [(2, 8, 8, 3)]
     """
 
     def decode(index: int) -> np.ndarray:
-        path, place = paths[index], where[index] if where else None
+        path = paths[index]
+        place = where[index] if where else None
+        # A missing file gets the reader's sentence, which tells its row.
         if sha256 and path.is_file():
             with path.open("rb") as stream:
                 found = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Reading a manifest: text as it is written, with row numbers for messages."""
+"""Reading a manifest as text, with the row numbers that error messages need."""
 
 from __future__ import annotations
 
@@ -16,20 +16,26 @@ __all__ = ["read_table"]
 
 
 def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataFrame:
-    """Read a CSV file as text, indexed by row number (the header is row 1).
+    """Read a CSV file as text, indexed by row number.
 
     Parameters
     ----------
-    path
-        Comma or semicolon separated, UTF-8 with or without a byte order mark.
-    columns
-        Columns that must be there and, in every row, filled.
+    path : str or os.PathLike
+        The file: separated by commas or semicolons, UTF-8 with or without a byte order mark.
+    columns : iterable of str
+        Columns that must exist and be filled in every row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All columns as text without spaces around it. The index is the row number in an editor or
+        a spreadsheet: the header is row 1, and empty rows are left out but counted.
 
     Raises
     ------
     DataError
-        If the file is missing, empty or not UTF-8; if it lacks or repeats a column; if a row has
-        an empty needed field, too few fields or too many.
+        If the file is missing, empty or not UTF-8; if a column is missing or there twice; if a
+        row has an empty needed field, too few fields or too many.
 
     Examples
     --------
@@ -60,7 +66,9 @@ def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataF
             f"add {', '.join(missing)}"
         )
     if len(set(header)) < len(header):
-        raise DataError(f"expected each column once in {path}, got {', '.join(header)}")
+        raise DataError(
+            f"expected each column once in {path}, got {', '.join(header)}: rename or remove one"
+        )
     if not rows:
         raise DataError(f"{path} has a header but no rows: add a row for each image")
     for number, row in rows.items():
@@ -78,7 +86,7 @@ def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataF
 
 
 def _parse(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]:
-    """The header and the filled rows by number."""
+    """Split CSV text into the header and the filled rows, by row number."""
     first = text.lstrip().partition("\n")[0]
     # Where the comma is the decimal sign, spreadsheets separate by semicolons.
     delimiter = ";" if ";" in first and "," not in first else ","

@@ -6,118 +6,26 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from sdlib.augment import augmentation
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import ConfigError, SdlibError
+from sdlib.errors import SdlibError
 from sdlib.files import atomic_path
 from sdlib.metrics import auroc, balanced_accuracy
+from sdlib.training.batches import Batches, Schedule
 from sdlib.training.prediction import normalise, predict
 
 __all__ = ["Batches", "Schedule", "fit"]
 
 MOMENTUM = 0.9
 REFERENCE_BATCH = 512  # the paper's learning rate is given for this batch size
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast a network is trained.
-
-    Parameters
-    ----------
-    epochs, batch_size : int
-        Passes over the training set; tiles a step, all devices together.
-    learning_rate : float
-        For a batch of 512; the step's rate is ``learning_rate * batch_size / 512`` (the paper's
-        rule, with .005), falling to 0 along a cosine.
-    weight_decay : float
-        The paper: 1e-4 without spectral decoupling, 0 with it.
-    augment : str
-        Names of :data:`sdlib.augment.AUGMENTATIONS` joined by ``+``.
-    seed : int
-        Seeds the order of the tiles, the augmentation and dropout.
-    workers : int
-        Processes that prepare batches; 0 prepares them in the training process.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float = 0.005
-    weight_decay: float = 0.0
-    augment: str = "none"
-    seed: int = 0
-    workers: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"expected {name} above 0, got {getattr(self, name)}")
-        if not self.weight_decay >= 0:
-            raise ConfigError(f"expected weight_decay of 0 or more, got {self.weight_decay}")
-
-
-class Batches(Dataset):
-    """The batches of one epoch; item ``i`` is the same whoever asks, and whenever.
-
-    Every batch draws from a generator of its own, made from (seed, epoch, step): the result does
-    not depend on the number of workers, and a resumed run continues as if never stopped.
-    """
-
-    def __init__(
-        self, tiles: TileSet, schedule: Schedule, epoch: int, rank: int = 0, world: int = 1
-    ):
-        self.tiles, self.schedule, self.epoch = tiles, schedule, epoch
-        self.rank, self.world = rank, world
-        order = np.random.default_rng((schedule.seed, epoch)).permutation(len(tiles))
-        steps = max(1, len(tiles) // schedule.batch_size)
-        self.steps = [order[i::steps] for i in range(steps)]
-        self.augment = augmentation(schedule.augment)
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """uint8 images (n, S, S, 3) and float32 targets (n,) of one step."""
-        if step >= len(self):
-            raise IndexError(step)
-        chosen = np.sort(self.steps[step][self.rank :: self.world])  # in order: memory maps like it
-        rng = np.random.default_rng((self.schedule.seed, self.epoch, step, self.rank))
-        images = self.augment(self.tiles.images[chosen], rng)
-        targets = torch.from_numpy(self.tiles.targets[chosen].astype(np.float32))
-        return torch.from_numpy(np.ascontiguousarray(images)), targets
-
-
-def _train_epoch(fabric, network, criterion, optimiser, scheduler, batches, title) -> dict:
-    """One pass; returns the mean loss and the seconds it took."""
-    loader = DataLoader(
-        batches,
-        batch_size=None,
-        num_workers=batches.schedule.workers,
-        pin_memory=fabric.device.type == "cuda",
-    )
-    network.train()
-    total, start = torch.zeros((), device=fabric.device), time.perf_counter()
-    for images, targets in tqdm(loader, title, leave=False, disable=not sys.stderr.isatty()):
-        images, targets = fabric.to_device((images, targets))
-        optimiser.zero_grad(set_to_none=True)
-        logits = network(normalise(images))
-        loss = criterion(logits, targets)
-        fabric.backward(loss)
-        optimiser.step()
-        scheduler.step()
-        total += loss.detach()
-    loss = float(fabric.all_reduce(total, reduce_op="mean")) / len(batches)
-    return {"train_loss": loss, "seconds": time.perf_counter() - start}
+CHECKPOINT = "checkpoint.pt"
 
 
 def fit(
@@ -130,36 +38,42 @@ def fit(
     fabric: Fabric | None = None,
     log: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
 ) -> list[dict]:
-    """Train ``network`` in place; after each epoch write a checkpoint from which a run resumes.
+    """Train a network in place; after each epoch write a checkpoint from which a run resumes.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Float images (N, 3, S, S) to logits (N, 1).
+        Float images, shape ``(N, 3, S, S)``, to logits, shape ``(N, 1)``.
     criterion : callable
-        Logits (N, 1) and float32 targets (N,) to a scalar, for instance
+        Logits, shape ``(N, 1)``, and float32 targets, shape ``(N,)``, to a scalar, for instance
         :class:`sdlib.losses.SpectralDecouplingLoss`.
-    train, validation : TileSet
-        ``validation`` may be None: nothing is measured between epochs.
+    train : TileSet
+        Tiles to train on, read batch by batch.
+    validation : TileSet or None
+        Tiles to predict after each epoch, read chunk by chunk; with None nothing is measured.
     schedule : Schedule
         Epochs, batch size, rates and seed. SGD with Nesterov momentum .9.
     folder : pathlib.Path, optional
-        Where ``checkpoint.pt`` lives; without it nothing is written.
+        The folder of ``checkpoint.pt``; without it nothing is written.
     fabric : lightning_fabric.Fabric, optional
         Device, precision and number of devices; the CPU in float32 by default.
+    log : callable, optional
+        Called with one line of text per epoch; by default it is printed to standard error.
 
     Returns
     -------
     list of dict
-        One entry an epoch: train_loss, seconds and, with a validation set, accuracy and auroc.
+        One entry per epoch: epoch, train_loss, seconds and, with a validation set, accuracy and
+        auroc.
 
     Raises
     ------
     SdlibError
-        The loss is no longer finite, or the checkpoint is of another schedule.
+        If the loss is no longer finite, or the checkpoint is of another schedule.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sdlib.losses import SpectralDecouplingLoss
     >>> from sdlib.models import create_network
     >>> rng = np.random.default_rng(0)
@@ -181,17 +95,19 @@ def fit(
     )
     model, optimiser = fabric.setup(network, optimiser)
     state = {"network": network, "optimiser": optimiser, "scheduler": scheduler}
-    state["precision"] = fabric.strategy.precision  # in half precision, how gradients are scaled
+    # In half precision it holds the scale of the gradients, which a resumed run needs.
+    state["precision"] = fabric.strategy.precision
     history = _resume(folder, state, schedule)
     for epoch in range(len(history), schedule.epochs):
-        torch.manual_seed(hash((schedule.seed, epoch, fabric.global_rank)) % 2**63)  # dropout
+        # Dropout draws from the global generator: seeded here, a resumed run drops the same units.
+        torch.manual_seed(hash((schedule.seed, epoch, fabric.global_rank)) % 2**63)
         batches = Batches(train, schedule, epoch, fabric.global_rank, fabric.world_size)
         title = f"epoch {epoch + 1}/{schedule.epochs}"
         entry = _train_epoch(fabric, model, criterion, optimiser, scheduler, batches, title)
         if not math.isfinite(entry["train_loss"]):
             raise SdlibError(f"the loss is {entry['train_loss']} in {title}: lower learning_rate")
         if validation is not None:
-            scores = predict(network, validation.images, fabric.device)
+            scores = predict(network, validation, fabric.device)
             entry["accuracy"] = balanced_accuracy(validation.targets, scores)
             entry["auroc"] = auroc(validation.targets, scores)
         history.append({"epoch": epoch + 1, **entry})
@@ -201,19 +117,51 @@ def fit(
     return history
 
 
+def _train_epoch(fabric, network, criterion, optimiser, scheduler, batches, title) -> dict:
+    """Train for one epoch; returns the mean loss and the seconds it took."""
+    loader = DataLoader(
+        batches,
+        batch_size=None,  # the data set makes whole batches
+        num_workers=batches.schedule.workers,
+        pin_memory=fabric.device.type == "cuda",
+    )
+    network.train()
+    # The sum stays on the device: reading it at every step would wait for the device.
+    total = torch.zeros((), device=fabric.device)
+    start = time.perf_counter()
+    for images, targets in tqdm(loader, title, leave=False, disable=not sys.stderr.isatty()):
+        images, targets = fabric.to_device((images, targets))
+        optimiser.zero_grad(set_to_none=True)
+        logits = network(normalise(images))
+        loss = criterion(logits, targets)
+        fabric.backward(loss)
+        optimiser.step()
+        scheduler.step()
+        total += loss.detach()
+    loss = float(fabric.all_reduce(total, reduce_op="mean")) / len(batches)
+    return {"train_loss": loss, "seconds": time.perf_counter() - start}
+
+
 def _save(folder: Path, state: dict, schedule: Schedule, history: list[dict]) -> None:
+    """Write everything that a resumed run needs, or leave the last checkpoint as it is."""
     saved = {name: part.state_dict() for name, part in state.items()}
-    with atomic_path(folder / "checkpoint.pt") as temporary:
+    with atomic_path(folder / CHECKPOINT) as temporary:
         torch.save({**saved, "schedule": vars(schedule), "history": history}, temporary)
 
 
 def _resume(folder: Path | None, state: dict, schedule: Schedule) -> list[dict]:
-    path = folder / "checkpoint.pt" if folder is not None else None
+    """Load a checkpoint into ``state`` if there is one; returns its history, else an empty one."""
+    path = folder / CHECKPOINT if folder is not None else None
     if path is None or not path.exists():
         return []
     saved = torch.load(path, map_location="cpu", weights_only=True)
-    if saved["schedule"] != vars(schedule):
-        raise SdlibError(f"{path} is of another schedule: delete it, or run with --fresh")
+    wanted, found = vars(schedule), saved["schedule"]
+    if found != wanted:
+        changed = [name for name in wanted if found.get(name) != wanted[name]]
+        values = ", ".join(f"{name} {wanted[name]} (got {found.get(name)})" for name in changed)
+        raise SdlibError(
+            f"{path} is of another schedule: expected {values}: delete it, or run with --fresh"
+        )
     for name, part in state.items():
         part.load_state_dict(saved[name])
     return saved["history"]

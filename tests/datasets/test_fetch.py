@@ -23,12 +23,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         server = self.server
-        asked = self.headers["Range"]
-        server.asked.append(asked)
+        wanted = self.headers["Range"]
+        server.requests.append(wanted)
         if server.status:
             self.send_error(server.status)
             return
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if server.ranges else 0
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if server.ranges else 0
         if start and start >= len(CONTENT):
             self.send_error(416)
             return
@@ -45,7 +45,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked, server.ranges, server.status = [], True, None
+    server.requests, server.ranges, server.status = [], True, None
     server.claimed, server.breaks_after = None, None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
@@ -79,10 +79,10 @@ def test_fetch_writes_the_file_and_nothing_else(server, registry, tmp_path):
     assert names(folder) == [FILE]
 
 
-def test_a_file_that_is_there_is_not_asked_for(server, registry, tmp_path):
+def test_a_file_that_is_there_is_not_requested(server, registry, tmp_path):
     (tmp_path / FILE).write_bytes(CONTENT)
     fetch("toy", tmp_path, registry)
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_a_file_with_another_hash_is_replaced(server, registry, tmp_path):
@@ -101,7 +101,7 @@ def test_default_folder_lies_under_the_data_root(server, registry, tmp_path, mon
         fetch("toy", registry=registry)
 
 
-def test_a_broken_download_goes_on_where_it_stopped(server, registry, tmp_path):
+def test_an_interrupted_download_is_continued(server, registry, tmp_path):
     folder = tmp_path / "toy"
     server.breaks_after = 1_200_000
     with pytest.raises(DataError, match=r"could not download tiles.h5.gz .*where it stopped"):
@@ -111,7 +111,7 @@ def test_a_broken_download_goes_on_where_it_stopped(server, registry, tmp_path):
     assert 0 < had <= 1_200_000
     server.breaks_after = None
     fetch("toy", folder, registry)
-    assert server.asked == ["bytes=0-", f"bytes={had}-"]
+    assert server.requests == ["bytes=0-", f"bytes={had}-"]
     assert names(folder) == [FILE]
     assert (folder / FILE).read_bytes() == CONTENT
 
@@ -134,15 +134,17 @@ def test_a_whole_part_only_needs_its_name(server, registry, tmp_path):
 
 def test_a_wrong_hash_leaves_nothing(server, registry, tmp_path):
     wrong = write_registry(tmp_path, server.server_port, "0" * 32)
-    with pytest.raises(DataError, match=r"has not the MD5 hash 0{32}: it was thrown away"):
+    with pytest.raises(
+        DataError, match=r"expected the MD5 hash 0{32} of .*, got another: the file was deleted"
+    ):
         fetch("toy", tmp_path / "toy", wrong)
     assert names(tmp_path / "toy") == []
 
 
-def test_a_wrong_part_is_thrown_away_and_then_fetched_whole(server, registry, tmp_path):
+def test_a_wrong_part_is_deleted_and_then_fetched_whole(server, registry, tmp_path):
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / f"{FILE}.part").write_bytes(b"something else")
-    with pytest.raises(DataError, match="thrown away"):
+    with pytest.raises(DataError, match="the file was deleted"):
         fetch("toy", tmp_path / "toy", registry)
     fetch("toy", tmp_path / "toy", registry)
     assert (tmp_path / "toy" / FILE).read_bytes() == CONTENT

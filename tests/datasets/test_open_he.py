@@ -190,7 +190,7 @@ def test_a_damaged_cache_is_written_anew(tmp_path):
     for damage in (b"", b"no array", None):
         path = tmp_path / "tiles.npy"
         if damage is None:
-            np.save(path, tiles[:1])  # another number of tiles than asked for
+            np.save(path, tiles[:1])  # another number of tiles than wanted
         else:
             path.write_bytes(damage)
         found = cached_tiles(path, tiles.shape, iter([tiles[:1], tiles[1:]]))

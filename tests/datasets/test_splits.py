@@ -104,5 +104,6 @@ def test_bad_fractions_are_refused(fractions):
 
 
 def test_a_group_for_every_target():
-    with pytest.raises(ConfigError, match="a group a target"):
+    message = r"one group per target, got groups of shape \(2,\) and targets of shape \(3,\)"
+    with pytest.raises(ConfigError, match=message):
         grouped_split(np.array([0, 1, 1]), np.array(["a", "b"]))

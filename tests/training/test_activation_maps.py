@@ -81,7 +81,7 @@ def test_a_finder_of_cutouts_is_found_out(tiles):
 def test_evidence_of_benign_is_in_the_map_of_benign(tiles):
     network = finder_of_black(weight=-1.0)
     assert cutout_shares(network, tiles, 0)["activation"].min() > 0.99
-    for_cancer = cutout_shares(network, tiles, 1)  # nothing speaks for it: the map is zero
+    for_cancer = cutout_shares(network, tiles, 1)  # no evidence of cancer: the maps are zero
     np.testing.assert_array_equal(for_cancer["activation"], for_cancer["area"])
 
 
@@ -101,15 +101,24 @@ def test_shares_of_known_maps(tiles, monkeypatch, chosen, share):
         "rest": ~mask,
         "nothing": np.zeros_like(mask),
     }[chosen].astype(np.float32)
-    monkeypatch.setattr(cam, "activation_maps", lambda network, images, index: maps)
+
+    def in_chunks(network, store, class_index, length):
+        for start in range(0, len(store), 5):
+            rows = slice(start, start + 5)
+            yield rows, maps[rows]
+
+    monkeypatch.setattr(cam, "_iter_maps", in_chunks)
     found = cutout_shares(None, tiles, 0)
     np.testing.assert_allclose(found["activation"], found["area"] if share == "area" else share)
 
 
 def test_tiles_without_cutouts_have_no_share(tiles):
     clean = TileSet(tiles.images, tiles.targets, tiles.groups)
-    with pytest.raises(ConfigError, match="tiles that all carry cutouts"):
-        cutout_shares(finder_of_black(), make_cutout_set(clean, "train", seed=0), 0)
+    some = make_cutout_set(clean, "test", seed=0)
+    for wrong, without in ((clean, 12), (some, 6)):
+        message = f"tiles that all carry cutouts, got {without} of 12 without: make them by"
+        with pytest.raises(ConfigError, match=message):
+            cutout_shares(finder_of_black(), wrong, 0)
 
 
 def test_chunks_change_nothing(tiles):
@@ -117,6 +126,7 @@ def test_chunks_change_nothing(tiles):
     whole = activation_maps(network, tiles.images, 1)
     parts = activation_maps(network, tiles.images, 1, chunk=5)
     np.testing.assert_allclose(parts, whole, atol=1e-4)
+    np.testing.assert_array_equal(activation_maps(network, tiles, 1), whole)
     assert whole.min() >= 0
     assert np.allclose(whole.max(axis=(1, 2))[whole.any(axis=(1, 2))], 1, atol=1e-2)
 
@@ -142,5 +152,5 @@ def test_the_layer_is_the_deepest_that_says_where(name, size):
 
 
 def test_tiles_too_small_for_a_map():
-    with pytest.raises(ConfigError, match="no stage of the network has 7 x 7 cells at 8 px"):
+    with pytest.raises(ConfigError, match="7 x 7 cells at 8 px: use larger tiles"):
         target_layer(create_network("test_efficientnet"), 8)

@@ -13,6 +13,7 @@ from lightning_fabric.plugins.precision import MixedPrecision
 from torch import nn
 from torch.utils.data import DataLoader
 
+from sdlib.datasets.cutout import make_cutout_set
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.losses import SpectralDecouplingLoss
@@ -79,8 +80,11 @@ class TestBatches:
             assert images.shape == (*targets.shape, 2, 2, 3)
             np.testing.assert_array_equal(targets, tiles.targets[images[:, 0, 0, 0]])
 
-    def test_an_item_is_the_same_whoever_asks_and_whenever(self, toy_tiles):
+    @pytest.mark.parametrize("cutouts", [False, True])
+    def test_an_item_is_the_same_in_every_process_and_order(self, toy_tiles, cutouts):
         tiles = toy_tiles()
+        if cutouts:
+            tiles = make_cutout_set(tiles.subset(np.arange(63, -1, -1)), "train", seed=0)
         batches = Batches(tiles, PLAN, 2)
         forwards = [batches[i] for i in range(len(batches))]
         again = Batches(tiles, PLAN, 2)
@@ -106,6 +110,16 @@ class TestBatches:
 
         assert torch.equal(images(), images())
         assert not torch.equal(images(), images(**change))
+
+    def test_a_step_that_is_not_there(self):
+        with pytest.raises(IndexError, match="expected a step of 0 to 4, got 5"):
+            Batches(numbered(40), Schedule(1, 8), 0)[5]
+
+    def test_views_give_the_batches_of_copies(self, toy_tiles):
+        tiles = make_cutout_set(toy_tiles().subset(slice(None, None, -1)), "control", seed=0)
+        copied = TileSet(tiles.images, tiles.targets, tiles.groups)
+        for ours, theirs in zip(Batches(tiles, PLAN, 0), Batches(copied, PLAN, 0), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
     def test_tiles_are_not_touched(self, toy_tiles, tmp_path):
         tiles = toy_tiles()
@@ -211,7 +225,7 @@ class TestHistory:
         assert history[-1]["auroc"] == auroc(validation.targets, scores)
         assert [line.split()[:2] for line in lines] == [["epoch", f"{k}/4"] for k in (1, 2, 3, 4)]
         assert not any("\n" in line for line in lines)
-        captured = capsys.readouterr()  # no progress bar where nobody is looking
+        captured = capsys.readouterr()  # no progress bar outside a terminal
         assert captured.out + captured.err == ""
 
     def test_the_loss_is_the_mean_over_steps(self, toy_network, toy_tiles):
@@ -339,7 +353,9 @@ class TestResuming:
     def test_a_checkpoint_of_another_schedule(self, train, tmp_path, change):
         with pytest.raises(Stop):
             train(tmp_path, stop_after(1))
-        with pytest.raises(SdlibError, match=r"checkpoint.pt is of another schedule: .*--fresh"):
+        ((name, value),) = change.items()
+        message = rf"checkpoint.pt is of another schedule: expected {name} {value} \(got .*--fresh"
+        with pytest.raises(SdlibError, match=message):
             train(tmp_path, plan=Schedule(**{**vars(PLAN), **change}))
 
 

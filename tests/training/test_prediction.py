@@ -1,4 +1,4 @@
-"""Normalisation against torchvision; predictions do not depend on how they are cut into chunks."""
+"""Normalisation against torchvision; predictions do not depend on chunks or on the input's kind."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,18 @@ import torch
 from torch import nn
 from torchvision.transforms.v2 import functional as tv
 
+from sdlib.datasets.cutout import make_cutout_set
+from sdlib.errors import DataError
+from sdlib.shifts import LEVELS
 from sdlib.training import prediction as evaluation
-from sdlib.training.prediction import IMAGENET_MEAN, IMAGENET_SD, normalise, predict, predict_logits
+from sdlib.training.prediction import (
+    IMAGENET_MEAN,
+    IMAGENET_SD,
+    normalise,
+    predict,
+    predict_logits,
+    sweep,
+)
 
 
 def test_normalise_equals_torchvision():
@@ -71,3 +81,48 @@ def test_half_precision_logits_come_as_float32(toy_tiles):
             return images.mean((1, 2, 3), keepdim=False)[:, None].half()
 
     assert predict_logits(Half(), toy_tiles(4).images).dtype == np.float32
+
+
+@pytest.mark.parametrize("chunk", [3, 999])
+def test_tiles_are_predicted_like_their_images(toy_network, toy_tiles, monkeypatch, chunk):
+    monkeypatch.setattr(evaluation, "CPU_PIXELS", chunk * 8**2)
+    tiles = make_cutout_set(toy_tiles(20).subset(np.arange(19, 0, -2)), "test", seed=0)
+    network, images = toy_network(), tiles.images
+    expected = predict_logits(network, images)
+    np.testing.assert_array_equal(predict_logits(network, tiles), expected)
+    np.testing.assert_array_equal(predict(network, tiles), predict(network, images))
+    for ours, theirs in zip(
+        sweep([network], tiles, LEVELS[:20]), sweep([network], images, LEVELS[:20]), strict=True
+    ):
+        assert ours[:2] == theirs[:2]
+        np.testing.assert_array_equal(ours[2], theirs[2])
+
+
+def test_predictions_read_a_chunk_at_a_time(toy_network, toy_tiles, monkeypatch):
+    monkeypatch.setattr(evaluation, "CPU_PIXELS", 4 * 8**2)
+    tiles, lengths = toy_tiles(10), []
+
+    class Watched:
+        size = tiles.size
+
+        def __len__(self):
+            return len(tiles)
+
+        def batch(self, rows):
+            lengths.append(len(rows))
+            return tiles.batch(rows)
+
+    predict_logits(toy_network(), Watched())
+    assert lengths == [4, 4, 2]
+    assert len(list(sweep([toy_network()], Watched(), LEVELS[:2]))) == 6
+    assert lengths == [4, 4, 2] * 2
+
+
+def test_no_tiles_have_no_logits(toy_network, toy_tiles):
+    logits = predict_logits(toy_network(), toy_tiles(4).subset([]))
+    assert (logits.shape, logits.dtype) == ((0,), np.float32)
+
+
+def test_arrays_of_another_type_are_refused(toy_network):
+    with pytest.raises(DataError, match=r"expected uint8 images .* got float64"):
+        predict_logits(toy_network(), np.zeros((2, 8, 8, 3)))
