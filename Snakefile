@@ -1,23 +1,23 @@
-"""The graph: search -> train -> chapters -> gate -> site. `make reproduce` and `make book` run it.
+"""The graph: search -> train -> measure -> chapters -> checks -> site. `make` runs it.
 
 By hand:   snakemake --cores all --keep-incomplete --config profile=quick source=phantom
 Cluster:   the same with an executor; memory, minutes and GPUs are declared below.
 Config:    profile, source; fresh=1 trains what is recorded, too; train=0 trains nothing.
 
-Recorded rows count as done. A row that stands is never made again: `jobs.train` compares
-configurations, and files are whole or not there, so a killed graph goes on where it was.
+What there is to do follows from the experiments (sdlib.experiments) and from what each chapter
+declares to read (its metadata). Recorded rows count as done. A row that is there is never made
+again: configurations are compared, and files are whole or not there, so a killed graph goes on
+where it was.
 """
 
 import sys
 from pathlib import Path
 
-from sdlib.pipeline import jobs as graph
-from sdlib.results import sharpness
-from sdlib.results import sweeps
-from sdlib.pipeline.chapters import chapters
 from sdlib.datasets.store import fingerprint
 from sdlib.experiments import EXPERIMENTS, PROFILES, Search
 from sdlib.paths import outputs_folder
+from sdlib.pipeline.chapters import chapters, reads
+from sdlib.pipeline.jobs import jobs, measurement_jobs, search_before
 from sdlib.pipeline.site import site_folder
 
 
@@ -36,29 +36,41 @@ FRESH, TRAIN = flag("fresh", 0), flag("train", 1)
 SDLIB = f"{sys.executable} -m sdlib"
 SCALE = f"--profile {PROFILE} --source {SOURCE}"
 OUTPUTS, SITE = here(outputs_folder()), here(site_folder())
-JOBS = graph.jobs(PROFILE, SOURCE, FRESH)  # an unknown profile or source ends here
-JOBS = JOBS if TRAIN else []
+JOBS = jobs(PROFILE, SOURCE, FRESH)  # an unknown profile or source ends here
+MEASUREMENTS = measurement_jobs(PROFILE, SOURCE, FRESH)
+if not TRAIN:
+    JOBS, MEASUREMENTS = [], []
+
+
+def rows_of(experiment):
+    """The rows that are made here of an experiment."""
+    return [here(run.row_file) for job in JOBS for run in job.runs if job.experiment == experiment]
+
+
+def measured_of(experiment):
+    """The measurements that are made here of an experiment."""
+    return [here(one.done_file) for one in MEASUREMENTS if one.experiment == experiment]
+
+
+def all_of(files, experiments):
+    """The files of several experiments in one list, as snakemake wants them."""
+    return [file for experiment in experiments for file in files(experiment)]
+
+
+def networks_of(wildcards):
+    """The rows that a measurement waits for: none if it needs no networks."""
+    measurement = EXPERIMENTS[wildcards.experiment].measurement(wildcards.measurement)
+    return rows_of(wildcards.experiment) if measurement.of_networks else []
 
 
 def searched_before(wildcards):
     search = Search(wildcards.experiment, wildcards.family, PROFILE, SOURCE)
-    before = graph.search_before(search, JOBS)
-    return [before] if before else []
+    before = search_before(search, JOBS)
+    return [here(before.file)] if before else []
 
 
 CHAPTERS = {path.stem: path for path in chapters(Path.cwd())}
-# The experiments whose rows a chapter shows; the others wait for none.
-SHOWN = {
-    "04_dominant_features": ["cutout", "cutout_sensitivity"],
-    "05_distribution_shift": ["robustness", "stain_a", "stain_b"],
-    "10_report": list(EXPERIMENTS),
-}
-SWEPT = {
-    name: here(sweeps.done_file(name, PROFILE, SOURCE))
-    for name in (graph.sweeps_needed(PROFILE, SOURCE, FRESH) if TRAIN else [])
-}
-SHARPNESS = here(sharpness.file_of(PROFILE, SOURCE, "this run"))
-MEASURED = [SHARPNESS] if TRAIN and graph.sharpness_needed(PROFILE, SOURCE, FRESH) else []
+READS = {name: reads(path) for name, path in CHAPTERS.items()}
 # What any page may show: chapters are cheap, and executed again whenever this changes.
 LIBRARY = fingerprint(
     path.read_bytes()
@@ -72,11 +84,18 @@ PAGES = [here(path) for path in sorted(Path("book").rglob("*.*")) if path.suffix
 localrules: reproduce, site, gate, chapter
 
 
+wildcard_constraints:
+    experiment="[a-z0-9_]+",
+    measurement="|".join(
+        one.name for experiment in EXPERIMENTS.values() for one in experiment.measurements
+    ),
+
+
 rule reproduce:
     input:
         f"{SITE}/_build/html/index.html",
-        [here(run.row_file) for job in JOBS for run in job.runs],
-        [*SWEPT.values(), *MEASURED],
+        all_of(rows_of, EXPERIMENTS),
+        all_of(measured_of, EXPERIMENTS),
     message:
         "all done"
 
@@ -107,18 +126,8 @@ rule gate:
 rule chapter:
     input:
         notebook="book/{part}/{chapter}.ipynb",
-        rows=lambda wildcards: [
-            here(run.row_file)
-            for job in JOBS
-            for run in job.runs
-            if run.experiment in SHOWN.get(wildcards.chapter, [])
-        ],
-        sweeps=lambda wildcards: [
-            SWEPT[name] for name in SHOWN.get(wildcards.chapter, []) if name in SWEPT
-        ],
-        sharpness=lambda wildcards: (
-            MEASURED if "robustness" in SHOWN.get(wildcards.chapter, []) else []
-        ),
+        rows=lambda wildcards: all_of(rows_of, READS[wildcards.chapter]),
+        measured=lambda wildcards: all_of(measured_of, READS[wildcards.chapter]),
     output:
         SITE + "/book/{part}/{chapter}.ipynb",
     params:
@@ -138,7 +147,7 @@ for job in JOBS:
         input:
             [here(job.search.file)] if job.search else [],
         output:
-            # update: a standing row is not deleted beforehand, so that it can be kept.
+            # update: a row that is there is not deleted beforehand, so that it can be kept.
             [update(here(run.row_file)) for run in job.runs],
         params:
             runs=[run.id for run in job.runs],
@@ -146,7 +155,7 @@ for job in JOBS:
         message:
             f"training {job.name}: {len(job.runs)} runs"
         threads: 1
-        priority: 2 * EXPERIMENTS[job.runs[0].experiment].swept  # a sweep waits for them
+        priority: 2 * job.urgent  # a measurement waits for them
         resources:
             mem_mb=PROFILES[PROFILE].memory_mb,
             runtime=PROFILES[PROFILE].minutes * len(job.runs),
@@ -155,40 +164,26 @@ for job in JOBS:
             "{SDLIB}.pipeline train {params.runs} {SCALE} && touch {output}"
 
 
-rule sweep:
+rule measure:
     input:
-        lambda wildcards: [
-            here(run.row_file)
-            for job in JOBS
-            for run in job.runs
-            if run.experiment == wildcards.experiment
-        ],
+        networks_of,
     output:
-        f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/sweep/done.json",
+        f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/{{measurement}}/done.json",
     message:
-        "shifting the test tiles of {wildcards.experiment}"
+        "measuring {wildcards.experiment}/{wildcards.measurement}"
     threads: 1
-    priority: 2  # two chapters wait for it
+    priority: 2  # chapters wait for it
     resources:
         mem_mb=PROFILES[PROFILE].memory_mb,
         runtime=PROFILES[PROFILE].minutes,
         gpu=int(PROFILE == "paper"),
     shell:
-        "{SDLIB} sweep {wildcards.experiment} {SCALE}"
-
-
-rule sharpness:
-    output:
-        SHARPNESS,
-    message:
-        "measuring the sharpness of scanners"
-    shell:
-        "{SDLIB} sharpness {SCALE}"
+        "{SDLIB} measure {wildcards.experiment}/{wildcards.measurement} {SCALE}"
 
 
 rule search:
     input:
-        lambda wildcards: [here(search.file) for search in searched_before(wildcards)],
+        searched_before,
     output:
         f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/search/{{family}}/trials.jsonl",
     params:

@@ -48,13 +48,17 @@ def list_runs(
     source: SourceOption = "phantom",
 ) -> None:
     """Every run id, and whether its row is recorded, on this machine, or not there yet."""
-    from sdlib import experiments, results
+    from sdlib.experiments import EXPERIMENTS, runs_of
+    from sdlib.results import is_recorded
 
-    for name in [experiment] if experiment else experiments.EXPERIMENTS:
-        for run in experiments.runs(name, profile, source):
-            state = "recorded" if results.is_recorded(run) else ""
-            state = "this machine" if run.row_file.exists() else state
-            print(f"{run.id:<44} {state or '-'}")
+    for name in [experiment] if experiment else EXPERIMENTS:
+        for run in runs_of(name, profile, source):
+            state = "-"
+            if is_recorded(run):
+                state = "recorded"
+            if run.row_file.exists():
+                state = "this machine"
+            print(f"{run.id:<44} {state}")
 
 
 @app.command()
@@ -66,10 +70,10 @@ def run(
     fresh: FreshOption = False,
 ) -> None:
     """Train and evaluate one run; a killed run goes on where it stopped."""
-    from sdlib import experiments
-    from sdlib.training import run as running
+    from sdlib.experiments import parse_run
+    from sdlib.training import run as training
 
-    row = running.execute(experiments.parse_run(run_id, profile, source), fresh, _log)
+    row = training.execute(parse_run(run_id, profile, source), fresh, _log)
     test = row["metrics"]["test"]
     print(f"{run_id}: test accuracy {test['accuracy']:.3f}, recall {test['recall']:.3f}")
 
@@ -83,66 +87,58 @@ def search(
     fresh: FreshOption = False,
 ) -> None:
     """Search an arm's values: the paper's grid or Bayesian optimisation; resumable."""
-    from sdlib import experiments
-    from sdlib.errors import ConfigError
-    from sdlib.experiments import trials as tuning
+    from sdlib.experiments import parse_search, trials
     from sdlib.training import search as searching
 
-    experiment, _, family = search_id.partition("/")
-    found = [s for s in experiments.searches(experiment, profile, source) if s.family == family]
-    if not found:
-        known = ", ".join(s.id for s in experiments.searches(experiment, profile, source))
-        raise ConfigError(f"unknown search {search_id!r}; expected one of: {known or 'none'}")
-    searching.execute(found[0], fresh, _log)
-    print(f"{search_id}: {tuning.best(found[0])}")
+    wanted = parse_search(search_id, profile, source)
+    searching.execute(wanted, fresh, _log)
+    print(f"{search_id}: {trials.best(wanted)}")
 
 
 @app.command()
 @one_sentence
-def sweep(
-    experiment: Annotated[str, typer.Argument(help="such as robustness")],
+def measure(
+    name: Annotated[str, typer.Argument(help="such as robustness/sweep")],
     profile: ProfileOption = "quick",
     source: SourceOption = "phantom",
 ) -> None:
-    """Ask every trained network about every level of every shift; resumable."""
-    from sdlib.results import sweeps
+    """Measure networks or tiles beyond the metrics of rows, such as accuracy under shift."""
+    from sdlib.errors import ConfigError
+    from sdlib.experiments import EXPERIMENTS, check_names, experiment_of
 
-    sweeps.execute(experiment, profile, source, _log)
-    found = sweeps.accuracies(experiment, profile, source, "this run")
-    print(f"{experiment}: {found.groupby(['arm', 'seed']).ngroups} networks at every level")
-
-
-@app.command()
-@one_sentence
-def sharpness(profile: ProfileOption = "quick", source: SourceOption = "phantom") -> None:
-    """Measure how sharp the tiles of each scanner or stain cluster are."""
-    from sdlib.results import sharpness as measuring
-
-    print(measuring.execute(profile, source))
+    experiment, _, measurement = name.partition("/")
+    if not measurement:
+        known = [
+            f"{one.name}/{m.name}"
+            for one in EXPERIMENTS.values()
+            for m in one.measurements
+            if not m.per_run
+        ]
+        raise ConfigError(f"expected a measurement, one of: {', '.join(known)}; got {name!r}")
+    check_names(experiment, profile, source)
+    found = experiment_of(experiment).measurement(measurement)
+    if found.per_run:
+        raise ConfigError(f"{name} is measured at the end of every run: python -m sdlib run")
+    print(found.make()(experiment, profile, source, _log))
 
 
 @app.command()
 @one_sentence
 def record(
-    experiment: Annotated[str, typer.Argument(help="such as cutout; sharpness; lab")],
+    experiment: Annotated[str, typer.Argument(help="such as cutout; or lab")],
     profile: ProfileOption = "laptop",
     source: SourceOption = "phantom",
 ) -> None:
-    """Copy this machine's rows, predictions, trials and sweep to data/results."""
-    from sdlib import results
-    from sdlib.results import sharpness as measuring, sweeps
-
-    if experiment == "sharpness":
-        print(measuring.record(profile, source))
-        return
+    """Copy this machine's rows, predictions, trials and measurements to data/results."""
     if experiment == "lab":
         from sdlib.lab import sources
 
         print(f"{sources.record(profile)} bytes of networks recorded")
         return
-    print(f"{results.record(experiment, profile, source)} rows recorded")
-    if swept := sweeps.record(experiment, profile, source):
-        print(f"the sweep of {swept} networks recorded")
+    from sdlib import results
+
+    for sentence in results.record(experiment, profile, source):
+        print(sentence)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""One look for every figure: readable sizes, and one colour and marker an arm throughout.
+"""One look for every figure: readable sizes, and one colour and marker per arm throughout.
 
 Colours are Okabe and Ito's, which readers with any common colour blindness tell apart, and three of
 Paul Tol's; markers differ too, so that nothing rests on colour alone. Classes are shades of grey.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,13 +15,12 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sdlib.experiments.arms import CUTOUT, ROBUSTNESS, Arm
+from sdlib.experiments import Look, looks
 from sdlib.metrics import mean_interval
 
 __all__ = [
     "ARMS",
     "CLASSES",
-    "ArmStyle",
     "arm_rows",
     "note",
     "panels",
@@ -31,58 +28,11 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class ArmStyle:
-    """How an arm is drawn.
-
-    >>> ARMS["sd"].kwargs["label"]
-    'spectral decoupling'
-    """
-
-    label: str
-    colour: str
-    marker: str
-    dash: str = "-"
-
-    @property
-    def kwargs(self) -> dict[str, Any]:
-        """Colour, marker and label as matplotlib's ``plot``, ``errorbar`` and ``scatter`` want."""
-        return {"color": self.colour, "marker": self.marker, "label": self.label}
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """The same with the line's style, for ``plot``."""
-        return {**self.kwargs, "linestyle": self.dash}
-
-
-_LOOKS = {
-    "weight_decay": ("#D55E00", "s"),
-    "weight_decay_tuned": ("#882255", "p"),
-    "weight_decay_test_tuned": ("#661100", "H"),
-    "sd_eq1": ("#56B4E9", "^"),
-    "sd_eq1_tuned": ("#332288", "v"),
-    "sd_eq2": ("#009E73", "D"),
-    "sd_eq2_tuned": ("#CC79A7", "P"),
-    "sd_eq2_test_tuned": ("#E69F00", "X"),
-    "control": ("#999933", "*"),
-}
-
-# The method has the colour and marker, the augmentation the line: dashed none, dotted with blur.
-_DASHES = {"none": "--", "uniform": "-", "blur": ":"}
-
-
-def _robustness_style(arm: Arm) -> ArmStyle:
-    method, _, rest = arm.name.removesuffix("_tuned").rpartition("_")
-    tuned = "_tuned" if arm.name.endswith("_tuned") else ""
-    return ArmStyle(arm.label, *_LOOKS[method + tuned], _DASHES[rest])
-
-
-#: Chapters 2 and 3 have two arms of their own; all others are the registry's.
-ARMS: dict[str, ArmStyle] = {
-    "cross_entropy": ArmStyle("cross-entropy", "#000000", "h"),
-    "sd": ArmStyle("spectral decoupling", "#0072B2", "o"),
-    **{arm.name: ArmStyle(arm.label, *_LOOKS[arm.name]) for arm in CUTOUT},
-    **{arm.name: _robustness_style(arm) for arm in ROBUSTNESS},
+#: Chapters 2 and 3 have two arms of their own; all others are the experiments'.
+ARMS: dict[str, Look] = {
+    "cross_entropy": Look("#000000", "h", label="cross-entropy"),
+    "sd": Look("#0072B2", "o", label="spectral decoupling"),
+    **looks(),
 }
 
 #: Shades of target 0 and 1 (benign and cancer), where arms have the colours.
@@ -90,7 +40,7 @@ CLASSES: tuple[str, str] = ("#9A9A9A", "#1A1A1A")
 
 
 def use_style() -> None:
-    """Set matplotlib's defaults for the book; call it once a chapter."""
+    """Set matplotlib's defaults for the book; call it once per chapter."""
     mpl.rcParams.update(
         {
             "figure.figsize": (7.5, 4.2),
@@ -124,22 +74,22 @@ def note(text: str) -> Figure:
 
 
 def panels(
-    names: Sequence[str],
+    names: Sequence[str] | Mapping[str, str],
     missing: str,
     per_row: int = 4,
     size: tuple[float, float] = (2.5, 2.4),
     sharey: bool = True,
     **labels: str,
 ) -> dict[str, Axes]:
-    """One panel a name, by name; without names a figure that says ``missing``, and no panels.
+    """One panel per name, by name; without names a figure that says ``missing``, and no panels.
 
     Loops over the result therefore draw nothing where there are no rows, and the page still has
     its figure.
 
     Parameters
     ----------
-    names : sequence of str
-        Arms, whose labels become titles, or titles.
+    names : sequence of str, or mapping of str to str
+        Titles; or titles by name, such as the labels of arms by arm.
     missing : str
         What to say without names.
     size : pair of float
@@ -165,10 +115,10 @@ def panels(
     for column, ax in enumerate(axes.flat[len(names) :], start=len(names) % columns):
         ax.remove()
         axes[-2, column].tick_params(labelbottom=True)  # the lowest of its column now
+    titles = names if isinstance(names, Mapping) else {name: name for name in names}
     found = dict(zip(names, axes.flat, strict=False))
     for name, ax in found.items():
-        title = ARMS[name].label if name in ARMS else name
-        title = textwrap.fill(title, int(9 * size[0]), break_on_hyphens=False)
+        title = textwrap.fill(titles[name], int(9 * size[0]), break_on_hyphens=False)
         ax.set_title(title, fontsize=10)
         if not sharey:
             ax.set_yticks([])
@@ -177,8 +127,8 @@ def panels(
     return found
 
 
-def arm_rows(ax: Axes, values: Mapping[str, np.ndarray]) -> None:
-    """Arms from top to bottom: a faint marker a seed, a solid one with its 95 % t interval.
+def arm_rows(ax: Axes, values: Mapping[str, np.ndarray], looks: Mapping[str, Look]) -> None:
+    """Arms from top to bottom: a faint marker per seed, a solid one with its 95 % t interval.
 
     Values are shares, from 0 to 1. An interval of two seeds may reach far beyond; it is drawn as
     far as there can be values.
@@ -187,16 +137,18 @@ def arm_rows(ax: Axes, values: Mapping[str, np.ndarray]) -> None:
     ----------
     ax : matplotlib.axes.Axes
     values : mapping of str to numpy.ndarray
-        One value a seed, by arm; arms without values keep an empty row.
+        One value per seed, by arm; arms without values keep an empty row.
+    looks : mapping of str to Look
+        Colour, marker and label of every arm, as :attr:`sdlib.results.Place.looks` has them.
     """
     for row, (arm, seeds) in enumerate(values.items()):
         if not len(seeds):
             continue
-        style = {"color": ARMS[arm].colour, "marker": ARMS[arm].marker}
+        style = {"color": looks[arm].colour, "marker": looks[arm].marker}
         ax.plot(seeds, np.full(len(seeds), row), alpha=0.35, linestyle="none", **style)
         interval = mean_interval(seeds)
         ends = np.clip(np.nan_to_num([interval.low, interval.high], nan=interval.mean), 0, 1)
         lengths = np.abs(ends - interval.mean)[:, None]
         ax.errorbar(interval.mean, row + 0.28, xerr=lengths, capsize=3, linewidth=1.5, **style)
-    ax.set_yticks(range(len(values)), [ARMS[arm].label for arm in values])
+    ax.set_yticks(range(len(values)), [looks[arm].label for arm in values])
     ax.set_ylim(len(values) - 0.4, -0.6)

@@ -14,9 +14,11 @@ import pytest
 import torch
 from torch import nn
 
-from sdlib import experiments
 from sdlib.datasets.tiles import TileSet
+from sdlib.experiments import PROFILES, config_hash
 from sdlib.phantoms import generate
+from sdlib.results import Place
+from tests.written_results import write_all
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -29,7 +31,7 @@ def pytest_ignore_collect(collection_path, config):
 @pytest.fixture(scope="session")
 def phantom_cache(tmp_path_factory):
     """A folder that holds the smoke profile's tiles."""
-    folder, smoke = tmp_path_factory.mktemp("phantoms"), experiments.PROFILES["smoke"]
+    folder, smoke = tmp_path_factory.mktemp("phantoms"), PROFILES["smoke"]
     generate(smoke.tiles, smoke.size, seed=0, workers=1, cache=folder)
     return folder
 
@@ -50,6 +52,30 @@ def recorded(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("SDLIB_RECORDED", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """A folder of outputs with rows of every arm of the cutout experiments."""
+    folder = tmp_path_factory.mktemp("written")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDLIB_OUTPUTS", str(folder))
+        patch.setenv("SDLIB_RECORDED", str(folder / "nothing recorded"))
+        write_all()
+    return folder
+
+
+@pytest.fixture
+def rows(written, recorded, monkeypatch):
+    """This machine's place, whose rows are the written ones; nothing is recorded."""
+    monkeypatch.setenv("SDLIB_OUTPUTS", str(written))
+    return Place("cutout", "laptop", "phantom", "this run")
+
+
+@pytest.fixture
+def nothing(outputs, recorded):
+    """This machine's place without rows; nothing is recorded."""
+    return Place("cutout", "laptop", "phantom", "this run")
 
 
 @pytest.fixture
@@ -130,8 +156,8 @@ def toy_tiles():
 def row_of():
     """`row_of(run, **metrics)`: a row with today's configuration; metrics as test__accuracy=.9."""
 
-    def make(run, recorded=False, config_hash=None, **metrics):
-        values = experiments.config(run, run.resolved_arm(recorded))
+    def make(run, recorded=False, stamp=None, **metrics):
+        values = run.config(run.resolved_arm(recorded))
         nested: dict[str, dict[str, float]] = {}
         for name, value in metrics.items():
             part, metric = name.split("__")
@@ -142,7 +168,7 @@ def row_of():
             "seed": run.seed,
             "profile": run.profile,
             "source": run.source,
-            "config_hash": config_hash or experiments.config_hash(values),
+            "config_hash": stamp or config_hash(values),
             "config": json.loads(json.dumps(values)),
             "code_version": "0 test",
             "device": "cpu",

@@ -7,11 +7,13 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from sdlib import experiments, results
+from sdlib import results
 from sdlib.__main__ import app
+from sdlib.datasets.sources import SOURCES
 from sdlib.errors import SdlibError
-from sdlib.experiments import Run
-from sdlib.training import run as running, search
+from sdlib.experiments import EXPERIMENTS, PROFILES, Run, runs_of
+from sdlib.results import Place
+from sdlib.training import run as training, search, sweep
 
 
 @pytest.fixture
@@ -27,31 +29,38 @@ def sdlib(outputs, recorded):
     return call
 
 
-EXPERIMENTS = ", ".join(experiments.EXPERIMENTS)
-ARMS = ", ".join(arm.name for arm in experiments.EXPERIMENTS["cutout"].arms)
-SCALES = [", ".join(experiments.PROFILES), ", ".join(experiments.SOURCES)]
-SEARCHES = ", ".join(f"cutout/{name}" for name in experiments.EXPERIMENTS["cutout"].families)
+NAMES = ", ".join(EXPERIMENTS)
+ARMS = ", ".join(arm.name for arm in EXPERIMENTS["cutout"].arms)
+SCALES = [", ".join(PROFILES), ", ".join(SOURCES)]
+SEARCHES = ", ".join(f"cutout/{space.name}" for space in EXPERIMENTS["cutout"].searches)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence", "known"),
     [
-        ("run cutuot/sd_eq2/seed0", "unknown experiment 'cutuot'", EXPERIMENTS),
+        ("run cutuot/sd_eq2/seed0", "unknown experiment 'cutuot'", NAMES),
         ("run cutout/sd_eq3/seed0", "unknown arm of cutout 'sd_eq3'", ARMS),
         ("run cutout/sd_eq2/seed0 --profile fast", "unknown profile 'fast'", SCALES[0]),
         ("run cutout/sd_eq2/seed0 --source pesos", "unknown source 'pesos'", SCALES[1]),
         ("run cutout/sd_eq2", "expected a run such as", "cutout/sd_eq2/seed3"),
         ("run cutout/sd_eq2/seed-1", "expected a run such as", "cutout/sd_eq2/seed3"),
-        ("list --experiment nope", "unknown experiment 'nope'", EXPERIMENTS),
+        ("list --experiment nope", "unknown experiment 'nope'", NAMES),
         ("list --profile fast", "unknown profile 'fast'", SCALES[0]),
         ("list --source pesos", "unknown source 'pesos'", SCALES[1]),
         ("search cutout/sd_eq3", "unknown search 'cutout/sd_eq3'", SEARCHES),
         ("search cutout", "unknown search 'cutout'", SEARCHES),
         ("search cutout_sensitivity/sd_eq2", "unknown search", "expected one of: none"),
-        ("search nope/sd_eq2", "unknown experiment 'nope'", EXPERIMENTS),
+        ("search nope/sd_eq2", "unknown experiment 'nope'", NAMES),
         ("search cutout/sd_eq2 --profile fast", "unknown profile 'fast'", SCALES[0]),
         ("search cutout/sd_eq2 --source pesos", "unknown source 'pesos'", SCALES[1]),
-        ("record nope", "unknown experiment 'nope'", EXPERIMENTS),
+        ("measure robustness", "expected a measurement", "robustness/sweep, robustness/sharpness"),
+        ("measure nope/sweep", "unknown experiment 'nope'", NAMES),
+        ("measure cutout/sweep", "unknown measurement of cutout 'sweep'", "cam"),
+        ("measure cutout/cam", "measured at the end of every run", "python -m sdlib run"),
+        ("measure robustness/sweep --profile fast", "unknown profile 'fast'", SCALES[0]),
+        ("measure robustness/sweep", "no trained networks of robustness", "python -m sdlib run"),
+        ("measure robustness/sharpness --source pcam", "neither scanners nor", "phantom, open"),
+        ("record nope", "unknown experiment 'nope'", NAMES),
         ("record cutout", "nothing to record of cutout", "run it first"),
         ("fetch nope", "'nope'", "pcam"),
         ("run cutout/sd_eq1_tuned/seed0", "the search cutout/sd_eq1 has not been run", "search"),
@@ -77,14 +86,14 @@ def test_the_status_reaches_the_shell():
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: unknown experiment 'nope'; expected one of: {EXPERIMENTS}\n"
+    assert done.stderr == f"error: unknown experiment 'nope'; expected one of: {NAMES}\n"
 
 
 def test_other_errors_keep_their_traceback(sdlib, monkeypatch):
     def broken(*args):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(running, "execute", broken)
+    monkeypatch.setattr(training, "execute", broken)
     with pytest.raises(ZeroDivisionError):
         sdlib("run", "cutout/sd_eq2/seed0")
 
@@ -93,23 +102,19 @@ class TestList:
     def test_every_run_of_every_experiment(self, sdlib):
         status, out, _ = sdlib("list", "--profile", "laptop")
         lines = [line.split() for line in out.splitlines()]
-        expected = [
-            run.id
-            for name in experiments.EXPERIMENTS
-            for run in experiments.runs(name, "laptop", "phantom")
-        ]
+        expected = [run.id for name in EXPERIMENTS for run in runs_of(name, "laptop", "phantom")]
         assert status == 0
         assert lines == [[each, "-"] for each in expected]
 
     def test_one_experiment_and_what_there_is(self, sdlib, row_of):
         on_git, here = (Run("cutout", "control", seed, "quick") for seed in (0, 1))
-        file = results.recorded_file("cutout", "phantom", "quick")
+        file = Place("cutout", "quick", "phantom").recorded_file(".jsonl")
         file.write_text(json.dumps(row_of(on_git)) + "\n")
         here.folder.mkdir(parents=True)
         here.row_file.write_text(json.dumps(row_of(here)))
         _, out, _ = sdlib("list", "--experiment", "cutout")
         states = dict(line.split(maxsplit=1) for line in out.splitlines())
-        assert len(states) == len(experiments.runs("cutout", "quick", "phantom"))
+        assert len(states) == len(runs_of("cutout", "quick", "phantom"))
         assert states[on_git.id] == "recorded"
         assert states[here.id] == "this machine"
         assert set(states.values()) == {"-", "recorded", "this machine"}
@@ -124,7 +129,7 @@ class TestCommands:
             log("epoch 1/1")
             return {"metrics": {"test": {"accuracy": 0.81234, "recall": 0.7}}}
 
-        monkeypatch.setattr(running, "execute", execute)
+        monkeypatch.setattr(training, "execute", execute)
         found = sdlib("run", "cutout/sd_eq2/seed3", "--profile", "laptop", "--source", "open")
         sentence = "cutout/sd_eq2/seed3: test accuracy 0.812, recall 0.700\n"
         assert found == (0, sentence, "epoch 1/1\n")
@@ -146,9 +151,24 @@ class TestCommands:
 
     def test_record(self, sdlib, monkeypatch):
         asked = []
-        monkeypatch.setattr(results, "record", lambda *names: asked.append(names) or 40)
-        assert sdlib("record", "cutout", "--source", "open") == (0, "40 rows recorded\n", "")
+        said = ["40 rows recorded", "the sweep of 3 networks recorded"]
+        monkeypatch.setattr(results, "record", lambda *names: asked.append(names) or said)
+        expected = "\n".join(said) + "\n"
+        assert sdlib("record", "cutout", "--source", "open") == (0, expected, "")
         assert asked == [("cutout", "laptop", "open")]
+
+    def test_measure(self, sdlib, monkeypatch):
+        asked = []
+
+        def make(experiment, profile, source, log):
+            asked.append((experiment, profile, source))
+            log("12 networks at blur-02")
+            return "outputs/sweep"
+
+        monkeypatch.setattr(sweep, "make", make)
+        found = sdlib("measure", "robustness/sweep", "--profile", "laptop")
+        assert found == (0, "outputs/sweep\n", "12 networks at blur-02\n")
+        assert asked == [("robustness", "laptop", "phantom")]
 
     def test_doctor(self, sdlib):
         status, out, error = sdlib("doctor")
@@ -159,13 +179,13 @@ class TestCommands:
     def test_help_names_every_command(self, sdlib):
         status, out, _ = sdlib("--help")
         assert status == 0
-        for name in ("list", "run", "search", "record", "fetch", "doctor"):
+        for name in ("list", "run", "search", "measure", "record", "fetch", "doctor"):
             assert f" {name} " in out
 
     def test_an_error_on_the_way_is_a_sentence_too(self, sdlib, monkeypatch):
         def refuse(*args):
             raise SdlibError("cannot write row.json: the disk is full")
 
-        monkeypatch.setattr(running, "execute", refuse)
+        monkeypatch.setattr(training, "execute", refuse)
         found = sdlib("run", "cutout/sd_eq2/seed0")
         assert found == (2, "", "error: cannot write row.json: the disk is full\n")

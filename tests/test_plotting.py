@@ -1,4 +1,4 @@
-"""One colour and marker an arm, told apart without colour vision."""
+"""One colour and marker per arm, told apart without colour vision."""
 
 import itertools
 
@@ -6,7 +6,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from sdlib.experiments.arms import CUTOUT, ROBUSTNESS
+from sdlib.experiments.cutout import CUTOUT
+from sdlib.experiments.robustness import ROBUSTNESS
 from sdlib.plotting import ARMS, CLASSES, use_style
 
 # Linear RGB to the two dichromats' RGB, Viénot, Brettel and Mollon (1999).

@@ -1,143 +1,236 @@
-"""The comparisons behind the paper's claims, with the paper's own numbers."""
+"""Comparisons: what an experiment says about a claim, as a statistic on a place.
+
+A *place* is where results are kept (:class:`sdlib.results.Place`). A statistic takes one and
+returns what it measured; the rule in :mod:`sdlib.report.verdicts` judges it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from sdlib.paths import data_folder
+from sdlib.errors import ConfigError
+from sdlib.metrics import Interval, delong_test, mean_interval
 
-__all__ = ["PARTS", "Part", "paper_table"]
+__all__ = [
+    "CohortDifference",
+    "Comparison",
+    "EnsembleDeLong",
+    "Kind",
+    "Measured",
+    "OwnValue",
+    "PairedDifference",
+    "Slope",
+]
+
+
+class Kind(StrEnum):
+    """What a comparison expects; :mod:`sdlib.report.verdicts` has a rule for each.
+
+    >>> Kind("no gain") is Kind.NO_GAIN
+    True
+    """
+
+    GAIN = "gain"
+    NO_GAIN = "no gain"
+    LOSS = "loss"
+    NO_DIFFERENCE = "no difference"
+    LEVEL = "level"
+    APART = "apart"
 
 
 @dataclass(frozen=True)
-class Part:
-    """One comparison behind a claim: ``arm`` minus ``rival`` in ``metric``.
+class Measured:
+    """What a statistic found.
+
+    Parameters
+    ----------
+    interval : Interval or None
+        Mean, spread and interval; None where there is nothing to measure.
+    reference : float
+        The rival's mean, where there is a rival: the scale of "no difference".
+    """
+
+    interval: Interval | None
+    reference: float = 0.0
+
+
+Statistic = Callable[[Any], Measured | Mapping[str, Measured]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One comparison behind a claim.
 
     Parameters
     ----------
     claim, text : str
-    kind : str
-        gain, no gain, loss, no difference, level or apart: see :mod:`sdlib.report.verdicts`.
-    metric : str
-        A metric of the rows; a level of shift (such as ``blur-19``) where the experiment is swept.
-    arm, rival : str
-        Without a rival, the arm's own value is judged.
+        Such as ``C1``; what is compared.
+    kind : Kind
+        What is expected; the text of a kind is taken too.
+    statistic : callable
+        A place to what was measured there. It may return several by name (every two scanners,
+        for instance): each becomes a line of its own, and its name replaces ``text``.
     paper : float
-        The paper's difference, or level.
-    experiment : str
+        The paper's difference, or level, as a fraction.
     premise : bool
         Without it the claim cannot be tested.
     margin : float
-        What counts as no difference, or as one level; 0 is half of the rival's mean.
+        What counts as no difference, or as one level; 0 is half of the reference.
+
+    Raises
+    ------
+    ConfigError
+        An unknown kind.
     """
 
     claim: str
     text: str
-    kind: str
-    metric: str
-    arm: str
-    rival: str = ""
+    kind: Kind
+    statistic: Statistic
     paper: float = 0.0
-    experiment: str = "cutout"
     premise: bool = False
     margin: float = 0.0
 
+    def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "kind", Kind(self.kind))
+        except ValueError:
+            known = ", ".join(Kind)
+            raise ConfigError(
+                f"unknown kind {self.kind!r} of the comparison {self.text!r} of {self.claim}; "
+                f"expected one of: {known}"
+            ) from None
 
-def paper_table(name: str) -> pd.DataFrame:
-    """One of the paper's tables, from ``data/paper``.
+    def measured(self, place: Any) -> dict[str, Measured]:
+        """What the statistic found at a place, by text."""
+        found = self.statistic(place)
+        return {self.text: found} if isinstance(found, Measured) else dict(found)
 
-    >>> list(paper_table("table2").columns[:3])
-    ['arm', 'label', 'metric']
+
+def _of_values(values: np.ndarray, reference: Sequence[float] = ()) -> Measured:
+    interval = mean_interval(values) if len(values) else None
+    return Measured(interval, float(np.mean(reference)) if len(reference) else 0.0)
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """``arm - rival`` in one metric, paired over the seeds that both have.
+
+    Parameters
+    ----------
+    metric : str
+        A metric of the rows, such as ``test.accuracy``; where the experiment is swept, also a
+        level of shift (``blur-19``) or the mean over a shift's levels (``blur``).
+    arm, rival : str
     """
-    return pd.read_csv(data_folder() / "paper" / f"{name}.csv")
+
+    metric: str
+    arm: str
+    rival: str
+
+    def __call__(self, place: Any) -> Measured:
+        """Mean difference over seeds with its t interval; the rival's mean as reference."""
+        values = place.paired(self.metric, self.arm, self.rival)
+        return _of_values(values, place.values(self.metric, self.rival))
 
 
-def _paper_difference(metric: str, arm: str, rival: str) -> float:
-    means = paper_table("table2").set_index(["metric", "arm"])["mean"]
-    return float(means[metric, arm] - means[metric, rival])
+@dataclass(frozen=True)
+class OwnValue:
+    """An arm's own value of a metric, over seeds."""
+
+    metric: str
+    arm: str
+
+    def __call__(self, place: Any) -> Measured:
+        """Mean over seeds with its t interval."""
+        return _of_values(place.values(self.metric, self.arm))
 
 
-def _figure4(claim: str, text: str, arm: str) -> list[Part]:
-    """The differences that section 3.2 prints, of one arm."""
-    table = paper_table("figure4")
-    return [
-        Part(
-            claim,
-            f"{text}, {line.level}",
-            "gain",
-            line.level,
-            arm,
-            line.rival,
-            line.difference,
-            "robustness",
+@dataclass(frozen=True)
+class CohortDifference:
+    """How much more one arm keeps than another from one cohort to the next.
+
+    Parameters
+    ----------
+    metric : str
+        Without its cohort: ``accuracy``, ``auroc``.
+    arm, rival : str
+    cohort, baseline : str
+        Names of evaluation cohorts: where both are tested, and what is subtracted from it.
+    """
+
+    metric: str
+    arm: str
+    rival: str
+    cohort: str
+    baseline: str = "test"
+
+    def __call__(self, place: Any) -> Measured:
+        """``(arm - rival)`` in the cohort minus the same in the baseline, paired over seeds."""
+        there, here = (
+            place.by_seed(f"{name}.{self.metric}", self.arm)
+            - place.by_seed(f"{name}.{self.metric}", self.rival)
+            for name in (self.cohort, self.baseline)
         )
-        for line in table[table["arm"] == arm].itertuples()
-    ]
+        return _of_values((there - here).dropna().to_numpy(np.float64))
 
 
-SEVEREST = ("sharpen-1.0", "blur-20", "haematoxylin-0.0", "eosin-0.0")
-CHANCE_MARGIN = 0.1  # "roughly 50 %": .4 to .6
-SAME_MARGIN = 0.05  # accuracy; the paper's other differences reach .124
-_AROUND = "cutout_sensitivity"
-_EQ2, _DECAY = "sd_eq2_test_tuned", "weight_decay"
-_GAIN = _paper_difference("accuracy", _EQ2, _DECAY)
-PARTS = (
-    Part("C1", "accuracy, SD over weight decay", "gain", "test.accuracy", _EQ2, _DECAY, _GAIN),
-    Part(
-        "C1",
-        "recall, SD over weight decay",
-        "gain",
-        "test.recall",
-        _EQ2,
-        _DECAY,
-        _paper_difference("recall", _EQ2, _DECAY),
-    ),
-    Part(
-        "C1",
-        "accuracy, control over weight decay",
-        "gain",
-        "test.accuracy",
-        "control",
-        _DECAY,
-        _paper_difference("accuracy", "control", _DECAY),
-        premise=True,
-    ),
-    Part("C2", "Eq. 1, paper's lambda", "no gain", "test.accuracy", "sd_eq1", _DECAY, _GAIN),
-    Part("C2", "Eq. 1, tuned", "no gain", "test.accuracy", "sd_eq1_tuned", _DECAY, _GAIN),
-    Part("C2", "Eq. 2, tuned on test", "gain", "test.accuracy", _EQ2, _DECAY, _GAIN),
-    Part(
-        "C3", "one step in lambda", "loss", "test.accuracy", "lam", _EQ2, 0.0, "cutout_sensitivity"
-    ),
-    Part(
-        "C3", "one step in gamma", "loss", "test.accuracy", "gamma", _EQ2, 0.0, "cutout_sensitivity"
-    ),
-    Part("C4", "map for benign", "no difference", "cam.benign_share", _EQ2, _DECAY),
-    Part("C4", "map for cancer", "no difference", "cam.cancer_share", _EQ2, _DECAY),
-    *(
-        Part(
-            "C5",
-            f"no augmentation, {level}: chance",
-            "level",
-            level,
-            "weight_decay_none",
-            paper=0.5,
-            experiment="robustness",
-            margin=CHANCE_MARGIN,
+@dataclass(frozen=True)
+class Slope:
+    """``arm - rival`` in the slope of accuracy over the strength of one shift.
+
+    Parameters
+    ----------
+    shift : str
+        ``blur``, ``sharpen``, ``haematoxylin`` or ``eosin``.
+    arm, rival : str
+    """
+
+    shift: str
+    arm: str
+    rival: str
+
+    def __call__(self, place: Any) -> Measured:
+        """Least-squares slopes per seed, paired over seeds; the rival's mean as reference."""
+        table = place.sweep.accuracy()
+        table = table[table["shift"] == self.shift]
+        slopes = {
+            key: np.polyfit(one["strength"], one["accuracy"], 1)[0]
+            for key, one in table.groupby(["arm", "seed"])
+            if len(one) > 1
+        }
+        own, rival = (
+            {seed: slope for (name, seed), slope in slopes.items() if name == arm}
+            for arm in (self.arm, self.rival)
         )
-        for level in SEVEREST
-    ),
-    *(_figure4("C5", "UniformAugment's gain", "weight_decay_uniform")),
-    *(_figure4("C6", "SD over weight decay", "sd_eq1_uniform")),
-    Part(
-        "C6",
-        "SD over weight decay, mean over all haematoxylin levels",
-        "no difference",
-        "haematoxylin",
-        "sd_eq1_uniform",
-        "weight_decay_uniform",
-        experiment="robustness",
-        margin=SAME_MARGIN,
-    ),
-)
+        shared = sorted(own.keys() & rival.keys())
+        values = np.array([own[seed] - rival[seed] for seed in shared])
+        return _of_values(values, [rival[seed] for seed in shared])
+
+
+@dataclass(frozen=True)
+class EnsembleDeLong:
+    """AUROC of two ensembles on one cohort, ``arm - rival``, by DeLong's test.
+
+    An ensemble's score is the mean probability of its networks. The interval is over images, not
+    over seeds; ``n`` is the smaller number of networks.
+    """
+
+    cohort: str
+    arm: str
+    rival: str
+
+    def __call__(self, place: Any) -> Measured:
+        """The difference of the two areas with DeLong's 95 % interval."""
+        own, rival = (place.ensemble(arm, self.cohort) for arm in (self.arm, self.rival))
+        if own is None or rival is None:
+            return Measured(None)
+        test = delong_test(place.targets(self.cohort), own.scores, rival.scores)
+        mean = test.auc_a - test.auc_b
+        n = min(own.networks, rival.networks)
+        return Measured(Interval(n, mean, float("nan"), test.low, test.high), test.auc_b)

@@ -1,25 +1,41 @@
-"""The scales at which everything can be run, and where images can come from."""
+"""Profiles: the scales at which everything can be run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["PROFILES", "SOURCES", "Profile"]
-
-SOURCES = {
-    "phantom": "procedural prostate tissue, made on the spot",
-    "open": "PatchCamelyon tiles in the folder open-pcam under SDLIB_DATA",
-    "pcam": "PatchCamelyon as published (HDF5), in the folder pcam under SDLIB_DATA",
-}
+__all__ = ["PROFILES", "Profile"]
 
 
 @dataclass(frozen=True)
 class Profile:
     """The scale of an experiment; one entry of the table in chapter 12.
 
-    ``tiles`` is the number of phantom tiles drawn before the split by patient; real sources
-    bring their own number, of which at most ``tiles`` are used. ``trials`` is the budget of each
-    Bayesian search. Rates and units are those of :class:`sdlib.training.loop.Schedule`.
+    Parameters
+    ----------
+    name, network : str
+        Used in commands; of :data:`sdlib.models.NETWORKS`.
+    size : int
+        Side of the tiles in pixels.
+    tiles : int
+        Phantom tiles drawn before the split by patient; of real sources at most so many are used.
+    epochs, batch_size, learning_rate, augment
+        As in :class:`sdlib.training.loop.Schedule`.
+    seeds : int
+        Networks per arm.
+    trials : int
+        Budget of each Bayesian search.
+    dropout, drop_path : float
+        Shares of features and of residual branches that are dropped in training.
+    precision : str
+        Of training on a GPU, as lightning-fabric names it.
+    workers : int
+        Processes that prepare batches.
+    memory_mb, minutes : int
+        What a run is declared to need on a cluster.
+    runs_per_job : int
+        Runs that one process makes. Importing torch takes longer than a run at ``quick``; long
+        runs are worth a job each: more of them can be spread over a cluster, or be lost alone.
     """
 
     name: str
@@ -38,24 +54,70 @@ class Profile:
     workers: int = 0
     memory_mb: int = 3000
     minutes: int = 10
+    runs_per_job: int = 1
 
 
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("smoke", "test_efficientnet", 32, 160, 1, 16, 0.2, seeds=1, trials=2),
-        Profile("quick", "test_efficientnet", 64, 1500, 5, 32, 0.4, seeds=2, trials=4),
-        Profile("laptop", "test_resnet", 64, 8000, 6, 32, 0.4, seeds=5, trials=20),
+        Profile(
+            "smoke",
+            network="test_efficientnet",
+            size=32,
+            tiles=160,
+            epochs=1,
+            batch_size=16,
+            learning_rate=0.2,
+            seeds=1,
+            trials=2,
+            runs_per_job=8,
+        ),
+        Profile(
+            "quick",
+            network="test_efficientnet",
+            size=64,
+            tiles=1500,
+            epochs=5,
+            batch_size=32,
+            learning_rate=0.4,
+            seeds=2,
+            trials=4,
+            runs_per_job=8,
+        ),
+        Profile(
+            "laptop",
+            network="test_resnet",
+            size=64,
+            tiles=8000,
+            epochs=6,
+            batch_size=32,
+            learning_rate=0.4,
+            seeds=5,
+            trials=20,
+            runs_per_job=4,
+        ),
         # The laptop's network and rate, five times as many steps on two and a half times the tiles.
-        Profile("long", "test_resnet", 64, 20_000, 12, 32, 0.4, seeds=3, trials=20, minutes=30),
+        Profile(
+            "long",
+            network="test_resnet",
+            size=64,
+            tiles=20_000,
+            epochs=12,
+            batch_size=32,
+            learning_rate=0.4,
+            seeds=3,
+            trials=20,
+            minutes=30,
+            runs_per_job=2,
+        ),
         Profile(
             "paper",
-            "efficientnet_b0",
-            224,
-            286_000,
-            90,
-            512,
-            0.005,
+            network="efficientnet_b0",
+            size=224,
+            tiles=286_000,
+            epochs=90,
+            batch_size=512,
+            learning_rate=0.005,
             seeds=5,
             trials=40,
             augment="crop_flip",

@@ -9,7 +9,7 @@ from typing import Protocol
 from sdlib.errors import DataError
 from sdlib.paths import recorded_folder
 
-__all__ = ["best", "recorded_trials_file", "trials"]
+__all__ = ["best", "read_trials", "recorded_trials_file"]
 
 
 class _Search(Protocol):
@@ -22,18 +22,18 @@ class _Search(Protocol):
     config_hash: str
 
 
-def recorded_trials_file(experiment: str, source: str, profile: str) -> Path:
+def recorded_trials_file(experiment: str, profile: str, source: str) -> Path:
     """Where the trials of an experiment's searches are kept in git."""
     return recorded_folder() / f"{experiment}-{source}-{profile}-trials.jsonl"
 
 
-def trials(search: _Search, recorded: bool = False) -> list[dict]:
+def read_trials(search: _Search, recorded: bool = False) -> list[dict]:
     """Every finished trial of a search, in the order it was run; empty if there is none.
 
     A search that this machine has run counts before the recorded one, unless only ``recorded``
-    trials are asked for. Stale trials, of another configuration, do not count.
+    trials are wanted. Stale trials, of another configuration, do not count.
     """
-    files = [recorded_trials_file(search.experiment, search.source, search.profile)]
+    files = [recorded_trials_file(search.experiment, search.profile, search.source)]
     for file in files if recorded else [search.file, *files]:
         if file.exists():
             found = [json.loads(line) for line in file.read_text().splitlines()]
@@ -54,7 +54,7 @@ def best(search: _Search, recorded: bool = False) -> dict[str, float]:
     DataError
         The search has not been run.
     """
-    found = trials(search, recorded)
+    found = read_trials(search, recorded)
     if not found:
         raise DataError(
             f"the search {search.id} has not been run: python -m sdlib search {search.id} "

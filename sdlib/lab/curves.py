@@ -32,8 +32,8 @@ class Curves:
     Parameters
     ----------
     table : pandas.DataFrame
-        One line a network and level: shift, strength, arm, seed, accuracy. The shift ``clean``, if
-        there, counts as a blur of 1.
+        One line per network and level: shift, strength, arm, seed, accuracy. The shift ``clean``,
+        if there, counts as a blur of 1.
     arms : sequence of str
         Which to draw; those without lines are left out.
     sentence : str

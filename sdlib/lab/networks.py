@@ -1,6 +1,6 @@
-"""The networks that the shift lab asks, and one small file that keeps some of them.
+"""The networks of the shift lab, and one small file that keeps some of them.
 
-The file holds a few networks in half precision: a tensor ``arm/seedK/name`` each, and as metadata
+The file holds a few networks in half precision: tensors called ``arm/seedK/name``, and as metadata
 the experiment, profile, source, network and side of the tiles.
 """
 
@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sdlib.errors import ConfigError, DataError
-from sdlib.experiments import EXPERIMENTS, PROFILES, Run
+from sdlib.experiments import Run, experiment_of
 from sdlib.files import atomic_path
 from sdlib.training.prediction import normalise
 
@@ -104,7 +104,7 @@ def save_lab_networks(runs: Sequence[Run], path: Path) -> int:
     DataError
         A run has no weights on this machine.
     """
-    scales = {(run.experiment, run.profile, run.source, run.size) for run in runs}
+    scales = {(run.experiment, run.profile, run.source) for run in runs}
     if len(scales) != 1:
         raise ConfigError(f"expected runs of one experiment at one profile, got {len(scales)}")
     tensors = {}
@@ -122,8 +122,9 @@ def save_lab_networks(runs: Sequence[Run], path: Path) -> int:
             f"expected at most {MOST_BYTES / 1e6:.0f} MB, got {size / 1e6:.1f} MB "
             f"of {len(runs)} networks: choose fewer"
         )
-    experiment, profile, source, side = scales.pop()
-    values = (experiment, profile, source, PROFILES[profile].network, str(side))
+    experiment, profile, source = scales.pop()
+    settings = runs[0].settings
+    values = (experiment, profile, source, settings.network, str(settings.size))
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, dict(zip(METADATA, values, strict=True)))
     return path.stat().st_size
@@ -149,7 +150,7 @@ def load_lab_networks(path: Path) -> LabNetworks:
                 arm, seed, name = key.split("/", 2)
                 state = states.setdefault((arm, int(seed.removeprefix("seed"))), {})
                 state[name] = stored.get_tensor(key)
-        arms = [arm.name for arm in EXPERIMENTS[about["experiment"]].arms]
+        arms = [arm.name for arm in experiment_of(about["experiment"]).arms]
         networks = {}
         for key in sorted(states, key=lambda key: (arms.index(key[0]), key[1])):
             networks[key] = create_network(about["network"])

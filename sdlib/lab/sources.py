@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sdlib import results
 from sdlib.datasets.tiles import TileSet
-from sdlib.experiments import EXPERIMENTS, PROFILES, Run
+from sdlib.experiments import PROFILES, Run, experiment_of
 from sdlib.lab.curves import Curves
 from sdlib.lab.networks import LabNetworks, load_lab_networks, save_lab_networks
 from sdlib.paths import recorded_folder
 from sdlib.phantoms import draw_tiles, render
+from sdlib.results import RECORDED, THIS_RUN, Place
 from sdlib.training.data import load_tiles
 
 __all__ = [
@@ -29,12 +29,12 @@ __all__ = [
 EXPERIMENT, SOURCE = "robustness", "phantom"
 LOOKED_FOR = ("laptop", "quick", "smoke")
 #: Weight decay and spectral decoupling under three augmentations; nothing tuned.
-ARMS_SHOWN = tuple(
-    f"{method}_{augment}"
-    for augment in ("none", "uniform", "blur")
-    for method in ("weight_decay", "sd_eq1")
+ARMS_SHOWN = (
+    *("weight_decay_none", "sd_eq1_none"),
+    *("weight_decay_uniform", "sd_eq1_uniform"),
+    *("weight_decay_blur", "sd_eq1_blur"),
 )
-SEEDS_SHOWN = 3  # of six arms: as many networks as two cores can ask while a slider moves
+SEEDS_SHOWN = 3  # of six arms: as many networks as two cores can run while a slider moves
 ARMS_RECORDED = ("weight_decay_none", "weight_decay_uniform", "sd_eq1_uniform")
 SEEDS_RECORDED = 2  # more would weigh over 5 MB
 TILES_EACH = 4
@@ -58,7 +58,7 @@ def lab_tiles(size: int = 64, each: int = TILES_EACH) -> TileSet:
     TileSet
         ``2 * each`` tiles.
     """
-    run = Run(EXPERIMENT, EXPERIMENTS[EXPERIMENT].arms[0].name, 0, "smoke", SOURCE)
+    run = Run(EXPERIMENT, experiment_of(EXPERIMENT).arms[0].name, 0, "smoke", SOURCE)
     # All profiles deal the same patients, and draw the same tiles one after another.
     patients = set(load_tiles(run)["test"].groups)
     drawn = draw_tiles(PROFILES["smoke"].tiles, run.definition.data_seed)
@@ -94,21 +94,20 @@ def record(profile: str) -> int:
 
 def _own(profile: str, arms: Sequence[str], seeds: int) -> LabNetworks:
     """This machine's networks whose rows are not stale."""
-    networks, size = {}, PROFILES[profile].size
-    rows = results.rows(EXPERIMENT, profile, SOURCE, "this run")
-    if not len(rows):
-        return LabNetworks({}, size, profile, "this run")
+    place = Place(EXPERIMENT, profile, SOURCE, THIS_RUN)
+    size = place.definition.settings(profile, SOURCE).size
+    if not place.arms:
+        return LabNetworks({}, size, profile, THIS_RUN)
     from sdlib.models import create_network, load_weights  # timm takes seconds to import
 
-    valid = rows[~rows["stale"]]
-    valid = set(zip(valid["arm"], valid["seed"], strict=True))
+    networks = {}
+    valid = set(zip(place.rows["arm"], place.rows["seed"], strict=True))
     for arm, seed in ((arm, seed) for arm in arms for seed in range(seeds)):
         if (arm, seed) in valid:
             run = Run(EXPERIMENT, arm, seed, profile, SOURCE)
-            untrained = create_network(PROFILES[profile].network)
+            untrained = create_network(run.settings.network)
             networks[arm, seed] = load_weights(untrained, run.folder / "model.safetensors")
-            size = run.size
-    return LabNetworks(networks, size, profile, "this run")
+    return LabNetworks(networks, size, profile, THIS_RUN)
 
 
 def find_networks(arms: Sequence[str] = ARMS_SHOWN, seeds: int = SEEDS_SHOWN) -> LabNetworks:
@@ -137,13 +136,11 @@ def find_networks(arms: Sequence[str] = ARMS_SHOWN, seeds: int = SEEDS_SHOWN) ->
 
 def find_curves(networks: LabNetworks) -> Curves:
     """Accuracy curves of the networks' own profile where there are any, else recorded ones."""
-    from sdlib.results.sweeps import accuracies
-
-    places = [(networks.profile, networks.origin), (networks.profile, "recorded")]
-    for profile, origin in dict.fromkeys([*places, ("laptop", "recorded")]):
-        table = accuracies(EXPERIMENT, profile, SOURCE, origin)
+    places = [(networks.profile, networks.origin), (networks.profile, RECORDED)]
+    for profile, origin in dict.fromkeys([*places, ("laptop", RECORDED)]):
+        table = Place(EXPERIMENT, profile, SOURCE, origin).sweep.accuracy()
         if len(table):
-            where = "recorded" if origin == "recorded" else "this machine"
+            where = "recorded" if origin == RECORDED else "this machine"
             sentence = f"Balanced accuracy, mean and SD over seeds; {where}, profile {profile}."
             return Curves(table, networks.arms or ARMS_SHOWN, sentence)
     missing = "No accuracies under shift are recorded or made here: make reproduce makes them."

@@ -27,11 +27,11 @@ def train(
     profile: str = "quick",
     source: str = "phantom",
 ) -> None:
-    """Make several runs in one process; rows that stand are kept."""
-    from sdlib import experiments
-    from sdlib.pipeline import jobs as graph
+    """Make several runs in one process; rows that are there are kept."""
+    from sdlib.experiments import parse_run
+    from sdlib.pipeline import jobs
 
-    graph.train([experiments.parse_run(text, profile, source) for text in run_ids])
+    jobs.train([parse_run(text, profile, source) for text in run_ids])
 
 
 @app.command()

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sdlib.errors import ConfigError, DataError, SdlibError
+from sdlib.experiments import EXPERIMENTS, experiment_of
 from sdlib.files import atomic_path
 from sdlib.paths import ROOT
+from sdlib.results.key import READS
 
-__all__ = ["chapters", "execute", "parameters"]
+__all__ = ["chapters", "execute", "parameters", "reads"]
 
 CELL_TIMEOUT = 1800  # seconds; chapters read rows, only the demonstrations compute
 KERNEL_TIMEOUT = 120  # seconds; importing torch on a busy machine
@@ -51,6 +55,36 @@ def parameters(chapter: Path) -> dict[str, Any]:
     return {name: ast.literal_eval(entry["default"]) for name, entry in found.items()}
 
 
+def reads(chapter: Path) -> list[str]:
+    """The experiments whose results a chapter shows, as its metadata declares them.
+
+    In the notebook's metadata: ``"sdlib": {"reads": ["cutout"]}``, or ``["all"]`` for every
+    experiment. The graph executes the chapter when those results are there, and
+    :func:`sdlib.results.key.check_declared` refuses it any others of this machine.
+
+    Raises
+    ------
+    ConfigError
+        The chapter declares an experiment that there is not.
+    DataError
+        The file is not there or is not a notebook.
+
+    Examples
+    --------
+    >>> reads(ROOT / "book" / "2_simulations" / "04_dominant_features.ipynb")
+    ['cutout', 'cutout_sensitivity']
+    """
+    chapter = Path(chapter)
+    try:
+        metadata = json.loads(chapter.read_text(encoding="utf-8"))["metadata"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"expected a notebook at {chapter}: {error}") from error
+    declared = metadata.get("sdlib", {}).get("reads", [])
+    if declared == ["all"]:
+        return list(EXPERIMENTS)
+    return [experiment_of(name).name for name in declared]
+
+
 def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -> None:
     """Execute a chapter with papermill and write the result to ``out``, whole or not at all.
 
@@ -78,17 +112,19 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
     defaults = parameters(chapter)
     typed = {name: _typed(chapter, name, value, defaults) for name, value in (values or {}).items()}
     try:
-        notebook = papermill.execute_notebook(
-            str(chapter),
-            None,
-            parameters={name: v for name, v in typed.items() if v != defaults[name]},
-            cwd=str(chapter.parent),
-            kernel_name="python3",
-            progress_bar=False,
-            start_timeout=KERNEL_TIMEOUT,
-            execution_timeout=CELL_TIMEOUT,
-            extra_arguments=["--log-level=ERROR"],  # not a warning about local sockets a chapter
-        )
+        with _declared(reads(chapter)):
+            notebook = papermill.execute_notebook(
+                str(chapter),
+                None,
+                parameters={name: v for name, v in typed.items() if v != defaults[name]},
+                cwd=str(chapter.parent),
+                kernel_name="python3",
+                progress_bar=False,
+                start_timeout=KERNEL_TIMEOUT,
+                execution_timeout=CELL_TIMEOUT,
+                # Else every chapter begins with a warning about local sockets.
+                extra_arguments=["--log-level=ERROR"],
+            )
     except papermill.PapermillExecutionError as error:
         trace = ANSI.sub("", "\n".join(error.traceback))
         raise SdlibError(
@@ -99,8 +135,25 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
         raise SdlibError(f"{chapter.stem} was not finished: {str(error).strip()}") from error
     for part in (notebook, *notebook.cells):
         part.metadata.pop("papermill", None)
+    for cell in notebook.cells:  # readers want the picture first, not papermill's bookkeeping
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata["tags"].append("remove-input")
     with atomic_path(out) as temporary:
         nbformat.write(notebook, temporary)
+
+
+@contextlib.contextmanager
+def _declared(experiments: list[str]) -> Iterator[None]:
+    """Tell the chapter's kernel which experiments it may read this machine's results of."""
+    before = os.environ.get(READS)
+    os.environ[READS] = ",".join(experiments)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[READS]
+        else:
+            os.environ[READS] = before
 
 
 def _typed(chapter: Path, name: str, value: Any, defaults: Mapping[str, Any]) -> Any:

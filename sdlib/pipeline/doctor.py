@@ -10,8 +10,7 @@ import shutil
 
 import torch
 
-from sdlib.errors import SdlibError
-from sdlib.experiments import SOURCES
+from sdlib.datasets.sources import SOURCES
 from sdlib.paths import ROOT, outputs_folder
 
 __all__ = ["report"]
@@ -32,17 +31,6 @@ def _versions() -> list[str]:
     return wrong
 
 
-def _source(name: str) -> str:
-    from sdlib.datasets.store import data_folder
-
-    if name == "phantom":
-        return "ready"
-    try:
-        return f"found in {data_folder('open-pcam' if name == 'open' else 'pcam')}"
-    except SdlibError as error:
-        return str(error)
-
-
 def report() -> str:
     """Versions, device, disk, sources and the weights' cache, each on a line.
 
@@ -59,6 +47,6 @@ def report() -> str:
         f"{os.cpu_count()} CPU cores",
         f"disk        {free:.0f} GiB free",
         f"outputs     {outputs_folder()}",
-        *(f"source      {name}: {_source(name)}" for name in SOURCES),
+        *(f"source      {name}: {source.state}" for name, source in SOURCES.items()),
     ]
     return "\n".join(lines)

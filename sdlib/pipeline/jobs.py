@@ -1,7 +1,7 @@
-"""What there is to train, and the jobs that do it: the library side of the Snakefile.
+"""What there is to train and to measure, and the jobs that do it: behind the Snakefile.
 
 Importing torch and its company takes longer than a run at the profile quick, so a job makes
-several runs in one process. A run whose row stands is not repeated, so a killed job goes on.
+several runs in one process. A run whose row is there is not repeated, so a killed job goes on.
 """
 
 from __future__ import annotations
@@ -13,26 +13,24 @@ from pathlib import Path
 
 import psutil
 
-from sdlib import experiments, results
 from sdlib.errors import SdlibError
-from sdlib.experiments import EXPERIMENTS, Run, Search, trials as tuning
+from sdlib.experiments import EXPERIMENTS, PROFILES, Run, Search, config_hash, runs_of
+from sdlib.experiments.measurements import Measurement
+from sdlib.experiments.trials import read_trials
 from sdlib.paths import ROOT
-from sdlib.results import sharpness
+from sdlib.results import is_recorded
 
 __all__ = [
     "Job",
+    "MeasurementJob",
     "jobs",
+    "measurement_jobs",
     "pending",
     "search_before",
     "search_needed",
-    "sharpness_needed",
-    "sweeps_needed",
     "train",
     "unlock",
 ]
-
-# Long runs are worth a job each: more of them can be spread over a cluster, or be lost alone.
-RUNS_A_JOB = {"smoke": 8, "quick": 8, "laptop": 4, "long": 2, "paper": 1}
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Job:
     Attributes
     ----------
     name : str
-        Unique in the graph, such as ``cutout_sd_eq2_test_tuned_0``.
+        Unique in the graph, such as ``cutout_tuned_by_sd_eq2_test_0``.
     runs : tuple of Run
     search : Search or None
         What has to be searched first.
@@ -53,26 +51,57 @@ class Job:
     search: Search | None
 
     @property
+    def experiment(self) -> str:
+        """Whose runs they are."""
+        return self.runs[0].experiment
+
+    @property
     def configurations(self) -> list[str]:
-        """A hash a run that changes with its settings, though not with a search's result."""
-        return [_configuration(run) for run in self.runs]
+        """A hash per run that changes with its settings, though not with a search's result."""
+        return [config_hash(run.config(run.definition.arm(run.arm))) for run in self.runs]
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a measurement waits for its runs."""
+        return any(m.of_networks and not m.per_run for m in self.runs[0].definition.measurements)
 
 
-def _configuration(run: Run) -> str:
-    arm = next(arm for arm in run.definition.arms if arm.name == run.arm)
-    return experiments.config_hash(experiments.config(run, arm))
+@dataclass(frozen=True)
+class MeasurementJob:
+    """A measurement of one experiment, made by one process.
+
+    Attributes
+    ----------
+    experiment, profile, source : str
+    measurement : Measurement
+    """
+
+    experiment: str
+    measurement: Measurement
+    profile: str
+    source: str
+
+    @property
+    def id(self) -> str:
+        """Such as ``robustness/sweep``."""
+        return f"{self.experiment}/{self.measurement.name}"
+
+    @property
+    def done_file(self) -> Path:
+        """Where it is written to, last of all."""
+        return self.measurement.done_file(self.experiment, self.profile, self.source)
 
 
 def pending(experiment: str, profile: str, source: str, fresh: bool = False) -> list[Run]:
     """The runs whose rows this machine has to hold: those not recorded, or all if ``fresh``.
 
     >>> len(pending("cutout", "smoke", "phantom", fresh=True)) == len(
-    ...     experiments.runs("cutout", "smoke", "phantom")
+    ...     runs_of("cutout", "smoke", "phantom")
     ... )
     True
     """
-    runs = experiments.runs(experiment, profile, source)
-    return [run for run in runs if fresh or not results.is_recorded(run)]
+    runs = runs_of(experiment, profile, source)
+    return [run for run in runs if fresh or not is_recorded(run)]
 
 
 def search_needed(run: Run, fresh: bool = False) -> Search | None:
@@ -80,16 +109,23 @@ def search_needed(run: Run, fresh: bool = False) -> Search | None:
     search = run.search
     if search is None or search.file.exists() or fresh:
         return search
-    return None if tuning.trials(search) else search
+    return None if read_trials(search) else search
 
 
 def search_before(search: Search, jobs: list[Job]) -> Search | None:
     """The search among the jobs' that must end before this one, so that trials are not made twice.
 
-    Searches of one space that are judged on two sets share the trials at equal values.
+    Searches that try the same values share their trials, whatever they are judged on: the one that
+    the experiment lists first goes first.
     """
     searched = {job.search for job in jobs if job.search}
-    return next((one for one in searched if search.id == f"{one.id}_test"), None)
+    for space in EXPERIMENTS[search.experiment].searches:
+        earlier = Search(search.experiment, space.name, search.profile, search.source)
+        if earlier == search:
+            return None
+        if earlier in searched and space.same_values(search.space):
+            return earlier
+    return None
 
 
 def jobs(profile: str, source: str, fresh: bool = False) -> list[Job]:
@@ -101,51 +137,56 @@ def jobs(profile: str, source: str, fresh: bool = False) -> list[Job]:
     """
     found = []
     for experiment in EXPERIMENTS:
-        runs, waiting = pending(experiment, profile, source, fresh), {}
-        size = RUNS_A_JOB[profile]
-        for run in runs:
+        waiting: dict[Search | None, list[Run]] = {}
+        for run in pending(experiment, profile, source, fresh):
             waiting.setdefault(search_needed(run, fresh), []).append(run)
         for search, runs in waiting.items():
+            label = f"tuned_by_{search.family}" if search else "as_given"
+            size = PROFILES[profile].runs_per_job
             for start in range(0, len(runs), size):
-                label = f"tuned_by_{search.family}" if search else "as_given"
                 name = f"{experiment}_{label}_{start // size}"
                 found.append(Job(name, tuple(runs[start : start + size]), search))
     return found
 
 
-def sweeps_needed(profile: str, source: str, fresh: bool = False) -> list[str]:
-    """The swept experiments that this machine trains: their networks have to be asked, too.
+def measurement_jobs(profile: str, source: str, fresh: bool = False) -> list[MeasurementJob]:
+    """The measurements that this machine has to make.
 
-    >>> sweeps_needed("smoke", "phantom", fresh=True)
-    ['robustness']
+    Those of networks where it trains some; the others where they are not recorded.
+
+    >>> [job.id for job in measurement_jobs("smoke", "phantom", fresh=True)]
+    ['robustness/sweep', 'robustness/sharpness']
+    >>> [job.id for job in measurement_jobs("smoke", "pcam", fresh=True)]
+    ['robustness/sweep']
     """
-    swept = [name for name, one in EXPERIMENTS.items() if one.swept]
-    return [name for name in swept if pending(name, profile, source, fresh)]
-
-
-def sharpness_needed(profile: str, source: str, fresh: bool = False) -> bool:
-    """Whether this machine has to measure how sharp the scanners are.
-
-    >>> sharpness_needed("smoke", "phantom"), sharpness_needed("smoke", "pcam")
-    (True, False)
-    """
-    if source not in sharpness.SOURCES_MEASURED:
-        return False
-    return fresh or not sharpness.file_of(profile, source, "recorded").exists()
+    found = []
+    for name, experiment in EXPERIMENTS.items():
+        trains = bool(pending(name, profile, source, fresh))
+        for measurement in experiment.measurements:
+            if measurement.per_run or (measurement.sources and source not in measurement.sources):
+                continue
+            if measurement.of_networks:
+                needed = trains
+            else:
+                recorded = measurement.recorded_file(name, profile, source)
+                needed = fresh or not recorded.exists()
+            if needed:
+                found.append(MeasurementJob(name, measurement, profile, source))
+    return found
 
 
 def train(runs: list[Run]) -> None:
-    """Make runs one after another; what stands is kept.
+    """Make runs one after another; rows that are there are kept.
 
     Raises
     ------
     SdlibError
-        A run cannot be made; those before it stand.
+        A run cannot be made; those before it are kept.
     """
-    from sdlib.training import run as running  # torch and its company
+    from sdlib.training import run as training  # torch and its company
 
     for number, run in enumerate(runs, start=1):
-        row = running.execute(run, log=lambda line: None)
+        row = training.execute(run, log=lambda line: None)
         accuracy, seconds = row["metrics"]["test"]["accuracy"], row["seconds"]
         print(
             f"[{number}/{len(runs)}] {run.id}: test accuracy {accuracy:.3f}, {seconds:.0f} s",

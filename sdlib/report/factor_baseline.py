@@ -11,16 +11,16 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sdlib.datasets.sources import deal
 from sdlib.experiments import EXPERIMENTS, PROFILES
 from sdlib.phantoms import FACTORS, draw_tiles, tabulate
 from sdlib.report.tables import describe
-from sdlib.results.place import Evidence
-from sdlib.training.data import deal
+from sdlib.results import Place
 
 __all__ = ["clean_table", "factor_accuracy", "factor_matrix", "reader"]
 
-ARM = "weight_decay_none"  # trained and asked without cutouts, shifts or UniformAugment
-ASKED = ("validation", "test")
+ARM = "weight_decay_none"  # trained and tested without cutouts, shifts or UniformAugment
+COHORTS = ("validation", "test")
 
 
 def factor_matrix(columns: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -77,22 +77,22 @@ def factor_accuracy(profile: str) -> dict[str, float]:
     model = reader().fit(x[parts["train"]], y[parts["train"]])
     return {
         name: float(balanced_accuracy_score(y[parts[name]], model.predict(x[parts[name]])))
-        for name in ASKED
+        for name in COHORTS
     }
 
 
-def clean_table(places: Sequence[Evidence]) -> pd.DataFrame:
+def clean_table(places: Sequence[Place]) -> pd.DataFrame:
     """Accuracy on unshifted phantom tissue without cutouts, of networks and of :func:`reader`.
 
     Parameters
     ----------
-    places : sequence of Evidence
+    places : sequence of Place
         Of the experiment ``robustness``; those on other sources or without rows are left out.
 
     Returns
     -------
     pandas.DataFrame
-        A line a place; text: what its networks are, ``validation`` and ``test`` (mean, SD and
+        One line per place; text: what its networks are, ``validation`` and ``test`` (mean, SD and
         95 % t interval over seeds), and what the true factors allow on the same tiles.
     """
     lines = {}
@@ -101,7 +101,7 @@ def clean_table(places: Sequence[Evidence]) -> pd.DataFrame:
             continue
         profile, allowed = PROFILES[place.profile], factor_accuracy(place.profile)
         cells = {"network": profile.network, "tiles": profile.tiles, "epochs": profile.epochs}
-        for name in ASKED:
+        for name in COHORTS:
             cells[name] = describe(place.interval(f"{name}.accuracy", ARM))
             cells[f"{name}, from factors"] = f"{allowed[name]:.3f}"
         lines[place.name] = cells

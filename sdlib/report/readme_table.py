@@ -7,80 +7,80 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sdlib import experiments, results
+from sdlib.datasets.sources import SOURCES
 from sdlib.errors import DataError
-from sdlib.experiments import EXPERIMENTS, PROFILES, SOURCES, trials as tuning
+from sdlib.experiments import EXPERIMENTS, PROFILES
 from sdlib.files import atomic_path
 from sdlib.metrics import mean_interval
 from sdlib.paths import ROOT
-from sdlib.results import sweeps
+from sdlib.results import Place
+from sdlib.results.sweeps import CLEAN
 
-__all__ = ["glance", "rewrite"]
+__all__ = ["readme_table", "rewrite"]
 
 MARKERS = ("<!-- results -->", "<!-- /results -->")
-HEADLINE = (
-    "weight_decay",
-    "weight_decay_test_tuned",
-    "sd_eq2",
-    "sd_eq2_test_tuned",
-    "control",
-    "weight_decay_none",
-    "sd_eq1_none",
-    "weight_decay_uniform",
-    "sd_eq1_uniform",
+HEADINGS = (
+    "experiment",
+    "arm: test accuracy (SD)",
+    "runs + trials",
+    "minutes",
+    "hardware",
+    "command",
 )
 
 
-def glance() -> str:
+def readme_table() -> str:
     """A Markdown table with a line for each experiment, source and profile that git holds.
 
     Accuracy is balanced, on the test split, mean and SD over seeds; where an experiment is swept,
     its mean over all levels of shift follows. Minutes are the sum of all
     trainings, searches included, each on the hardware named (which may have been busy otherwise).
 
-    >>> glance().splitlines()[0].startswith("| experiment")
+    >>> readme_table().splitlines()[0].startswith("| experiment")
     True
     """
-    lines = [
-        "| experiment | arm: test accuracy (SD) | runs + trials | minutes | hardware | command |",
-        "|---|---|---|---|---|---|",
-    ]
-    for experiment, definition in EXPERIMENTS.items():
+    lines = [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
+    for experiment in EXPERIMENTS:
         for source in SOURCES:
             for profile in PROFILES:
-                rows = results.rows(experiment, profile, source)
-                if not len(rows):
-                    continue
-                means, swept = [], _over_all_levels(experiment, profile, source)
-                for arm in definition.arms:
-                    values = rows.loc[rows["arm"] == arm.name, "test.accuracy"]
-                    if arm.name in HEADLINE and len(values):
-                        spread = mean_interval(values.to_numpy())
-                        shifted = f"; shifted {swept[arm.name]:.3f}" if arm.name in swept else ""
-                        means.append(f"{arm.label}: {spread.mean:.3f} ({spread.sd:.3f}){shifted}")
-                threads = rows["threads"].astype(str)
-                hardware = ", ".join(sorted(set(rows["device"] + ", threads: " + threads)))
-                searched = [
-                    trial["seconds"]
-                    for search in experiments.searches(experiment, profile, source)
-                    for trial in tuning.trials(search, recorded=True)
-                    if "trained_as" not in trial
-                ]
-                minutes = (rows["seconds"].sum() + sum(searched)) / 60
-                command = f"make reproduce PROFILE={profile} SOURCE={source} FRESH=1"
-                lines.append(
-                    f"| {experiment}, {source}, {profile} | {'<br>'.join(means) or '-'} "
-                    f"| {len(rows)} + {len(searched)} | {minutes:.0f} | {hardware} | `{command}` |"
-                )
+                place = Place(experiment, profile, source)
+                if len(place.all_rows):
+                    lines.append(f"| {' | '.join(_cells(place))} |")
     return "\n".join(lines)
 
 
-def _over_all_levels(experiment: str, profile: str, source: str) -> dict[str, float]:
+def _cells(place: Place) -> list[str]:
+    """The cells of a place's line."""
+    rows, shifted = place.all_rows, _over_all_levels(place)
+    means = []
+    for arm in place.definition.arms:
+        values = rows.loc[rows["arm"] == arm.name, "test.accuracy"]
+        if not arm.headline or not len(values):
+            continue
+        spread = mean_interval(values.to_numpy())
+        text = f"{arm.label}: {spread.mean:.3f} ({spread.sd:.3f})"
+        if arm.name in shifted:
+            text += f"; shifted {shifted[arm.name]:.3f}"
+        means.append(text)
+    trials = place.trials[~place.trials["reused"]]
+    minutes = (rows["seconds"].sum() + trials["seconds"].sum()) / 60
+    threads = rows["threads"].astype(str)
+    return [
+        f"{place.experiment}, {place.source}, {place.profile}",
+        "<br>".join(means) or "-",
+        f"{len(rows)} + {len(trials)}",
+        f"{minutes:.0f}",
+        ", ".join(sorted(set(rows["device"] + ", threads: " + threads))),
+        f"`make reproduce PROFILE={place.profile} SOURCE={place.source} FRESH=1`",
+    ]
+
+
+def _over_all_levels(place: Place) -> dict[str, float]:
     """Mean accuracy over seeds and levels, by arm; empty where nothing was swept."""
-    if not EXPERIMENTS[experiment].swept:
+    if not place.definition.swept:
         return {}
-    table = sweeps.accuracies(experiment, profile, source)
-    shifted = table[table["shift"] != sweeps.CLEAN]
+    table = place.sweep.accuracy()
+    shifted = table[table["shift"] != CLEAN]
     return shifted.groupby("arm")["accuracy"].mean().to_dict()
 
 
@@ -97,7 +97,7 @@ def rewrite(readme: Path = ROOT / "README.md") -> str:
         raise DataError(f"expected the markers {MARKERS} in {readme.name}")
     before, rest = text.split(MARKERS[0])
     after = rest.split(MARKERS[1])[1]
-    text = f"{before}{MARKERS[0]}\n{glance()}\n{MARKERS[1]}{after}"
+    text = f"{before}{MARKERS[0]}\n{readme_table()}\n{MARKERS[1]}{after}"
     with atomic_path(readme) as temporary:
         temporary.write_text(text)
     return text

@@ -1,4 +1,4 @@
-"""Trained on one stain cluster, tested on the same and on the other: tables for chapter 5."""
+"""Tables of networks that were trained on one stain cluster and tested on both."""
 
 from __future__ import annotations
 
@@ -8,62 +8,71 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sdlib.metrics import mean_interval
-from sdlib.report.tables import LABELS, describe
-from sdlib.report.verdicts import paired
-from sdlib.results.place import Evidence
+from sdlib.report.tables import describe
+from sdlib.results import Place
 
 __all__ = ["transfer_differences", "transfer_table"]
 
-CLUSTERS = {"same cluster": "test", "other cluster": "across"}  # headings of sets
+CLUSTERS = {"same cluster": "test", "other cluster": "across"}  # cohort by heading
+METRICS = {"": "accuracy", ", AUROC": "auroc"}  # metric by what the heading adds
 
 
-def transfer_table(places: dict[str, Evidence]) -> pd.DataFrame:
-    """Trained on one stain cluster, tested on the same and on the other: a line an arm.
+def transfer_table(places: dict[str, Place]) -> pd.DataFrame:
+    """Accuracy and AUROC on the cluster of the training tiles and on the other cluster.
 
     Parameters
     ----------
-    places : dict of str to Evidence
-        The evidence of ``stain_a`` and ``stain_b`` by a title such as ``A to B``.
+    places : dict of str to Place
+        The results of ``stain_a`` and ``stain_b`` by a title such as ``A to B``.
 
     Returns
     -------
     pandas.DataFrame
-        By direction: accuracy within, across, and the loss of AUROC, as text.
+        Text. One line per arm; columns are (title, heading). Without lines where no arm has rows.
     """
     lines: dict[str, dict[tuple[str, str], str]] = {}
     for title, place in places.items():
         for arm in place.arms:
-            line = lines.setdefault(LABELS[arm], {})
-            for heading, name in CLUSTERS.items():
-                line[title, heading] = describe(place.interval(f"{name}.accuracy", arm))
-                line[title, f"{heading}, AUROC"] = describe(place.interval(f"{name}.auroc", arm))
+            line = lines.setdefault(place.label(arm), {})
+            for heading, metric in _metrics().items():
+                line[title, heading] = describe(place.interval(metric, arm))
     return pd.DataFrame(lines).T
 
 
+def _metrics() -> dict[str, str]:
+    """Metric in rows by heading, such as ``same cluster, AUROC`` and ``test.auroc``."""
+    return {
+        f"{heading}{added}": f"{cohort}.{metric}"
+        for heading, cohort in CLUSTERS.items()
+        for added, metric in METRICS.items()
+    }
+
+
 def transfer_differences(
-    places: dict[str, Evidence], pairs: Sequence[tuple[str, str]]
+    places: dict[str, Place], pairs: Sequence[tuple[str, str]]
 ) -> pd.DataFrame:
-    """The arms of each pair subtracted, seed by seed, where :func:`transfer_table` has both.
+    """Differences of two arms on either cluster, paired over the seeds that both arms have.
 
     Parameters
     ----------
-    places : dict of str to Evidence
-        As there.
+    places : dict of str to Place
+        As in :func:`transfer_table`.
     pairs : sequence of (arm, rival)
+        Each gives ``arm - rival``.
 
     Returns
     -------
     pandas.DataFrame
-        A line a direction and pair, columns as there by direction: points, as text. Without lines
-        where no pair shares a seed.
+        Text, in points. One line per title and pair; columns are headings as in
+        :func:`transfer_table`. Without lines where no pair shares a seed.
     """
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for (title, place), (arm, rival) in itertools.product(places.items(), pairs):
-        for heading, name in CLUSTERS.items():
-            for suffix, metric in (("", "accuracy"), (", AUROC", "auroc")):
-                values = 100 * paired(place.rows, f"{name}.{metric}", arm, rival)
-                if len(values):
-                    line = lines.setdefault((title, f"{LABELS[arm]}, minus {LABELS[rival]}"), {})
-                    cell = describe(mean_interval(values), sign=True, digits=1)
-                    line[f"{heading}{suffix}"] = cell
+        for heading, metric in _metrics().items():
+            values = 100 * place.paired(metric, arm, rival)
+            if not len(values):
+                continue
+            names = f"{place.label(arm)}, minus {place.label(rival)}"
+            line = lines.setdefault((title, names), {})
+            line[heading] = describe(mean_interval(values), sign=True, digits=1)
     return pd.DataFrame(lines).T

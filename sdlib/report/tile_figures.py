@@ -72,7 +72,7 @@ def show_tiles(images: Sequence[np.ndarray], titles: Sequence[str], width: float
     images : sequence of numpy.ndarray
         uint8 RGB (S, S, 3); they may differ in S.
     titles : sequence of str
-        One a tile.
+        One per tile.
     width : float
         Of the whole row, inches.
     """
@@ -82,6 +82,12 @@ def show_tiles(images: Sequence[np.ndarray], titles: Sequence[str], width: float
         ax.set_title(title)
         ax.set_axis_off()
     return fig
+
+
+def _unprepared(profile: str, source: str) -> dict[str, TileSet]:
+    run = Run("cutout", "weight_decay", 0, profile, source)
+    tiles = load_tiles(run, prepared=False)
+    return {cohort: tiles[cohort] for cohort in ("train", "validation", "test")}
 
 
 def live_tiles(profile: str, source: str) -> tuple[dict[str, TileSet], str]:
@@ -100,11 +106,11 @@ def live_tiles(profile: str, source: str) -> tuple[dict[str, TileSet], str]:
     scale = profile if profile == "smoke" else "quick"
     instead = ""
     try:
-        tiles = load_tiles(Run("cutout", "weight_decay", 0, scale, source))
+        tiles = _unprepared(scale, source)
     except DataError as error:
         if source == "phantom":
             raise
-        tiles = load_tiles(Run("cutout", "weight_decay", 0, scale, "phantom"))
+        tiles = _unprepared(scale, "phantom")
         instead = f", because {source} is not at hand ({error})"
         source = "phantom"
     size = tiles["train"].size

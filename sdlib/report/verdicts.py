@@ -1,7 +1,8 @@
 """The paper's claims against rows: verdicts by one stated rule.
 
-A claim is a list of parts, each a paired comparison of two arms over seeds. With ``d`` the mean
-difference, its 95 % t interval over seeds, and ``p`` the paper's difference:
+A claim has several parts, each a comparison that an experiment declares
+(:mod:`sdlib.experiments.comparisons`). With ``d`` what was measured (mostly a mean paired
+difference with its 95 % t interval over seeds) and ``p`` the paper's value:
 
 - a *gain* is **reproduced** if the interval lies above 0 and ``d`` is at least ``p / 2``,
   **partly** if the interval lies above 0 but ``d`` is smaller, **not reproduced** otherwise;
@@ -27,157 +28,143 @@ With fewer than two paired seeds nothing is judged.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
+
 import numpy as np
 import pandas as pd
 
-from sdlib import results
-from sdlib.experiments import EXPERIMENTS
-from sdlib.experiments.arms import SENSITIVITY
-from sdlib.experiments.comparisons import PARTS, Part, paper_table
-from sdlib.metrics import Interval, mean_interval
-from sdlib.results import sharpness, sweeps
+from sdlib.experiments import EXPERIMENTS, paper_table
+from sdlib.experiments.comparisons import Comparison, Kind, Measured
+from sdlib.metrics import Interval
+from sdlib.results import Place
 from sdlib.theory import dual
 
-__all__ = ["PARTS", "Part", "assess", "paired", "paper_table", "report", "verdict_of"]
+__all__ = ["Verdict", "assess", "attempted_claims", "report", "theory_verdict", "verdict_of"]
 
-REPRODUCED, PARTLY, NOT = "reproduced", "partly", "not reproduced"
-UNDECIDED, NOT_ATTEMPTED = "undecided", "not attempted yet"
 VISIBLY = 0.1  # two sets differ visibly where six of ten pairs of tiles are told apart
+MISSING = Interval(0, *[float("nan")] * 4)
 
 
-def paired(rows: pd.DataFrame, metric: str, arm: str, rival: str) -> np.ndarray:
-    """Differences ``arm - rival`` of one metric over the seeds that both have; stale rows out.
+class Verdict(StrEnum):
+    """What is said about a part or a claim."""
 
-    Without a rival (an empty name), the arm's own values.
-    """
-    if not len(rows) or metric not in rows:
-        return np.empty(0)
-    table = rows[~rows["stale"]].pivot(index="seed", columns="arm", values=metric)
-    if not rival and arm in table:
-        return table[arm].dropna().to_numpy()
-    if arm not in table or rival not in table:
-        return np.empty(0)
-    return (table[arm] - table[rival]).dropna().to_numpy()
+    REPRODUCED = "reproduced"
+    PARTLY = "partly"
+    NOT_REPRODUCED = "not reproduced"
+    UNDECIDED = "undecided"
+    NOT_ATTEMPTED = "not attempted yet"
 
 
-def _neighbours(rows: pd.DataFrame, kind: str, centre: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The mean over all neighbours of one kind, a row a seed, beside the centre's rows."""
-    names = [arm.name for arm in SENSITIVITY if arm.name.startswith(f"{kind}_")]
-    if not len(rows):
-        return centre
-    chosen = rows[rows["arm"].isin(names) & ~rows["stale"]]
-    means = chosen.groupby("seed")[metric].agg(["mean", "size"])
-    means = means[means["size"] == len(names)]  # seeds with every neighbour
-    mean_rows = pd.DataFrame(
-        {"arm": kind, "seed": means.index, "stale": False, metric: means["mean"].to_numpy()}
-    )
-    return pd.concat([centre, mean_rows], ignore_index=True)
+def _gain(part: Comparison, found: Interval, reference: float) -> Verdict:
+    if not found.low > 0:
+        return Verdict.NOT_REPRODUCED
+    return Verdict.REPRODUCED if found.mean >= part.paper / 2 else Verdict.PARTLY
 
 
-def verdict_of(part: Part, interval: Interval, rival_mean: float) -> str:
-    """The rule of this module for one part.
+def _no_gain(part: Comparison, found: Interval, reference: float) -> Verdict:
+    return Verdict.REPRODUCED if found.high < part.paper / 2 else Verdict.NOT_REPRODUCED
 
-    >>> part = Part("C1", "", "gain", "test.accuracy", "a", "b", 0.1)
-    >>> verdict_of(part, Interval(5, 0.08, 0.01, 0.07, 0.09), 0.7)
+
+def _loss(part: Comparison, found: Interval, reference: float) -> Verdict:
+    return Verdict.REPRODUCED if found.high < 0 else Verdict.NOT_REPRODUCED
+
+
+def _no_difference(part: Comparison, found: Interval, reference: float) -> Verdict:
+    if found.low > 0 or found.high < 0:
+        return Verdict.NOT_REPRODUCED
+    margin = part.margin or abs(reference) / 2
+    narrow = (found.high - found.low) / 2 < margin
+    return Verdict.REPRODUCED if narrow else Verdict.UNDECIDED
+
+
+def _level(part: Comparison, found: Interval, reference: float) -> Verdict:
+    low, high = part.paper - part.margin, part.paper + part.margin
+    if low <= found.low and found.high <= high:
+        return Verdict.REPRODUCED
+    outside = found.high < low or found.low > high
+    return Verdict.NOT_REPRODUCED if outside else Verdict.UNDECIDED
+
+
+def _apart(part: Comparison, found: Interval, reference: float) -> Verdict:
+    if found.low > VISIBLY:
+        return Verdict.REPRODUCED
+    return Verdict.PARTLY if found.low > 0 else Verdict.NOT_REPRODUCED
+
+
+RULES: dict[Kind, Callable[[Comparison, Interval, float], Verdict]] = {
+    Kind.GAIN: _gain,
+    Kind.NO_GAIN: _no_gain,
+    Kind.LOSS: _loss,
+    Kind.NO_DIFFERENCE: _no_difference,
+    Kind.LEVEL: _level,
+    Kind.APART: _apart,
+}
+
+
+def verdict_of(part: Comparison, measured: Measured) -> Verdict:
+    """The verdict on one part by the rule of this module.
+
+    >>> part = Comparison("C1", "", Kind.GAIN, lambda place: Measured(None), paper=0.1)
+    >>> str(verdict_of(part, Measured(Interval(5, 0.08, 0.01, 0.07, 0.09))))
     'reproduced'
     """
-    if interval.n < 2:
-        return NOT_ATTEMPTED
-    if part.kind == "gain":
-        if not interval.low > 0:
-            return NOT
-        return REPRODUCED if interval.mean >= part.paper / 2 else PARTLY
-    if part.kind == "no gain":
-        return REPRODUCED if interval.high < part.paper / 2 else NOT
-    if part.kind == "loss":
-        return REPRODUCED if interval.high < 0 else NOT
-    if part.kind == "apart":
-        return REPRODUCED if interval.low > VISIBLY else PARTLY if interval.low > 0 else NOT
-    if part.kind == "level":
-        low, high = part.paper - part.margin, part.paper + part.margin
-        inside = low <= interval.low and interval.high <= high
-        outside = interval.high < low or interval.low > high
-        return REPRODUCED if inside else NOT if outside else UNDECIDED
-    if interval.low > 0 or interval.high < 0:
-        return NOT
-    narrow = (interval.high - interval.low) / 2 < (part.margin or abs(rival_mean) / 2)
-    return REPRODUCED if narrow else UNDECIDED
+    found = measured.interval
+    if found is None or found.n < 2:
+        return Verdict.NOT_ATTEMPTED
+    return RULES[part.kind](part, found, measured.reference)
 
 
-def _rows_of(part: Part, profile: str, source: str, origin: str) -> pd.DataFrame:
-    """The rows that a part is judged on, one an arm and seed, without the stale ones."""
-    rows = results.rows(part.experiment, profile, source, origin)
-    rows = rows[~rows["stale"]] if len(rows) else rows
-    if part.experiment == "cutout_sensitivity":
-        centre = results.rows("cutout", profile, source, origin)
-        centre = centre[~centre["stale"]] if len(centre) else centre
-        return _neighbours(rows, part.arm, centre, part.metric)
-    if EXPERIMENTS[part.experiment].swept and len(rows):
-        return _swept(rows, profile, source, origin)
-    return rows
+def assess(place: Place) -> pd.DataFrame:
+    """Every part of every claim with what was measured at a place.
 
-
-def _swept(rows: pd.DataFrame, profile: str, source: str, origin: str) -> pd.DataFrame:
-    """Accuracy at every level as columns, and its mean over the levels of each shift."""
-    found = sweeps.accuracies("robustness", profile, source, origin)
-    if not len(found):
-        return found
-    wide = found.pivot(index=["arm", "seed"], columns="level", values="accuracy")
-    means = found.pivot_table("accuracy", ["arm", "seed"], "shift").drop(columns="clean")
-    table = wide.join(means).reset_index().assign(stale=False)
-    return table.merge(rows[["arm", "seed"]], on=["arm", "seed"])
-
-
-def _apart(profile: str, source: str, origin: str) -> list[dict]:
-    """C7: sets from different scanners (or stain clusters) told apart by sharpness alone."""
-    lines = []
-    for pair in sharpness.stored_pairs(profile, source, origin).itertuples():
-        if pair.same_scanner:
-            continue
-        part = Part("C7", f"{pair.first} and {pair.second}", "apart", "sharpness", pair.first)
-        sign = 1 if pair.auroc >= 0.5 else -1
-        ends = sorted((sign * (pair.low - 0.5), sign * (pair.high - 0.5)))
-        interval = Interval(pair.groups, abs(pair.auroc - 0.5), float("nan"), *ends)
-        lines.append(_line(part, interval, 0.0))
-    return lines
-
-
-def _line(part: Part, interval: Interval, rival: float) -> dict:
-    return {
-        "claim": part.claim,
-        "part": part.text,
-        "kind": "premise" if part.premise else part.kind,
-        "paper": part.paper if part.kind in ("gain", "level") else float("nan"),
-        **vars(interval),
-        "verdict": verdict_of(part, interval, rival),
-    }
-
-
-def assess(profile: str, source: str, origin: str = "recorded") -> pd.DataFrame:
-    """Every part with what was measured.
+    Parameters
+    ----------
+    place : Place
+        Of any experiment: all experiments are looked up at its profile, source and origin.
 
     Returns
     -------
     pandas.DataFrame
-        claim, part, kind, paper, n, mean, sd, low, high, verdict; differences as fractions.
+        experiment, claim, part, kind, paper, n, mean, sd, low, high, verdict; by claim;
+        differences as fractions.
     """
-    lines, found = [], {}
-    for part in PARTS:
-        # Neighbours are averaged by kind and metric; all other rows are the experiment's own.
-        key = (part.experiment, part.arm if part.experiment == "cutout_sensitivity" else "")
-        if key not in found:
-            found[key] = _rows_of(part, profile, source, origin)
-        rows = found[key]
-        values = paired(rows, part.metric, part.arm, part.rival)
-        missing = Interval(0, *[float("nan")] * 4)
-        interval = mean_interval(values) if len(values) else missing
-        rivals = paired(rows, part.metric, part.rival, "") if part.rival else np.empty(0)
-        rival = rivals.mean() if len(rivals) else 0.0
-        lines.append(_line(part, interval, rival))
-    return pd.DataFrame(lines + _apart(profile, source, origin))
+    lines = []
+    for name, experiment in EXPERIMENTS.items():
+        for part in experiment.comparisons:
+            for text, measured in part.measured(place.of(name)).items():
+                lines.append(_line(name, part, text, measured))
+    table = pd.DataFrame(lines)
+    order = {claim: k for k, claim in enumerate(paper_table("claims")["id"])}
+    rank = table["claim"].map(order).fillna(len(order))  # claims of our own come last
+    table = table.assign(_rank=rank).sort_values("_rank", kind="stable")
+    return table.drop(columns="_rank").reset_index(drop=True)
 
 
-def theory_verdict(lam: float = 0.01) -> tuple[str, str]:
+def _line(experiment: str, part: Comparison, text: str, measured: Measured) -> dict:
+    has_value = part.kind in (Kind.GAIN, Kind.LEVEL)
+    return {
+        "experiment": experiment,
+        "claim": part.claim,
+        "part": text,
+        "kind": "premise" if part.premise else part.kind,
+        "paper": part.paper if has_value else float("nan"),
+        **vars(measured.interval or MISSING),
+        "verdict": verdict_of(part, measured),
+    }
+
+
+def attempted_claims() -> list[str]:
+    """The claims that some experiment is about, in the paper's order.
+
+    >>> attempted_claims()[:2]
+    ['C1', 'C2']
+    """
+    declared = {claim for experiment in EXPERIMENTS.values() for claim in experiment.claims}
+    return [claim for claim in paper_table("claims")["id"] if claim in declared]
+
+
+def theory_verdict(lam: float = 0.01) -> tuple[Verdict, str]:
     """C0, judged on the spot: two coupled features, the first of which grows; no rows are needed.
 
     Under cross-entropy with weight decay the second feature's resting response has to fall, under
@@ -185,9 +172,10 @@ def theory_verdict(lam: float = 0.01) -> tuple[str, str]:
 
     Returns
     -------
-    verdict, why : str
+    verdict : Verdict
+    why : str
 
-    >>> theory_verdict()[0]
+    >>> str(theory_verdict()[0])
     'reproduced'
     """
     u, strengths = dual.coupled_pair(0.5), (2.001, 3.0, 4.0, 5.0, 6.0)
@@ -202,40 +190,51 @@ def theory_verdict(lam: float = 0.01) -> tuple[str, str]:
         f"{starved[0]:.3f} to {starved[-1]:.3f} under weight decay and moves by {moved:.0e} "
         "under spectral decoupling"
     )
-    return (REPRODUCED if all(holds) else PARTLY if any(holds) else NOT), why
+    if all(holds):
+        return Verdict.REPRODUCED, why
+    return (Verdict.PARTLY if any(holds) else Verdict.NOT_REPRODUCED), why
 
 
-def _overall(parts: pd.DataFrame) -> str:
+def _overall(parts: pd.DataFrame) -> Verdict:
     """One verdict from those of a claim's parts."""
     premise = parts["kind"] == "premise"
-    if parts.loc[premise, "verdict"].isin([PARTLY, NOT]).any():
-        return UNDECIDED
+    fails = [Verdict.PARTLY, Verdict.NOT_REPRODUCED]
+    if parts.loc[premise, "verdict"].isin(fails).any():
+        return Verdict.UNDECIDED
     parts = parts[~premise]
-    gains = parts.loc[parts["kind"] == "gain", "verdict"]
-    if len(gains) and (gains == NOT).all():
-        parts = parts[parts["kind"] != "no difference"]
+    gains = parts.loc[parts["kind"] == Kind.GAIN, "verdict"]
+    if len(gains) and (gains == Verdict.NOT_REPRODUCED).all():
+        parts = parts[parts["kind"] != Kind.NO_DIFFERENCE]
     verdicts = parts["verdict"]
-    judged = set(verdicts) - {NOT_ATTEMPTED}
+    judged = set(verdicts) - {Verdict.NOT_ATTEMPTED}
     if not judged:
-        return NOT_ATTEMPTED
-    if len(set(verdicts)) == 1 or judged == {UNDECIDED}:
+        return Verdict.NOT_ATTEMPTED
+    if len(set(verdicts)) == 1 or judged == {Verdict.UNDECIDED}:
         return judged.pop()
-    return PARTLY if judged & {REPRODUCED, PARTLY} else NOT
+    some = judged & {Verdict.REPRODUCED, Verdict.PARTLY}
+    return Verdict.PARTLY if some else Verdict.NOT_REPRODUCED
 
 
-def report(profile: str, source: str, origin: str = "recorded") -> pd.DataFrame:
-    """Every claim of the paper with a verdict: id, where, claim, verdict, why."""
+def report(place: Place) -> pd.DataFrame:
+    """Every claim with a verdict at a place: id, where, claim, verdict, why.
+
+    Claims of our own, which some experiment declares beside the paper's, come last.
+    """
+    parts = assess(place)
     table = paper_table("claims")
-    parts = assess(profile, source, origin)
+    own = [claim for claim in dict.fromkeys(parts["claim"]) if claim not in set(table["id"])]
+    for claim in own:
+        text = parts.loc[parts["claim"] == claim, "part"].iloc[0]
+        table.loc[len(table), ["id", "where", "claim"]] = claim, "ours", text
     verdicts, reasons = [], []
     for claim in table["id"]:
         mine = parts[parts["claim"] == claim]
-        verdicts.append(_overall(mine) if len(mine) else NOT_ATTEMPTED)
-        reasons.append(
-            "; ".join(
-                f"{r.part}: {r.mean:+.3f} ({r.low:+.3f} to {r.high:+.3f}, n = {r.n}), {r.verdict}"
-                for r in mine.itertuples()
-                if r.verdict != NOT_ATTEMPTED
-            )
-        )
+        verdicts.append(_overall(mine) if len(mine) else Verdict.NOT_ATTEMPTED)
+        judged = mine[mine["verdict"] != Verdict.NOT_ATTEMPTED]
+        reasons.append("; ".join(_reason(line) for line in judged.itertuples()))
     return table.assign(verdict=verdicts, why=reasons)
+
+
+def _reason(line) -> str:
+    interval = f"{line.low:+.3f} to {line.high:+.3f}, n = {line.n}"
+    return f"{line.part}: {line.mean:+.3f} ({interval}), {line.verdict}"

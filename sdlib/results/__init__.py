@@ -1,23 +1,30 @@
-"""What was measured: rows, predictions and sweeps, recorded or of this machine."""
+"""What was measured, recorded in git or by this machine: one key to all of it.
 
-from sdlib.results.rows import (
-    ORIGINS,
-    circumstances,
-    is_recorded,
-    predictions,
-    provenance,
-    record,
-    recorded_file,
-    rows,
-)
+:class:`Place` (experiment, profile, source, origin) holds rows, predictions, sweep, trials and
+sharpness of an experiment. :func:`columns`, :func:`everywhere` and :func:`shown` choose places for
+a page; :func:`record` copies this machine's results to the recorded ones.
+"""
+
+from sdlib.results.key import ORIGINS, RECORDED, THIS_RUN
+from sdlib.results.place import Ensemble, Place
+from sdlib.results.places import MAIN_PROFILE, columns, command, everywhere, sentence, shown
+from sdlib.results.recording import record
+from sdlib.results.rows import circumstances, is_recorded, provenance
 
 __all__ = [
+    "MAIN_PROFILE",
     "ORIGINS",
+    "RECORDED",
+    "THIS_RUN",
+    "Ensemble",
+    "Place",
     "circumstances",
+    "columns",
+    "command",
+    "everywhere",
     "is_recorded",
-    "predictions",
     "provenance",
     "record",
-    "recorded_file",
-    "rows",
+    "sentence",
+    "shown",
 ]

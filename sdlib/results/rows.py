@@ -1,4 +1,4 @@
-"""Rows and predictions: written by runs, recorded in git, read by every table and figure.
+"""Rows: written by runs, recorded in git, read by every table and figure.
 
 A row describes itself: experiment, arm, seed, profile, source, configuration and its hash, code
 and library versions, device, seconds, metrics. A row whose hash is not today's is *stale*.
@@ -9,33 +9,21 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
-from sdlib import __version__, experiments
+from sdlib import __version__
 from sdlib.errors import ConfigError, DataError
-from sdlib.experiments import Run, trials as tuning
-from sdlib.files import atomic_path
-from sdlib.paths import ROOT, recorded_folder
+from sdlib.experiments import Run, config_hash
+from sdlib.paths import ROOT
+from sdlib.results.key import PlaceKey, check_declared
 
-__all__ = [
-    "ORIGINS",
-    "circumstances",
-    "is_recorded",
-    "predictions",
-    "provenance",
-    "record",
-    "recorded_file",
-    "rows",
-]
+__all__ = ["circumstances", "is_recorded", "provenance", "read_rows", "recorded_rows", "row_table"]
 
-ORIGINS = ("recorded", "this run")
 LIBRARIES = ("torch", "timm", "numpy", "scikit-learn", "albumentations", "optuna")
 
 
@@ -76,24 +64,32 @@ def provenance() -> str:
     return f"sdlib {code}, Python {platform.python_version()}, {libraries}"
 
 
-def recorded_file(experiment: str, source: str, profile: str) -> Path:
-    """The recorded rows of an experiment; predictions lie beside it, ending in ``.npz``."""
-    return recorded_folder() / f"{experiment}-{source}-{profile}.jsonl"
+def recorded_file(key: PlaceKey) -> Path:
+    """Where the rows of a place are recorded, one per line."""
+    return key.recorded_file(".jsonl")
 
 
-def _recorded_rows(experiment: str, profile: str, source: str) -> list[dict]:
-    file = recorded_file(experiment, source, profile)
+def recorded_rows(key: PlaceKey) -> list[dict]:
+    """The recorded rows as they were written; none where nothing is recorded."""
+    file = recorded_file(key)
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def _own_rows(experiment: str, profile: str, source: str) -> list[dict]:
-    files = (run.row_file for run in experiments.runs(experiment, profile, source))
+def own_rows(key: PlaceKey) -> list[dict]:
+    """The rows that this machine's runs have left."""
+    check_declared(key)
+    files = (run.row_file for run in key.runs)
     return [json.loads(file.read_text()) for file in files if file.exists()]
+
+
+def read_rows(key: PlaceKey) -> list[dict]:
+    """The rows of a place as they were written."""
+    return recorded_rows(key) if key.recorded else own_rows(key)
 
 
 def _todays_hash(run: Run, recorded: bool) -> str | None:
     try:
-        return experiments.config_hash(experiments.config(run, run.resolved_arm(recorded)))
+        return config_hash(run.config(run.resolved_arm(recorded)))
     except DataError:  # its search has not been run
         return None
 
@@ -105,51 +101,33 @@ def _run_of(row: dict) -> Run | None:
         return None
 
 
-def rows(
-    experiment: str, profile: str, source: str, origin: str = "recorded", nested: bool = False
-) -> pd.DataFrame:
-    """The rows of an experiment, one a run, arms in the registry's order.
-
-    Parameters
-    ----------
-    experiment, profile, source : str
-        As in :mod:`sdlib.experiments`.
-    origin : str
-        ``recorded`` (in git) or ``this run`` (this machine's outputs).
-    nested : bool
-        Keep ``config``, ``history`` and ``libraries`` too.
+def row_table(key: PlaceKey) -> pd.DataFrame:
+    """The rows of a place as a table, one line per run, arms in the experiment's order.
 
     Returns
     -------
     pandas.DataFrame
-        experiment, arm, seed, profile, source, config_hash, stale, code_version, device, seconds,
-        and every metric as ``set.metric``, for instance ``test.accuracy``. Empty without rows.
-
-    Raises
-    ------
-    ConfigError
-        An unknown experiment, profile, source or origin.
+        experiment, arm, seed, profile, source, config_hash, stale (bool), code_version, device,
+        seconds, config, history, libraries, and every metric as ``cohort.metric``, for instance
+        ``test.accuracy``. Empty without rows.
     """
-    if origin not in ORIGINS:
-        raise ConfigError(f"unknown origin {origin!r}; expected one of {ORIGINS}")
-    experiments.check_names(experiment, profile, source)
-    recorded = origin == "recorded"
-    found = (_recorded_rows if recorded else _own_rows)(experiment, profile, source)
     flat = []
-    for row in found:
+    for row in read_rows(key):
         run = _run_of(row)
-        stale = run is None or row["config_hash"] != _todays_hash(run, recorded)
-        metrics = {f"{s}.{m}": v for s, part in row.pop("metrics").items() for m, v in part.items()}
-        if not nested:
-            row = {k: v for k, v in row.items() if not isinstance(v, (dict, list))}
+        stale = run is None or row["config_hash"] != _todays_hash(run, key.recorded)
+        metrics = {
+            f"{cohort}.{metric}": value
+            for cohort, found in row.pop("metrics").items()
+            for metric, value in found.items()
+        }
         flat.append({**row, "stale": stale, **metrics})
     table = pd.DataFrame(flat)
-    if len(table):
-        order = {arm.name: k for k, arm in enumerate(experiments.EXPERIMENTS[experiment].arms)}
-        table = table.sort_values(
-            ["arm", "seed"], key=lambda c: c.map(order).fillna(99) if c.name == "arm" else c
-        ).reset_index(drop=True)
-    return table
+    if not len(table):
+        return table
+    order = {arm.name: k for k, arm in enumerate(key.definition.arms)}
+    rank = table["arm"].map(order).fillna(len(order))  # arms that are no longer known come last
+    table = table.assign(_rank=rank).sort_values(["_rank", "seed"])
+    return table.drop(columns="_rank").reset_index(drop=True)
 
 
 def is_recorded(run: Run) -> bool:
@@ -157,78 +135,5 @@ def is_recorded(run: Run) -> bool:
     stamp = _todays_hash(run, recorded=True)
     return stamp is not None and any(
         row["arm"] == run.arm and row["seed"] == run.seed and row["config_hash"] == stamp
-        for row in _recorded_rows(run.experiment, run.profile, run.source)
+        for row in recorded_rows(PlaceKey(run.experiment, run.profile, run.source))
     )
-
-
-def predictions(
-    experiment: str, profile: str, source: str, origin: str = "recorded"
-) -> dict[str, np.ndarray]:
-    """Logits of every run and the targets they belong to.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        ``arm/seedK/test.logits`` and the like, float32 (n,); ``validation.targets`` and
-        ``test.targets`` (also of ``clean`` and ``all``), int8 (n,); ``...groups`` where known.
-
-    Raises
-    ------
-    DataError
-        There are none.
-    """
-    if origin == "recorded":
-        file = recorded_file(experiment, source, profile).with_suffix(".npz")
-        if not file.exists():
-            raise DataError(f"no recorded predictions of {experiment} on {source}, {profile}")
-        with np.load(file) as stored:
-            return dict(stored)
-    found = _own_predictions(experiments.runs(experiment, profile, source))
-    if not found:
-        raise DataError(f"no predictions of {experiment} on {source}, {profile}: run it first")
-    return found
-
-
-def _own_predictions(runs: Iterable[Run]) -> dict[str, np.ndarray]:
-    found = {}
-    for run in runs:
-        if run.row_file.exists():
-            with np.load(run.folder / "predictions.npz") as stored:
-                found.update({f"{run.arm}/seed{run.seed}/{name}": stored[name] for name in stored})
-            with np.load(run.folder / "targets.npz") as stored:
-                found.update(stored)
-    return found
-
-
-def record(experiment: str, profile: str, source: str) -> int:
-    """Copy this machine's rows, predictions and trials to ``data/results``; returns the number.
-
-    Rows recorded before and not run again here are kept.
-
-    Raises
-    ------
-    DataError
-        There is nothing to record.
-    """
-    own = _own_rows(experiment, profile, source)
-    if not own:
-        raise DataError(f"nothing to record of {experiment} on {source}, {profile}: run it first")
-    fresh = {(row["arm"], row["seed"]) for row in own}
-    kept = [
-        row
-        for row in _recorded_rows(experiment, profile, source)
-        if (row["arm"], row["seed"]) not in fresh
-    ]
-    file = recorded_file(experiment, source, profile)
-    stored = predictions(experiment, profile, source) if file.with_suffix(".npz").exists() else {}
-    stored.update(predictions(experiment, profile, source, "this run"))
-    with atomic_path(file.with_suffix(".npz")) as temporary:
-        np.savez_compressed(temporary, **stored)
-    found = experiments.searches(experiment, profile, source)
-    lines = [json.dumps(trial) for search in found for trial in tuning.trials(search)]
-    if lines:
-        with atomic_path(tuning.recorded_trials_file(experiment, source, profile)) as temporary:
-            temporary.write_text("\n".join(lines) + "\n")
-    with atomic_path(file) as temporary:
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in [*kept, *own]))
-    return len(own)

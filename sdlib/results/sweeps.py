@@ -1,39 +1,37 @@
-"""The sweep of an experiment: every network's logits at every level of every shift, kept.
+"""Sweeps: every network's logits at every level of every shift, read back.
 
-One file a level under ``outputs``, so that a killed sweep goes on where it was and networks that
-come later are asked alone; one file in ``data/results`` for what is recorded. Logits are kept as
-float16, recorded ones on the grid of :mod:`sdlib.results.sweep_format`: a digit after the point,
-and the sign, which decides at a cut-off of .5, is exact.
+This machine keeps one file per level, so that a killed sweep goes on where it was and networks that
+come later predict alone; git keeps one file per place. Logits are float16, recorded ones on the
+grid of :mod:`sdlib.results.sweep_format`: a digit after the point. The sign, which decides at a
+cut-off of .5, is exact.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from sdlib import results
-from sdlib.errors import ConfigError, DataError
-from sdlib.experiments import EXPERIMENTS, Run, check_names, runs
-from sdlib.files import atomic_path, write_json
-from sdlib.paths import outputs_folder, recorded_folder
-from sdlib.results import sweep_format as sweep_store
+from sdlib.experiments import Run
+from sdlib.experiments.measurements import SWEEP
+from sdlib.files import atomic_path
+from sdlib.results import sweep_format
+from sdlib.results.key import THIS_RUN, PlaceKey
 from sdlib.shifts import LEVELS, Level
 
 __all__ = [
+    "BY_NAME",
+    "CLEAN",
     "Sweep",
-    "accuracies",
-    "done_file",
-    "execute",
     "levels_of",
-    "load",
+    "read_level",
+    "read_sweep",
     "record",
-    "sweep_file",
+    "stamp_of",
+    "write_level",
 ]
 
 CLEAN = "clean"  # the line of the unshifted tiles
@@ -42,7 +40,7 @@ BY_NAME = {level.name: level for level in LEVELS}
 
 @dataclass(frozen=True)
 class Sweep:
-    """Logits by arm and seed, one line a level.
+    """Logits by arm and seed, one line per level.
 
     Parameters
     ----------
@@ -77,34 +75,36 @@ class Sweep:
         columns = ["shift", "strength", "level", "arm", "seed", "accuracy"]
         return pd.DataFrame(lines, columns=columns)
 
+    def wide(self) -> pd.DataFrame:
+        """One line per arm and seed: accuracy at every level, and its mean over each shift.
+
+        Without columns of metrics where there are no networks.
+        """
+        table = self.accuracy()
+        if not len(table):
+            return pd.DataFrame(columns=["arm", "seed"])
+        levels = table.pivot(index=["arm", "seed"], columns="level", values="accuracy")
+        means = table.pivot_table("accuracy", ["arm", "seed"], "shift")
+        means = means.drop(columns=CLEAN, errors="ignore")
+        return levels.join(means).reset_index()
+
+
+EMPTY = Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {})
+
 
 def levels_of(profile: str) -> tuple[Level, ...]:
     """Which levels a profile sweeps: all 52, or every fourth at ``smoke``."""
     return LEVELS[::4] if profile == "smoke" else LEVELS
 
 
-def _folder(experiment: str, profile: str, source: str) -> Path:
-    return outputs_folder() / source / profile / experiment / "sweep"
-
-
-def sweep_file(experiment: str, source: str, profile: str) -> Path:
-    """Where a sweep is kept in git."""
-    return recorded_folder() / f"{experiment}-{source}-{profile}-sweep.npz"
-
-
-def done_file(experiment: str, profile: str, source: str) -> Path:
-    """Written last: which networks have been asked about every level."""
-    return _folder(experiment, profile, source) / "done.json"
-
-
-def _stamp(run: Run) -> str:
-    """Changes whenever the run has been made again."""
+def stamp_of(run: Run) -> str:
+    """A text that changes whenever the run has been made again."""
     row = json.loads(run.row_file.read_text())
     return f"{row['config_hash']} {row['finished']}"
 
 
-def _stored(file: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    """Stamps and logits of one level, by run; empty without a readable file."""
+def read_level(file: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Stamps and logits of one level, by run; empty without a file."""
     if not file.exists():
         return {}, {}
     with np.load(file) as stored:
@@ -112,90 +112,22 @@ def _stored(file: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     return json.loads(str(arrays.pop("stamps"))), arrays
 
 
-def _groups(levels: Sequence[Level]) -> list[list[Level]]:
-    """Levels that are worth shifting together: fadings, which share a separation of stains."""
-    by_shift = itertools.groupby(levels, key=lambda level: level.shift)
-    groups = []
-    for shift, found in by_shift:
-        found = list(found)
-        groups += [found] if shift in ("haematoxylin", "eosin") else [[one] for one in found]
-    return groups
+def write_level(file: Path, stamps: dict[str, str], logits: dict[str, np.ndarray]) -> None:
+    """Write what :func:`read_level` reads, whole or not at all."""
+    with atomic_path(file) as whole:
+        np.savez_compressed(whole, stamps=np.array(json.dumps(stamps)), **logits)
 
 
-def execute(experiment: str, profile: str, source: str, log: Callable[[str], None] = print) -> Path:
-    """Ask every trained network of an experiment about every level; returns the sweep's folder.
-
-    A level whose file holds today's logits of a network is not asked again. Only the chunk in
-    hand is in memory; the logits of a group of levels wait in a map on disk.
-
-    Raises
-    ------
-    ConfigError
-        The experiment is not swept.
-    DataError
-        None of its networks has been trained on this machine.
-    """
-    from sdlib.training import run as running  # torch and its company
-
-    check_names(experiment, profile, source)
-    if not EXPERIMENTS[experiment].swept:
-        known = ", ".join(name for name, one in EXPERIMENTS.items() if one.swept)
-        raise ConfigError(f"{experiment} is not swept; expected one of: {known}")
-    trained = [run for run in runs(experiment, profile, source) if run.row_file.exists()]
-    if not trained:
-        raise DataError(
-            f"no trained networks of {experiment} on {source}, {profile}: "
-            f"python -m sdlib run {experiment}/ARM/seed0 --profile {profile} --source {source}"
-        )
-    folder, stamps = _folder(experiment, profile, source), {r.id: _stamp(r) for r in trained}
-    asked: dict[tuple[str, ...], list[Level]] = {}
-    for level in levels_of(profile):
-        there, _ = _stored(folder / f"{level.name}.npz")
-        missing = tuple(name for name, stamp in stamps.items() if there.get(name) != stamp)
-        if missing:
-            asked.setdefault(missing, []).append(level)
-    for missing, levels in asked.items():
-        chosen = [run for run in trained if run.id in missing]
-        session = running.loaded(chosen)
-        for group in _groups(levels):
-            _ask(session, chosen, group, folder, stamps)
-            log(f"{experiment}: {len(chosen)} networks at {', '.join(x.name for x in group)}")
-    write_json(done_file(experiment, profile, source), stamps)
-    return folder
-
-
-def _ask(session, chosen: list[Run], group: list[Level], folder: Path, stamps: dict) -> None:
-    """Fill one file a level of ``group`` with the logits of the chosen runs."""
-    from sdlib.training.prediction import sweep
-
-    networks, images, device = session
-    shape = (len(group), len(chosen), len(images))
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / "waiting.npy") as temporary:
-        waiting = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
-        for tiles, level, logits in sweep(networks, images, group, device):
-            waiting[group.index(level), :, tiles] = logits
-        for level, answers in zip(group, waiting, strict=True):
-            file = folder / f"{level.name}.npz"
-            before, kept = _stored(file)
-            kept |= {run.id: answer for run, answer in zip(chosen, answers, strict=True)}
-            kept = {name: logits for name, logits in kept.items() if name in stamps}
-            done = before | {run.id: stamps[run.id] for run in chosen}
-            with atomic_path(file) as whole:
-                text = json.dumps({name: done[name] for name in kept})
-                np.savez_compressed(whole, stamps=np.array(text), **kept)
-    (folder / "waiting.npy").unlink()
-
-
-def _own(experiment: str, profile: str, source: str) -> Sweep:
+def _own(key: PlaceKey) -> Sweep:
     """This machine's sweep: the runs whose logits at every level are of today's networks."""
-    swept = levels_of(profile)
-    stored = [_stored(_folder(experiment, profile, source) / f"{x.name}.npz") for x in swept]
+    swept = levels_of(key.profile)
+    folder = SWEEP.folder(key.experiment, key.profile, key.source)
+    stored = [read_level(folder / f"{level.name}.npz") for level in swept]
     logits, truth = {}, {}
-    for run in runs(experiment, profile, source):
+    for run in key.runs:
         if not run.row_file.exists():
             continue
-        stamp = _stamp(run)
+        stamp = stamp_of(run)
         if any(stamps.get(run.id) != stamp for stamps, _ in stored):
             continue
         with np.load(run.folder / "predictions.npz") as own:
@@ -210,47 +142,25 @@ def _own(experiment: str, profile: str, source: str) -> Sweep:
     return Sweep(names, targets, groups, logits)
 
 
-def load(experiment: str, profile: str, source: str, origin: str = "recorded") -> Sweep:
-    """A sweep as recorded, or as this machine's networks have answered; empty if there is none.
-
-    Raises
-    ------
-    ConfigError
-        An unknown experiment, profile, source or origin.
-    """
-    check_names(experiment, profile, source)
-    if origin not in results.ORIGINS:
-        raise ConfigError(f"unknown origin {origin!r}; expected one of {results.ORIGINS}")
-    if origin == "this run":
-        return _own(experiment, profile, source)
-    file = sweep_file(experiment, source, profile)
-    if not file.exists():
-        return Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {})
-    return Sweep(*sweep_store.read(file))
+def read_sweep(key: PlaceKey) -> Sweep:
+    """The sweep of a place; without networks if there is none."""
+    if not key.recorded:
+        return _own(key)
+    file = SWEEP.recorded_file(key.experiment, key.profile, key.source)
+    return Sweep(*sweep_format.read(file)) if file.exists() else EMPTY
 
 
-def accuracies(
-    experiment: str, profile: str, source: str, origin: str = "recorded"
-) -> pd.DataFrame:
-    """Balanced accuracy of every network at every level; see :meth:`Sweep.accuracy`.
-
-    >>> list(accuracies("robustness", "smoke", "pcam"))
-    ['shift', 'strength', 'level', 'arm', 'seed', 'accuracy']
-    """
-    return load(experiment, profile, source, origin).accuracy()
-
-
-def record(experiment: str, profile: str, source: str) -> int:
-    """Copy this machine's sweep to ``data/results``; returns the number of networks.
+def record(experiment: str, profile: str, source: str) -> str:
+    """Copy this machine's sweep to the recorded ones; says how many networks, if any.
 
     Networks recorded before and not swept here are kept, if their tiles are the same.
     """
-    own = _own(experiment, profile, source)
+    own = _own(PlaceKey(experiment, profile, source, THIS_RUN))
     if not own.logits:
-        return 0
-    before = load(experiment, profile, source)
+        return ""
+    before = read_sweep(PlaceKey(experiment, profile, source))
     same = before.levels == own.levels and np.array_equal(before.targets, own.targets)
-    logits = ({**before.logits} if same else {}) | own.logits
-    file = sweep_file(experiment, source, profile)
-    sweep_store.write(file, own.levels, own.targets, own.groups, logits)
-    return len(own.logits)
+    logits = {**(before.logits if same else {}), **own.logits}
+    file = SWEEP.recorded_file(experiment, profile, source)
+    sweep_format.write(file, own.levels, own.targets, own.groups, logits)
+    return f"the sweep of {len(own.logits)} networks recorded"

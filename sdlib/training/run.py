@@ -16,23 +16,18 @@ from lightning_fabric import Fabric
 from scipy.special import expit
 from torch import nn
 
-from sdlib import experiments, results
-from sdlib.datasets.cutout import make_cutout_set
 from sdlib.datasets.tiles import TileSet
-from sdlib.experiments import PROFILES, Run
-from sdlib.experiments.arms import Arm
+from sdlib.experiments import Arm, Run, config_hash
 from sdlib.files import atomic_path, cannot_write, write_json
 from sdlib.losses import SpectralDecouplingLoss
 from sdlib.metrics import summary
 from sdlib.models import create_network, load_weights, save_weights
-from sdlib.training.activation_maps import cutout_shares
-from sdlib.training.data import load_tiles
+from sdlib.results import circumstances
+from sdlib.training.data import TRAINING, load_tiles
 from sdlib.training.loop import Schedule, fit
 from sdlib.training.prediction import predict_logits
 
 __all__ = ["execute", "loaded", "train_and_evaluate"]
-
-CAM_TILES = 256  # cancerous test tiles whose activation maps are measured
 
 Log = Callable[[str], None]
 
@@ -48,7 +43,7 @@ def _fabric(run: Run) -> Fabric:
     One thread, because a sum's order, and with it the row, changes with their number.
     """
     if torch.cuda.is_available():
-        return Fabric(accelerator="cuda", devices=1, precision=PROFILES[run.profile].precision)
+        return Fabric(accelerator="cuda", devices=1, precision=run.settings.precision)
     torch.set_num_threads(1)
     return Fabric(accelerator="cpu", devices=1)
 
@@ -56,58 +51,83 @@ def _fabric(run: Run) -> Fabric:
 def train_and_evaluate(
     run: Run,
     arm: Arm,
-    parts: Mapping[str, TileSet],
+    tiles: Mapping[str, TileSet],
     log: Log,
-    folder=None,
+    folder: Path | None = None,
     fabric: Fabric | None = None,
     learning_rate: float | None = None,
-) -> tuple[nn.Module, list[dict], dict[str, TileSet], dict[str, np.ndarray]]:
-    """Train one arm, at the profile's learning rate or another, and ask the network every set.
+) -> tuple[nn.Module, list[dict], dict[str, np.ndarray]]:
+    """Train one arm and predict every evaluation cohort.
+
+    Parameters
+    ----------
+    run : Run
+        Its settings and its seed are used.
+    arm : Arm
+        With its values in place.
+    tiles : mapping of str to TileSet
+        Of :func:`sdlib.training.data.load_tiles`.
+    log : callable
+        Takes a line per epoch.
+    folder : pathlib.Path, optional
+        Of checkpoints.
+    fabric : lightning_fabric.Fabric, optional
+        Device and precision.
+    learning_rate : float, optional
+        In the place of the profile's.
 
     Returns
     -------
-    network, history, sets, logits
-        The trained network; :func:`sdlib.training.loop.fit`'s entries; the evaluation sets and the
-        logits on them, float32 (n,), by name.
+    network : torch.nn.Module
+        Trained.
+    history : list of dict
+        The entries of :func:`sdlib.training.loop.fit`.
+    logits : dict of str to numpy.ndarray
+        float32 (n,), by evaluation cohort.
     """
-    profile, seed = PROFILES[run.profile], run.definition.data_seed
+    settings = run.settings
     fabric = fabric or _fabric(run)
-    sets = {
-        name: make_cutout_set(parts[part], kind, seed)
-        for name, (part, kind) in run.definition.sets.items()
-    }
-    network = create_network(profile.network, profile.dropout, profile.drop_path, seed=run.seed)
+    network = create_network(settings.network, settings.dropout, settings.drop_path, seed=run.seed)
     schedule = Schedule(
-        profile.epochs,
-        profile.batch_size,
-        learning_rate or profile.learning_rate,
+        settings.epochs,
+        settings.batch_size,
+        learning_rate or settings.learning_rate,
         arm.weight_decay,
-        run.augmentation(arm),
+        run.config(arm)["augment"],
         run.seed,
-        profile.workers,
+        settings.workers,
     )
-    train = make_cutout_set(parts["train"], arm.train_set, seed)
     history = fit(
-        network, _criterion(arm), train, sets["validation"], schedule, folder, fabric, log
+        network,
+        _criterion(arm),
+        tiles[TRAINING],
+        tiles["validation"],
+        schedule,
+        folder,
+        fabric,
+        log,
     )
-    logits = {n: predict_logits(network, s.images, fabric.device) for n, s in sets.items()}
-    return network, history, sets, logits
+    logits = {
+        cohort: predict_logits(network, tiles[cohort], fabric.device)
+        for cohort in run.definition.evaluation
+    }
+    return network, history, logits
 
 
 def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     """Train, evaluate and write ``row.json``, ``predictions.npz`` and ``model.safetensors``.
 
     A run whose row has today's configuration is not repeated, and a killed one goes on from its
-    last epoch, unless ``fresh``. The row is written last: where it stands, all is there. Where a
-    search has led an arm to the very values of another, their runs are one: the files are copied.
+    last epoch, unless ``fresh``. The row is written last: where it exists, the run is whole. Where
+    a search has led an arm to the very values of another, their runs are one: the files are copied.
 
     Returns
     -------
     dict
         The row.
     """
-    values = experiments.config(run)
-    stamp = experiments.config_hash(values)
+    values = run.config()
+    stamp = config_hash(values)
     if not fresh and run.row_file.exists():
         row = json.loads(run.row_file.read_text())
         if row["config_hash"] == stamp:
@@ -117,24 +137,21 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     checkpoint, config_file = run.folder / "checkpoint.pt", run.folder / "config.json"
     if fresh or not _begun(config_file, stamp):
         _discard(checkpoint)
-    _discard(run.row_file)  # it would stand beside another run's predictions
+    _discard(run.row_file)  # it would describe another run's predictions
     write_json(config_file, values)
     start, fabric = time.perf_counter(), _fabric(run)
-    network, history, sets, logits = train_and_evaluate(
-        run, run.resolved_arm(), load_tiles(run), log, run.folder, fabric
+    tiles = load_tiles(run)
+    network, history, logits = train_and_evaluate(
+        run, run.resolved_arm(), tiles, log, run.folder, fabric
     )
-    metrics = {name: summary(sets[name].targets, expit(logits[name])) for name in sets}
+    metrics = {name: summary(tiles[name].targets, expit(logits[name])) for name in logits}
     kept = {f"{name}.logits": values for name, values in logits.items()}
-    if run.definition.maps:
-        metrics["cam"], shares = _map_shares(network, sets["test"])
-        kept |= shares
-    with atomic_path(run.folder / "predictions.npz") as temporary:
-        np.savez_compressed(temporary, **kept)
-    # Sets of the same tiles share their targets: those of `clean` and `all` are those of `test`.
-    parts = dict.fromkeys(part for part, _ in run.definition.sets.values())
-    targets = {f"{part}.{k}": v for part in parts for k, v in _truth(sets[part])}
-    with atomic_path(run.folder / "targets.npz") as temporary:
-        np.savez_compressed(temporary, **targets)
+    for measurement in run.definition.measurements:
+        if measurement.per_run:
+            metrics[measurement.name], arrays = measurement.make()(network, tiles["test"])
+            kept |= arrays
+    _write_arrays(run.folder / "predictions.npz", kept)
+    _write_arrays(run.folder / "targets.npz", _targets(run, tiles))
     save_weights(network, run.folder / "model.safetensors")
     trained = sum(epoch["seconds"] for epoch in history)  # of a resumed run: earlier epochs too
     row = {
@@ -145,7 +162,7 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
         "source": run.source,
         "config_hash": stamp,
         "config": values,
-        **results.circumstances(fabric.device),
+        **circumstances(fabric.device),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(max(time.perf_counter() - start, trained), 1),
         "metrics": metrics,
@@ -182,7 +199,7 @@ def _begun(config_file: Path, stamp: str) -> bool:
     """Whether a checkpoint beside ``config_file`` is of the configuration with this hash."""
     if not config_file.exists():
         return False
-    return experiments.config_hash(json.loads(config_file.read_text())) == stamp
+    return config_hash(json.loads(config_file.read_text())) == stamp
 
 
 def _discard(path: Path) -> None:
@@ -192,39 +209,36 @@ def _discard(path: Path) -> None:
         raise cannot_write(path, error) from error
 
 
-def loaded(runs: Sequence[Run]) -> tuple[list[nn.Module], np.ndarray, torch.device]:
-    """Trained networks of one experiment, its test tiles without cutouts, and the device.
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def loaded(runs: Sequence[Run]) -> tuple[list[nn.Module], TileSet, torch.device]:
+    """Trained networks of one experiment, its test tiles as networks see them, and the device.
 
     Raises
     ------
     DataError
         A run has no weights on this machine.
     """
-    device, profile = _fabric(runs[0]).device, PROFILES[runs[0].profile]
+    device, settings = _fabric(runs[0]).device, runs[0].settings
     networks = [
-        load_weights(create_network(profile.network), run.folder / "model.safetensors").to(device)
+        load_weights(create_network(settings.network), run.folder / "model.safetensors").to(device)
         for run in runs
     ]
-    return networks, load_tiles(runs[0])["test"].images, device
+    return networks, load_tiles(runs[0])["test"], device
 
 
-def _map_shares(
-    network: nn.Module, test: TileSet
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Share of the activation maps on the cutouts: means for the row, values for the store."""
-    cancer = test.subset(np.flatnonzero(test.targets == 1)[:CAM_TILES])
-    shares = {
-        name: cutout_shares(network, cancer, index)
-        for name, index in (("benign", 0), ("cancer", 1))
-    }
-    means = {f"{name}_share": float(s["activation"].mean()) for name, s in shares.items()}
-    means["area_share"] = float(shares["benign"]["area"].mean())
-    return means, {f"cam.{n}": s["activation"].astype(np.float32) for n, s in shares.items()}
-
-
-def _truth(tiles: TileSet):
-    """Targets and groups of a set, compactly: what predictions are compared with."""
-    names, codes = np.unique(tiles.groups, return_inverse=True)
-    yield "targets", tiles.targets.astype(np.int8)
-    if len(names) < len(tiles):
-        yield "groups", codes.astype(np.int16)
+def _targets(run: Run, tiles: Mapping[str, TileSet]) -> dict[str, np.ndarray]:
+    """Targets and groups of the evaluation cohorts; cohorts of the same tiles share them."""
+    found = {}
+    for cohort in run.definition.evaluation:
+        if run.definition.cohort_of_targets(cohort) != cohort:
+            continue
+        groups = tiles[cohort].groups
+        names, codes = np.unique(groups, return_inverse=True)
+        found[f"{cohort}.targets"] = tiles[cohort].targets.astype(np.int8)
+        if len(names) < len(groups):
+            found[f"{cohort}.groups"] = codes.astype(np.int16)
+    return found

@@ -7,11 +7,9 @@ validation and on the test split, whichever of the two it was judged on.
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
@@ -19,74 +17,33 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from scipy.special import expit
 
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import ConfigError
-from sdlib.experiments import EXPERIMENTS, PROFILES, Run, Search, searches, trials as tuning
+from sdlib.experiments import Run, Search, searches_of
+from sdlib.experiments.searches import Space
+from sdlib.experiments.trials import read_trials
 from sdlib.files import REASONS, atomic_path, cannot_write
 from sdlib.metrics import summary
 from sdlib.training import run as running
 from sdlib.training.data import load_tiles
 
-__all__ = ["FAMILIES", "Family", "execute"]
-
-LAMBDA_GRID = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # S1 of the paper
-DECAY_GRID = (0.0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # ours: as many points as S1
-RATE_GRID = (0.1, 0.2, 0.4, 0.8)  # of the weight decay arm: how a profile's rate was chosen
-LAMBDA_RANGE = (1e-6, 1e-1)  # S1's ends, continuous
-GAMMA_RANGE = (-1.0, 3.0)  # S2 is {-1, 0, 1, 2}; the paper's optimum, 2.61, lies beyond
-
+__all__ = ["execute"]
 
 Objective = Callable[[optuna.trial.BaseTrial], float]
 
 
-@dataclass(frozen=True)
-class Family:
-    """A search space and the set it is judged on; a grid, or ranges for Bayesian optimisation."""
-
-    judged_on: str
-    grid: dict[str, tuple[float, ...]] | None = None
-    ranges: dict[str, tuple[float, float, bool]] | None = None  # low, high, logarithmic
-
-    def count(self, budget: int) -> int:
-        """How many trials it has: the points of its grid, or the profile's budget.
-
-        >>> FAMILIES["sd_eq1"].count(20), FAMILIES["sd_eq2"].count(20)
-        (6, 20)
-        """
-        return math.prod(map(len, self.grid.values())) if self.grid else budget
-
-
-EQ2_RANGES = {
-    "lam_neg": (*LAMBDA_RANGE, True),
-    "lam_pos": (*LAMBDA_RANGE, True),
-    "gamma_neg": (*GAMMA_RANGE, False),
-    "gamma_pos": (*GAMMA_RANGE, False),
-}
-FAMILIES = {
-    "learning_rate": Family("validation", grid={"learning_rate": RATE_GRID}),
-    "weight_decay": Family("validation", grid={"weight_decay": DECAY_GRID}),
-    "weight_decay_test": Family("test", grid={"weight_decay": DECAY_GRID}),
-    "sd_eq1": Family("validation", grid={"lam": LAMBDA_GRID}),
-    "sd_eq2": Family("validation", ranges=EQ2_RANGES),
-    "sd_eq2_test": Family("test", ranges=EQ2_RANGES),
-    "weight_decay_uniform": Family("validation", grid={"weight_decay": DECAY_GRID}),
-    "sd_eq1_uniform": Family("validation", grid={"lam": LAMBDA_GRID}),
-}
-
-
-def _suggest(trial: optuna.trial.BaseTrial, family: Family) -> dict[str, float]:
-    if family.grid:
-        return {n: trial.suggest_categorical(n, list(v)) for n, v in family.grid.items()}
+def _suggest(trial: optuna.trial.BaseTrial, space: Space) -> dict[str, float]:
+    if space.grid:
+        return {n: trial.suggest_categorical(n, list(v)) for n, v in space.grid.items()}
     return {
         name: trial.suggest_float(name, low, high, log=log)
-        for name, (low, high, log) in family.ranges.items()
+        for name, (low, high, log) in space.ranges.items()
     }
 
 
-def _points(family: Family, seed: int) -> list[dict[str, float]]:
+def _points(space: Space, seed: int) -> list[dict[str, float]]:
     """A grid in the order in which optuna's sampler, seeded, visits it."""
-    grid = {name: list(values) for name, values in family.grid.items()}
+    grid = {name: list(values) for name, values in space.grid.items()}
     study = optuna.create_study(sampler=optuna.samplers.GridSampler(grid, seed=seed))
-    return [_suggest(study.ask(), family) for _ in range(family.count(0))]
+    return [_suggest(study.ask(), space) for _ in range(space.count(0))]
 
 
 def _evaluated(objective: Objective, values: dict[str, float], number: int) -> FrozenTrial:
@@ -129,31 +86,31 @@ def _study(search: Search, journal: Path, fresh: bool) -> optuna.Study:
     )
 
 
-def _next(family: Family, finished: list[FrozenTrial], run: Run) -> dict[str, float] | None:
+def _next(space: Space, finished: list[FrozenTrial], run: Run) -> dict[str, float] | None:
     """The values to try next, or None if enough has been tried.
 
     The samplers see the finished trials alone: to GridSampler, a trial that failed or was killed
     would be a point visited, and TPE would propose something else.
     """
     seed = run.definition.search_seed
-    if family.grid:
+    if space.grid:
         tried = [trial.params for trial in finished]
-        return next((point for point in _points(family, seed) if point not in tried), None)
-    if len(finished) >= family.count(PROFILES[run.profile].trials):
+        return next((point for point in _points(space, seed) if point not in tried), None)
+    if len(finished) >= space.count(run.settings.trials):
         return None
     sampler = optuna.samplers.TPESampler(seed=seed + len(finished))
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.add_trials(finished)
-    return _suggest(study.ask(), family)
+    return _suggest(study.ask(), space)
 
 
 def _complete(
-    study: optuna.Study, family: Family, objective: Objective, run: Run
+    study: optuna.Study, space: Space, objective: Objective, run: Run
 ) -> list[FrozenTrial]:
     """Run trials until none is left to run; the finished ones, in order."""
     while True:
         finished = study.get_trials(states=(TrialState.COMPLETE,))
-        values = _next(family, finished, run)
+        values = _next(space, finished, run)
         if values is None:
             return finished
         study.add_trial(_evaluated(objective, values, len(finished)))
@@ -161,25 +118,22 @@ def _complete(
 
 def _trials_of_others(search: Search) -> list[dict]:
     """What this machine's other searches have trained: the same values need no second training."""
-    others = searches(search.experiment, search.profile, search.source)
-    trials = [
-        json.loads(line)
-        for other in others
-        if other != search and other.file.exists()
-        for line in other.file.read_text().splitlines()
-    ]
-    return [trial for trial in trials if trial.get("config_hash") == search.config_hash]
+    found = []
+    for other in searches_of(search.experiment, search.profile, search.source):
+        if other != search and other.file.exists():
+            found += [json.loads(line) for line in other.file.read_text().splitlines()]
+    return [trial for trial in found if trial.get("config_hash") == search.config_hash]
 
 
-def _train(run: Run, values: dict[str, float], parts: Mapping[str, TileSet]) -> dict:
-    """Metrics of one training at the given values, by set, and the seconds it took."""
+def _train(run: Run, values: dict[str, float], tiles: Mapping[str, TileSet]) -> dict:
+    """Metrics of one training at the given values, by cohort, and the seconds it took."""
     start, rate = time.perf_counter(), values.get("learning_rate")
     definition = run.definition
     arm = definition.arms[0] if rate else definition.trial.tuned(values)
-    _, _, sets, logits = running.train_and_evaluate(
-        run, arm, parts, lambda line: None, learning_rate=rate
+    _, _, logits = running.train_and_evaluate(
+        run, arm, tiles, lambda line: None, learning_rate=rate
     )
-    scores = {name: summary(sets[name].targets, expit(logits[name])) for name in sets}
+    scores = {name: summary(tiles[name].targets, expit(logits[name])) for name in logits}
     return {"metrics": scores, "seconds": round(time.perf_counter() - start, 1)}
 
 
@@ -202,39 +156,34 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
     SdlibError
         The search's folder cannot be written to.
     """
-    if search not in searches(search.experiment, search.profile, search.source):
-        known = ", ".join(
-            f"{search.experiment}/{f}" for f in EXPERIMENTS[search.experiment].families
-        )
-        raise ConfigError(f"unknown search {search.id}; expected one of: {known}")
-    family = FAMILIES[search.family]
-    if not fresh and search.file.exists() and (finished := tuning.trials(search)):
+    space = search.space
+    if not fresh and search.file.exists() and (finished := read_trials(search)):
         return finished
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     run, siblings = search.run, _trials_of_others(search)
-    parts = load_tiles(run)
+    tiles = load_tiles(run)
 
     def objective(trial: optuna.trial.BaseTrial) -> float:
-        values = _suggest(trial, family)
+        values = _suggest(trial, space)
         known = next((other for other in siblings if other["values"] == values), None)
-        tried = known or _train(run, values, parts)
+        tried = known or _train(run, values, tiles)
         for name in ("metrics", "seconds"):
             trial.set_user_attr(name, tried[name])
         if known:
             trial.set_user_attr("trained_as", f"{known['family']} trial {known['trial']}")
-        value = tried["metrics"][family.judged_on]["accuracy"]
-        log(f"{search.id} trial {trial.number}: {values} -> {family.judged_on} {value:.4f}")
+        value = tried["metrics"][space.judged_on]["accuracy"]
+        log(f"{search.id} trial {trial.number}: {values} -> {space.judged_on} {value:.4f}")
         return value
 
     journal = search.folder / "journal.log"
     with _writing(journal):
-        finished = _complete(_study(search, journal, fresh), family, objective, run)
+        finished = _complete(_study(search, journal, fresh), space, objective, run)
     rows = [
         {
             "family": search.family,
             "config_hash": search.config_hash,
             "trial": number,
-            "judged_on": family.judged_on,
+            "judged_on": space.judged_on,
             "values": trial.params,
             "value": trial.value,
             **trial.user_attrs,

@@ -5,10 +5,11 @@ import json
 
 import pytest
 
-from sdlib import experiments, results
 from sdlib.errors import DataError
-from sdlib.experiments import EXPERIMENTS, Run, Search, trials as tuning
+from sdlib.experiments import EXPERIMENTS, PROFILES, Run, Search, config_hash
+from sdlib.experiments.trials import best
 from sdlib.paths import recorded_folder
+from sdlib.results import Place
 
 ROWS = [
     json.loads(line)
@@ -40,7 +41,7 @@ PINNED_SEARCHES = {
 
 
 def todays_hash(run):
-    return experiments.config_hash(experiments.config(run, run.resolved_arm(recorded=True)))
+    return config_hash(run.config(run.resolved_arm(recorded=True)))
 
 
 def run_of(row):
@@ -61,7 +62,7 @@ def test_every_recorded_row_has_todays_hash_and_explains_it():
     assert len(ROWS) >= 235
     for row in ROWS:
         assert row["config_hash"] == todays_hash(run_of(row)), row["arm"]
-        assert row["config_hash"] == experiments.config_hash(row["config"]), row["arm"]
+        assert row["config_hash"] == config_hash(row["config"]), row["arm"]
 
 
 def test_every_recorded_trial_has_todays_hash():
@@ -85,8 +86,8 @@ def with_field(record, name, default):
 @pytest.fixture
 def later_fields(monkeypatch):
     """Profiles and arms with a field that the recorded rows do not know."""
-    for name, profile in experiments.PROFILES.items():
-        monkeypatch.setitem(experiments.PROFILES, name, with_field(profile, "warm_up", 0))
+    for name, profile in PROFILES.items():
+        monkeypatch.setitem(PROFILES, name, with_field(profile, "warm_up", 0))
     for name, experiment in EXPERIMENTS.items():
         arms = tuple(with_field(arm, "rival", "") for arm in experiment.arms)
         monkeypatch.setitem(EXPERIMENTS, name, dataclasses.replace(experiment, arms=arms))
@@ -94,8 +95,8 @@ def later_fields(monkeypatch):
 
 def test_a_new_field_with_a_default_makes_no_row_stale(later_fields):
     assert all(row["config_hash"] == todays_hash(run_of(row)) for row in ROWS)
-    for row in {(r["experiment"], r["profile"], r["source"]) for r in ROWS}:
-        assert not results.rows(*row)["stale"].any()
+    for names in {(r["experiment"], r["profile"], r["source"]) for r in ROWS}:
+        assert Place(*names).stale == 0
     for stem, family, stamp in TRIALS:
         experiment, source, profile = stem.rsplit("-", 2)
         assert Search(experiment, family, profile, source).config_hash == stamp
@@ -104,8 +105,8 @@ def test_a_new_field_with_a_default_makes_no_row_stale(later_fields):
 def test_a_new_field_away_from_its_default_makes_rows_stale(later_fields, monkeypatch):
     run = Run("cutout", "weight_decay", 0, "laptop", "phantom")
     before = todays_hash(run)
-    changed = dataclasses.replace(experiments.PROFILES["laptop"], warm_up=2)
-    monkeypatch.setitem(experiments.PROFILES, "laptop", changed)
+    changed = dataclasses.replace(PROFILES["laptop"], warm_up=2)
+    monkeypatch.setitem(PROFILES, "laptop", changed)
     assert todays_hash(run) != before
 
 
@@ -113,12 +114,12 @@ def test_what_changes_no_number_is_not_hashed(monkeypatch):
     run = Run("cutout", "weight_decay", 0, "laptop", "phantom")
     before = todays_hash(run)
     changed = dataclasses.replace(
-        experiments.PROFILES["laptop"], seeds=50, trials=99, workers=3, memory_mb=1, minutes=1
+        PROFILES["laptop"], seeds=50, trials=99, workers=3, memory_mb=1, minutes=1
     )
-    monkeypatch.setitem(experiments.PROFILES, "laptop", changed)
+    monkeypatch.setitem(PROFILES, "laptop", changed)
     assert todays_hash(run) == before
 
 
 def test_a_search_without_trials_has_no_best():
     with pytest.raises(DataError, match="has not been run"):
-        tuning.best(Search("cutout", "sd_eq2", "paper", "pcam"), recorded=True)
+        best(Search("cutout", "sd_eq2", "paper", "pcam"), recorded=True)

@@ -2,34 +2,34 @@
 
 import dataclasses
 import json
-import sys
 
 import pytest
 
-from sdlib import experiments
+from sdlib.datasets.sources import SOURCES
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import (
     EXPERIMENTS,
     PROFILES,
-    SOURCES,
+    Arm,
+    Profile,
     Run,
     Search,
-    arms,
-    config,
     config_hash,
+    configuration,
     parse_run,
-    runs,
-    searches,
+    runs_of,
+    searches_of,
 )
-from sdlib.experiments.arms import CUTOUT, GAMMA_STEP, LAM_STEP, ROBUSTNESS, SENSITIVITY, Arm
-from sdlib.training.search import FAMILIES
+from sdlib.experiments.arm import GAMMA_STEP, LAM_STEP, Look, Step
+from sdlib.experiments.cutout import CUTOUT, SENSITIVITY
+from sdlib.experiments.robustness import ROBUSTNESS
 
 RUN = Run("cutout", "sd_eq2", 3, "laptop")
 ARM = RUN.resolved_arm()
 
 
 def stamp(run=RUN, arm=ARM):
-    return config_hash(config(run, arm))
+    return config_hash(run.config(arm))
 
 
 # What a profile says about one run, each with another value; the rest is the scale of the whole.
@@ -45,12 +45,20 @@ NUMBERS = {
     "drop_path": 0.7,
     "precision": "bf16-mixed",
 }
-SCALE = {"name": "other", "seeds": 77, "trials": 77, "workers": 7, "memory_mb": 7, "minutes": 7}
+SCALE = {
+    "name": "other",
+    "seeds": 77,
+    "trials": 77,
+    "workers": 7,
+    "memory_mb": 7,
+    "minutes": 7,
+    "runs_per_job": 7,
+}
 
 
 class TestHash:
     def test_every_field_of_a_profile_is_one_or_the_other(self):
-        fields = {field.name for field in dataclasses.fields(experiments.Profile)}
+        fields = {field.name for field in dataclasses.fields(Profile)}
         assert fields == set(NUMBERS) | set(SCALE)
 
     @pytest.mark.parametrize("name", [*NUMBERS, *SCALE])
@@ -70,8 +78,10 @@ class TestHash:
             ({"lam": 0.0969, "gamma": None}, True),
             ({"gamma": (1.83, 2.62)}, True),
             ({"weight_decay": 1e-4}, True),
-            ({"train_set": "control"}, True),
-            ({"shift": ((3.0, 1.0), (0.0, 0.0))}, True),
+            ({"training": CUTOUT[-1].training}, True),
+            ({"augment": "uniform"}, True),
+            ({"look": Look("#123456")}, False),
+            ({"main": True, "headline": True}, False),
             ({"name": "other"}, False),
             ({"label": "other"}, False),
             ({"search": "sd_eq1"}, False),
@@ -92,20 +102,20 @@ class TestHash:
 
     def test_phantoms_of_another_version_are_other_data(self, monkeypatch):
         before, on_files = stamp(), stamp(dataclasses.replace(RUN, source="open"))
-        monkeypatch.setattr(sys.modules[experiments.config.__module__], "PHANTOM_VERSION", 10**6)
+        monkeypatch.setattr(configuration, "PHANTOM_VERSION", 10**6)
         assert stamp() != before
         assert stamp(dataclasses.replace(RUN, source="open")) == on_files
 
     def test_it_survives_json_and_order(self):
-        values = config(RUN)
+        values = RUN.config()
         stored = json.loads(json.dumps(dict(reversed(values.items()))))
         assert config_hash(stored) == config_hash(values)
         assert len(stamp()) == 12
         assert int(stamp(), 16) >= 0
 
     def test_runs_of_an_experiment_have_hashes_of_their_own(self):
-        plain = [run for run in runs("cutout", "laptop", "phantom") if not run.search]
-        assert len({config_hash(config(run)) for run in plain}) == len(plain) == 4 * 5
+        plain = [run for run in runs_of("cutout", "laptop", "phantom") if not run.search]
+        assert len({config_hash(run.config()) for run in plain}) == len(plain) == 4 * 5
 
 
 class TestRegistry:
@@ -138,7 +148,7 @@ class TestRegistry:
         assert by_name["sd_eq2"].gamma == (1.83, 2.61)
         assert by_name["weight_decay"].weight_decay == by_name["control"].weight_decay == 1e-4
         assert {a.weight_decay for n, a in by_name.items() if n.startswith("sd_")} == {0}
-        assert [a.name for a in CUTOUT if a.train_set == "control"] == ["control"]
+        assert [a.name for a in CUTOUT if a.training is not None] == ["control"]
         paper = PROFILES["paper"]
         assert (paper.network, paper.size, paper.epochs) == ("efficientnet_b0", 224, 90)
         assert (paper.learning_rate, paper.dropout, paper.drop_path) == (0.005, 0.2, 0.2)
@@ -149,11 +159,11 @@ class TestRegistry:
         monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path))
         definition = EXPERIMENTS[experiment]
         source = definition.sources[0]
-        found = runs(experiment, profile, source)
-        seeds = min(PROFILES[profile].seeds, definition.seeds or 99)
+        found = runs_of(experiment, profile, source)
+        seeds = definition.settings(profile, source).seeds
         if profile not in definition.profiles:
             seeds = 0
-        arms = definition.few.get(profile, definition.arms)
+        arms = [arm for arm in definition.arms if arm.main or profile not in definition.main_only]
         assert len(found) == len(set(found)) == len(arms) * seeds
         folders = {run.folder for run in found}
         assert len(folders) == len(found)
@@ -164,11 +174,11 @@ class TestRegistry:
             assert {run.seed for run in found} == set(range(seeds))
 
     def test_the_sensitivity_map_leaves_a_profile_out(self):
-        assert runs("cutout_sensitivity", "quick", "phantom") == []
-        assert len(runs("cutout_sensitivity", "laptop", "phantom")) == 16 * 3
+        assert runs_of("cutout_sensitivity", "quick", "phantom") == []
+        assert len(runs_of("cutout_sensitivity", "laptop", "phantom")) == 16 * 3
 
     def test_quick_has_the_main_arms_of_robustness_and_nothing_to_search(self):
-        found = runs("robustness", "quick", "phantom")
+        found = runs_of("robustness", "quick", "phantom")
         assert list(dict.fromkeys(run.arm for run in found)) == [
             "weight_decay_none",
             "sd_eq1_none",
@@ -176,19 +186,19 @@ class TestRegistry:
             "sd_eq1_uniform",
         ]
         assert not any(run.search for run in found)
-        assert {run.arm for run in runs("robustness", "laptop", "phantom")} == {
+        assert {run.arm for run in runs_of("robustness", "laptop", "phantom")} == {
             arm.name for arm in ROBUSTNESS
         }
 
     def test_stain_clusters_are_known_on_one_source_alone(self):
-        assert runs("stain_a", "laptop", "phantom") == []
+        assert runs_of("stain_a", "laptop", "phantom") == []
         with pytest.raises(ConfigError, match=r"unknown source of stain_a 'phantom'.*: open"):
             Run("stain_a", "sd_eq1_none", 0, "laptop", "phantom")
 
     def test_augmentation_follows_the_profiles_own_and_size_the_source(self):
-        plain = config(Run("robustness", "sd_eq1_none", 0, "laptop"))
-        augmented = config(Run("robustness", "sd_eq1_uniform", 0, "laptop"))
-        blurred = config(Run("robustness", "sd_eq1_blur", 0, "laptop"))
+        plain = Run("robustness", "sd_eq1_none", 0, "laptop").config()
+        augmented = Run("robustness", "sd_eq1_uniform", 0, "laptop").config()
+        blurred = Run("robustness", "sd_eq1_blur", 0, "laptop").config()
         assert [c["augment"] for c in (plain, augmented, blurred)] == [
             "dihedral",
             "dihedral+uniform",
@@ -197,17 +207,19 @@ class TestRegistry:
         assert {k for k in plain if plain[k] != augmented[k]} == {"augment"}
         for source, size in (("phantom", 64), ("open", 96), ("pcam", 96)):
             run = Run("robustness", "sd_eq1_none", 0, "laptop", source)
-            assert run.size == config(run)["size"] == size
-        assert Run("robustness", "sd_eq1_none", 0, "quick", "open").size == 64
-        assert Run("cutout", "sd_eq1", 0, "laptop", "open").size == 64
+            assert run.settings.size == run.config()["size"] == size
+        assert Run("robustness", "sd_eq1_none", 0, "quick", "open").settings.size == 64
+        assert Run("cutout", "sd_eq1", 0, "laptop", "open").settings.size == 64
 
     def test_the_papers_augmentation_has_no_cutout_where_cutouts_are_the_question(self):
         for name in ("cutout", "cutout_sensitivity"):
             arm = EXPERIMENTS[name].arms[0]
-            found = {p: Run(name, arm.name, 0, p).augmentation(arm) for p in ("laptop", "paper")}
+            found = {
+                p: Run(name, arm.name, 0, p).config(arm)["augment"] for p in ("laptop", "paper")
+            }
             assert found == {"laptop": "dihedral", "paper": "crop_flip+uniform_no_cutout"}
         run = Run("robustness", "sd_eq1_uniform", 0, "paper")
-        assert run.augmentation(run.resolved_arm()) == "crop_flip+uniform"
+        assert run.config()["augment"] == "crop_flip+uniform"
 
     def test_methods_differ_by_loss_alone(self):
         """Either augmentation has a weight decay and an SD arm, equal but for what is compared."""
@@ -216,30 +228,27 @@ class TestRegistry:
             decay, sd = by_name[f"weight_decay_{end}"], by_name[f"sd_eq1_{end}"]
             assert (decay.weight_decay, decay.lam) == (1e-4, None)
             assert (sd.weight_decay, sd.lam) == (0.0, 0.01)
-            for field in ("train_set", "augment", "search", "gamma", "shift"):
+            for field in ("training", "augment", "search", "gamma", "step"):
                 assert getattr(decay, field) == getattr(sd, field)
-        budgets = [
-            len(family.grid[name])
-            for name, family in (
-                ("weight_decay", FAMILIES["weight_decay_uniform"]),
-                ("lam", FAMILIES["sd_eq1_uniform"]),
-            )
-        ]
-        assert budgets[0] == budgets[1]
+        decays, lambdas = (
+            EXPERIMENTS["robustness"].space(name).grid
+            for name in ("weight_decay_uniform", "sd_eq1_uniform")
+        )
+        assert len(decays["weight_decay"]) == len(lambdas["lam"])
 
     def test_every_search_that_an_arm_needs_exists(self):
         for experiment in EXPERIMENTS:
-            for run in runs(experiment, "smoke", "open"):
+            for run in runs_of(experiment, "smoke", "open"):
                 if run.search:
                     owner = EXPERIMENTS[experiment].searched_in or experiment
-                    assert run.search in searches(owner, "smoke", "open")
-        for experiment in EXPERIMENTS.values():
-            assert set(experiment.families) <= set(FAMILIES)
+                    assert run.search in searches_of(owner, "smoke", "open")
 
     def test_the_search_seed_is_no_runs_seed(self):
         for name, experiment in EXPERIMENTS.items():
             for profile in PROFILES:
-                assert experiment.search_seed not in {r.seed for r in runs(name, profile, "open")}
+                assert experiment.search_seed not in {
+                    r.seed for r in runs_of(name, profile, "open")
+                }
 
     def test_places_of_a_search(self, monkeypatch, tmp_path):
         monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path))
@@ -273,14 +282,18 @@ class TestTuned:
                 gamma = around[f"gamma_{neg:+d}_{pos:+d}"]
                 assert gamma.gamma == (0.5 + GAMMA_STEP * neg, 2.0 + GAMMA_STEP * pos)
                 assert gamma.lam == (0.03, 0.002)
-        assert {(arm.weight_decay, arm.train_set, arm.shift) for arm in around.values()} == {
-            (0.0, "train", None)
+        assert {(arm.weight_decay, arm.training, arm.step) for arm in around.values()} == {
+            (0.0, None, None)
         }
 
+    def test_a_step_is_in_one_of_two_pairs(self):
+        with pytest.raises(ConfigError, match="expected a step in lam or gamma, got 'mu'"):
+            Step("mu", 1, 0)
+
     def test_a_tuned_arm_waits_for_its_search(self, outputs, recorded):
-        run = Run("cutout_sensitivity", arms.SENSITIVITY[0].name, 0, "laptop")
+        run = Run("cutout_sensitivity", SENSITIVITY[0].name, 0, "laptop")
         with pytest.raises(DataError, match="python -m sdlib search cutout/sd_eq2_test --profile"):
-            config(run)
+            run.config()
 
 
 class TestUnknown:
@@ -320,7 +333,7 @@ class TestUnknown:
         with pytest.raises(ConfigError, match=f"unknown {sentence}"):
             parse_run(run, profile, source)
 
-    @pytest.mark.parametrize("listing", [runs, searches])
+    @pytest.mark.parametrize("listing", [runs_of, searches_of])
     @pytest.mark.parametrize(
         "names",
         [("nope", "quick", "open"), ("cutout", "nope", "open"), ("cutout", "quick", "nope")],
@@ -334,4 +347,4 @@ class TestUnknown:
             Run("cutout", "sd_eq2", -1)
 
     def test_every_source_says_what_it_is(self):
-        assert all(len(text) > 10 for text in SOURCES.values())
+        assert all(len(source.description) > 10 for source in SOURCES.values())

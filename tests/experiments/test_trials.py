@@ -33,7 +33,7 @@ def files(outputs, recorded):
 
 
 def test_nowhere(files):
-    assert tuning.trials(SEARCH) == []
+    assert tuning.read_trials(SEARCH) == []
     sentence = r"cutout/sd_eq1 has not been run: python -m sdlib search .*quick --source phantom"
     with pytest.raises(DataError, match=sentence):
         tuning.best(SEARCH)
@@ -55,12 +55,12 @@ def test_other_families_and_places_do_not_count(files, trial):
     own, recorded = files
     write(own, trial(0.9, 0.3, DECAY))
     write(recorded, trial(0.99, 0.1, DECAY), trial(0.5, 0.2), trial(0.6, 0.4))
-    assert [each["values"]["lam"] for each in tuning.trials(SEARCH)] == [0.2, 0.4]
+    assert [each["values"]["lam"] for each in tuning.read_trials(SEARCH)] == [0.2, 0.4]
     for other in (
         Search("cutout", "sd_eq1", "laptop", "phantom"),
         Search("cutout", "sd_eq1", "quick", "open"),
     ):
-        assert tuning.trials(other) == []
+        assert tuning.read_trials(other) == []
 
 
 def test_the_earliest_of_the_best(files, trial):
@@ -71,7 +71,7 @@ def test_the_earliest_of_the_best(files, trial):
 def test_an_empty_file_is_no_search(files, trial):
     own, recorded = files
     write(own)
-    assert tuning.trials(SEARCH) == []
+    assert tuning.read_trials(SEARCH) == []
     write(recorded, trial(0.5, 0.2))
     assert tuning.best(SEARCH) == {"lam": 0.2}
 
@@ -82,7 +82,7 @@ def test_trials_of_another_configuration_do_not_count(files, trial, monkeypatch)
     longer = dataclasses.replace(PROFILES["quick"], epochs=99)
     with monkeypatch.context() as patch:
         patch.setitem(PROFILES, "quick", longer)
-        assert tuning.trials(SEARCH) == []
+        assert tuning.read_trials(SEARCH) == []
         write(recorded, trial(0.5, 0.2))
         assert tuning.best(SEARCH) == {"lam": 0.2}
     assert tuning.best(SEARCH) == {"lam": 0.1}

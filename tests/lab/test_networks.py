@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
@@ -15,7 +16,8 @@ from sdlib.lab.networks import LabNetworks, load_lab_networks, save_lab_networks
 from sdlib.lab.sources import find_curves, find_networks, lab_tiles
 from sdlib.models import create_network, save_weights
 from sdlib.phantoms import draw_tiles
-from sdlib.results import sweeps
+from sdlib.results import place as places
+from sdlib.results.sweeps import Sweep
 from sdlib.training.data import load_tiles
 
 
@@ -110,18 +112,20 @@ def test_broken_weights_say_so(trained):
 
 
 def test_curves_are_of_the_networks_own_profile_then_recorded(trained, monkeypatch):
-    asked, empty = [], sweeps.accuracies("robustness", "smoke", "pcam")
+    asked = []
+    logits = np.array([[1.0, -1.0], [1.0, 1.0]])
 
-    def accuracies(experiment, profile, source, origin):
-        asked.append((profile, origin))
-        table = empty.copy()
-        if asked[-1] == ("laptop", "recorded"):
-            table.loc[0] = ["blur", 5.0, "blur-05", "sd_eq1_none", 0, 0.75]
-        return table
+    def read_sweep(key):
+        asked.append((key.profile, key.origin))
+        found = {("sd_eq1_none", 0): logits} if asked[-1] == ("laptop", "recorded") else {}
+        levels = ("clean", "blur-05") if found else ()
+        return Sweep(levels, np.array([1, 0]), np.arange(2), found)
 
-    monkeypatch.setattr(sweeps, "accuracies", accuracies)
+    monkeypatch.setattr(places, "read_sweep", read_sweep)
+    row = {"experiment": "robustness", "arm": "sd_eq1_none", "seed": 0, "stale": False}
+    monkeypatch.setattr(places, "row_table", lambda key: pd.DataFrame([row]))
     networks = {("sd_eq1_none", 0): create_network("test_efficientnet")}
-    assert find_curves(LabNetworks(networks)).at("blur", 5)["sd_eq1_none"][0] == 0.75
+    assert find_curves(LabNetworks(networks)).at("blur", 5)["sd_eq1_none"][0] == 0.5
     assert asked == [("laptop", "recorded")]
     found = find_curves(LabNetworks(networks, 32, "quick", "this run"))
     assert "recorded, profile laptop" in found.sentence

@@ -7,7 +7,7 @@ from collections import namedtuple
 import pytest
 import torch
 
-from sdlib.experiments import SOURCES
+from sdlib.datasets.sources import SOURCES
 from sdlib.paths import ROOT
 from sdlib.pipeline import doctor
 

@@ -9,12 +9,13 @@ import time
 
 import pytest
 
-from sdlib import experiments, results
 from sdlib.errors import SdlibError
-from sdlib.experiments import EXPERIMENTS, PROFILES, trials as tuning
+from sdlib.experiments import EXPERIMENTS, PROFILES, Run, config_hash, runs_of, searches_of
+from sdlib.experiments.trials import recorded_trials_file
 from sdlib.paths import ROOT
 from sdlib.pipeline import jobs as graph
-from sdlib.training import run as running
+from sdlib.results import Place
+from sdlib.training import run as training
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "1", "--keep-incomplete"]
 SMOKE = ["--config", "profile=smoke", "source=phantom"]
@@ -31,10 +32,10 @@ def clone(tmp_path):
 
 
 def record(folder, run, **changes):
-    stamp = experiments.config_hash(experiments.config(run))
+    stamp = config_hash(run.config())
     keys = ("experiment", "arm", "seed", "profile", "source")
     row = {**{key: getattr(run, key) for key in keys}, "config_hash": stamp, **changes}
-    with results.recorded_file(run.experiment, run.source, run.profile).open("a") as lines:
+    with Place(run.experiment, run.profile, run.source).recorded_file(".jsonl").open("a") as lines:
         lines.write(json.dumps(row) + "\n")
     assert list(folder.iterdir())
 
@@ -45,16 +46,16 @@ def record(folder, run, **changes):
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_run_is_in_one_job_behind_the_search_it_needs(recorded, outputs, profile):
     jobs = graph.jobs(profile, "phantom")
-    wanted = [run for name in EXPERIMENTS for run in experiments.runs(name, profile, "phantom")]
+    wanted = [run for name in EXPERIMENTS for run in runs_of(name, profile, "phantom")]
     assert sorted((run for job in jobs for run in job.runs), key=str) == sorted(wanted, key=str)
     assert len({job.name for job in jobs}) == len(jobs)
     for job in jobs:
-        assert len(job.runs) <= graph.RUNS_A_JOB[profile]
+        assert len(job.runs) <= PROFILES[profile].runs_per_job
         assert {run.search for run in job.runs} == {job.search}
 
 
 def test_recorded_rows_count_as_done_unless_fresh_or_stale(recorded, outputs):
-    runs = {run.id: run for run in experiments.runs("cutout", "smoke", "phantom")}
+    runs = {run.id: run for run in runs_of("cutout", "smoke", "phantom")}
     record(recorded, runs["cutout/sd_eq2/seed0"])
     record(recorded, runs["cutout/sd_eq1/seed0"], config_hash="000000000000")
     left = {run.id for run in graph.pending("cutout", "smoke", "phantom")}
@@ -63,11 +64,11 @@ def test_recorded_rows_count_as_done_unless_fresh_or_stale(recorded, outputs):
 
 
 def test_recorded_trials_stand_in_for_a_search_unless_fresh(recorded, outputs):
-    run = experiments.Run("cutout", "sd_eq1_tuned", 0, "smoke", "phantom")
+    run = Run("cutout", "sd_eq1_tuned", 0, "smoke", "phantom")
     assert graph.search_needed(run) == run.search
     stamp = run.search.config_hash
     trial = {"family": "sd_eq1", "config_hash": stamp, "values": {"lam": 0.1}, "value": 0.7}
-    file = tuning.recorded_trials_file("cutout", "phantom", "smoke")
+    file = recorded_trials_file("cutout", "smoke", "phantom")
     file.write_text(json.dumps(trial) + "\n")
     assert graph.search_needed(run) is None
     assert graph.search_needed(run, fresh=True) == run.search
@@ -77,7 +78,7 @@ def test_a_search_waits_for_the_one_whose_trials_it_shares(recorded, outputs):
     jobs = graph.jobs("smoke", "phantom")
     before = {
         search.family: graph.search_before(search, jobs)
-        for search in experiments.searches("cutout", "smoke", "phantom")
+        for search in searches_of("cutout", "smoke", "phantom")
     }
     first = {name: search.family for name, search in before.items() if search}
     assert first == {"weight_decay_test": "weight_decay", "sd_eq2_test": "sd_eq2"}
@@ -100,7 +101,7 @@ def test_a_dry_run_lists_the_jobs(clone, outputs):
     listed, jobs = dry.stderr + dry.stdout, graph.jobs("smoke", "phantom", fresh=True)
     for job in jobs:
         assert f"training {job.name}: {len(job.runs)} runs" in listed
-    for search in experiments.searches("cutout", "smoke", "phantom"):
+    for search in searches_of("cutout", "smoke", "phantom"):
         needed = search in [job.search for job in jobs]
         assert (f"searching {search.id}\n" in listed) == needed, search.id
     assert "searching cutout/learning_rate" not in listed  # no run waits for it
@@ -165,15 +166,15 @@ def test_a_lock_is_kept_while_its_snakemake_lives_and_removed_when_it_is_dead(tm
 
 
 def test_a_run_that_fails_keeps_those_before_it(outputs, monkeypatch, capsys):
-    runs = experiments.runs("cutout", "smoke", "phantom")[:2]
-    real = running.execute
+    runs = runs_of("cutout", "smoke", "phantom")[:2]
+    real = training.execute
 
     def failing(run, **options):
         if run == runs[1]:
             raise SdlibError("the disk is full")
         return real(run, **options)
 
-    monkeypatch.setattr(running, "execute", failing)
+    monkeypatch.setattr(training, "execute", failing)
     with pytest.raises(SdlibError, match="disk is full"):
         graph.train(runs)
     assert runs[0].row_file.exists()

@@ -3,20 +3,33 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
-from sdlib import experiments, results
-from sdlib.experiments import Run, Search, trials as tuning
-from sdlib.experiments.arms import CUTOUT, SENSITIVITY
+from sdlib.errors import ConfigError
+from sdlib.experiments import EXPERIMENTS, Run, Search, paper_table
+from sdlib.experiments.comparisons import Comparison, Kind, Measured, OwnValue, PairedDifference
+from sdlib.experiments.cutout import CUTOUT, SENSITIVITY, NeighbourMean
+from sdlib.experiments.measurements import SHARPNESS, SWEEP
+from sdlib.experiments.trials import recorded_trials_file
 from sdlib.metrics import Interval
 from sdlib.report import verdicts as claims
-from sdlib.report.verdicts import Part, paired, verdict_of
-from sdlib.results import sharpness, sweep_format as sweep_store, sweeps
+from sdlib.report.verdicts import verdict_of
+from sdlib.results import Place, sweep_format
 from sdlib.shifts import LEVELS
 
 PLACE = ("laptop", "phantom")
+
+
+def place_of(profile="laptop", source="phantom", origin="recorded"):
+    """A place that has read nothing yet."""
+    return Place("cutout", profile, source, origin)
+
+
+def part_of(kind, **values):
+    return Comparison("C1", "", kind, lambda place: Measured(None), **values)
+
+
 NAN = float("nan")
 
 
@@ -57,11 +70,18 @@ def interval(low, high, n=5, mean=None):
     ],
 )
 def test_rule(kind, low, high, verdict):
-    part = Part("C1", "", kind, "test.accuracy", "a", "b", paper=0.1)
-    assert verdict_of(part, interval(low, high), rival_mean=0.4) == verdict
-    for n, spread in ((0, (NAN, NAN)), (1, (NAN, NAN))):
-        alone = interval(*spread, n=n, mean=0.5)
-        assert verdict_of(part, alone, rival_mean=0.4) == "not attempted yet"
+    part = part_of(kind, paper=0.1)
+    assert verdict_of(part, Measured(interval(low, high), 0.4)) == verdict
+    alone = interval(NAN, NAN, n=1, mean=0.5)
+    assert verdict_of(part, Measured(alone, 0.4)) == "not attempted yet"
+    assert verdict_of(part, Measured(None)) == "not attempted yet"
+
+
+def test_every_kind_has_a_rule_and_an_unknown_kind_is_an_error():
+    assert set(claims.RULES) == set(Kind)
+    sentence = r"unknown kind 'no diference' of the comparison '' of C1; expected one of: gain, no"
+    with pytest.raises(ConfigError, match=sentence):
+        part_of("no diference")
 
 
 @pytest.mark.parametrize(
@@ -76,63 +96,42 @@ def test_rule(kind, low, high, verdict):
     ],
 )
 def test_rule_of_levels(low, high, verdict):
-    part = Part("C5", "", "level", "blur-20", "a", paper=0.5, margin=0.1)
-    assert verdict_of(part, interval(low, high), rival_mean=0.0) == verdict
+    part = part_of(Kind.LEVEL, paper=0.5, margin=0.1)
+    assert verdict_of(part, Measured(interval(low, high))) == verdict
 
 
-def test_a_parts_own_margin_stands_before_half_the_rivals_mean():
-    part = Part("C6", "", "no difference", "eosin", "a", "b", margin=0.05)
-    assert verdict_of(part, interval(-0.04, 0.04), rival_mean=0.8) == "reproduced"
-    assert verdict_of(part, interval(-0.06, 0.06), rival_mean=0.8) == "undecided"
+def test_a_parts_own_margin_counts_before_half_the_rivals_mean():
+    part = part_of(Kind.NO_DIFFERENCE, margin=0.05)
+    assert verdict_of(part, Measured(interval(-0.04, 0.04), 0.8)) == "reproduced"
+    assert verdict_of(part, Measured(interval(-0.06, 0.06), 0.8)) == "undecided"
 
 
-def test_every_part_is_of_a_known_claim_metric_and_arm():
-    known = set(claims.paper_table("claims")["id"])
+def test_every_comparison_is_of_a_known_claim_metric_and_arm():
+    known = set(paper_table("claims")["id"])
     levels = {level.name for level in LEVELS} | {level.shift for level in LEVELS}
-    for part in claims.PARTS:
-        arms = {arm.name for arm in experiments.EXPERIMENTS[part.experiment].arms}
-        centre = {arm.name for arm in CUTOUT}
-        assert part.claim in known
-        assert part.kind in {"gain", "no gain", "loss", "no difference", "level"}
-        if part.experiment == "cutout_sensitivity":
-            assert part.arm in {"lam", "gamma"}
-            assert part.rival in centre
-        else:
-            assert {part.arm, part.rival} <= arms | {""}
-        assert (part.rival == "") == (part.kind == "level")
-        assert (part.metric in levels) == (part.experiment == "robustness")
-    assert {part.claim for part in claims.PARTS} == {"C1", "C2", "C3", "C4", "C5", "C6"}
+    centre = {arm.name for arm in CUTOUT}
+    for experiment in EXPERIMENTS.values():
+        arms = {arm.name for arm in experiment.arms}
+        for part in experiment.comparisons:
+            assert part.claim in known
+            one = part.statistic
+            if isinstance(one, PairedDifference):
+                assert {one.arm, one.rival} <= arms
+            if isinstance(one, OwnValue):
+                assert one.arm in arms
+            if isinstance(one, NeighbourMean):
+                assert one.centre in centre
+            if isinstance(one, (PairedDifference, OwnValue)):
+                assert (one.metric in levels) == experiment.swept
+            assert isinstance(one, OwnValue) == (part.kind == Kind.LEVEL)
+    assert claims.attempted_claims() == ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]
 
 
 def test_the_papers_differences_are_table_2s():
-    by_text = {part.text: part.paper for part in claims.PARTS}
+    by_text = {part.text: part.paper for part in EXPERIMENTS["cutout"].comparisons}
     assert by_text["accuracy, SD over weight decay"] == pytest.approx(0.837 - 0.752)
     assert by_text["recall, SD over weight decay"] == pytest.approx(0.715 - 0.523)
     assert by_text["accuracy, control over weight decay"] == pytest.approx(0.875 - 0.752)
-
-
-class TestPaired:
-    ROWS = pd.DataFrame(
-        [
-            ("a", 0, 0.9, False),
-            ("a", 1, 0.8, False),
-            ("a", 2, 0.7, True),
-            ("a", 3, 0.6, False),
-            ("b", 0, 0.5, False),
-            ("b", 1, 0.5, False),
-            ("b", 2, 0.5, False),
-        ],
-        columns=["arm", "seed", "m", "stale"],
-    )
-
-    def test_seeds_that_both_have_and_no_stale_row(self):
-        np.testing.assert_allclose(paired(self.ROWS, "m", "a", "b"), [0.4, 0.3])
-        np.testing.assert_allclose(paired(self.ROWS, "m", "b", "a"), [-0.4, -0.3])
-
-    def test_nothing_to_pair(self):
-        assert len(paired(self.ROWS, "m", "a", "c")) == 0
-        assert len(paired(pd.DataFrame(), "m", "a", "b")) == 0
-        assert len(paired(self.ROWS[self.ROWS["stale"]], "m", "a", "b")) == 0
 
 
 @pytest.fixture
@@ -140,7 +139,7 @@ def write(outputs, recorded, row_of, trial_of):
     """`write(metrics_of, ...)`: recorded rows of every arm, from a function of arm and seed."""
 
     def make(metrics_of, arms=None, seeds=range(5), stale=(), experiment="cutout"):
-        file = tuning.recorded_trials_file("cutout", "phantom", "laptop")
+        file = recorded_trials_file("cutout", "laptop", "phantom")
         eq2 = {"lam_neg": 0.1, "lam_pos": 0.01, "gamma_neg": 1.0, "gamma_pos": 2.0}
         points = {
             "weight_decay": {"weight_decay": 1e-3},
@@ -155,13 +154,13 @@ def write(outputs, recorded, row_of, trial_of):
         ]
         file.write_text("".join(json.dumps(trial) + "\n" for trial in trials))
         lines = []
-        for arm in arms or [arm.name for arm in experiments.EXPERIMENTS[experiment].arms]:
+        for arm in arms or [arm.name for arm in EXPERIMENTS[experiment].arms]:
             for seed in seeds:
                 run = Run(experiment, arm, seed, "laptop")
-                changes = {"config_hash": "stale"} if (arm, seed) in stale else {}
+                changes = {"stamp": "stale"} if (arm, seed) in stale else {}
                 row = row_of(run, recorded=True, **changes, **metrics_of(arm, seed))
                 lines.append(json.dumps(row) + "\n")
-        results.recorded_file(experiment, "phantom", "laptop").write_text("".join(lines))
+        Place(experiment, "laptop", "phantom").recorded_file(".jsonl").write_text("".join(lines))
 
     return make
 
@@ -185,16 +184,16 @@ def as_in_the_paper(arm, seed):
 
 
 def verdicts(place=PLACE):
-    return claims.report(*place).set_index("id")["verdict"].to_dict()
+    return claims.report(place_of(*place)).set_index("id")["verdict"].to_dict()
 
 
 class TestReport:
     def test_without_rows(self, outputs, recorded):
-        table = claims.report(*PLACE)
+        table = claims.report(place_of())
         assert table["id"].tolist() == [f"C{k}" for k in range(15)]
         assert set(table["verdict"]) == {"not attempted yet"}
         assert set(table["why"]) == {""}
-        assert set(claims.assess(*PLACE)["n"]) == {0}
+        assert set(claims.assess(place_of())["n"]) == {0}
 
     def test_the_paper_itself(self, write):
         write(as_in_the_paper)
@@ -203,17 +202,17 @@ class TestReport:
         attempted = {claim: found.pop(claim) for claim in ("C1", "C2", "C3", "C4")}
         assert set(attempted.values()) == {"reproduced"}
         assert set(found.values()) == {"not attempted yet"}
-        reasons = claims.report(*PLACE).set_index("id")["why"]
+        reasons = claims.report(place_of()).set_index("id")["why"]
         assert reasons["C1"].count(";") == 2
         assert "n = 5), reproduced" in reasons["C1"]
         assert "n = 3), reproduced" in reasons["C3"]
 
     def test_numbers_are_those_of_a_paired_t_test(self, write):
         write(as_in_the_paper)
-        rows = results.rows("cutout", *PLACE).pivot(index="seed", columns="arm")["test.accuracy"]
+        rows = place_of().rows.pivot(index="seed", columns="arm")["test.accuracy"]
         test = stats.ttest_rel(rows["sd_eq2_test_tuned"], rows["weight_decay"])
         ends = test.confidence_interval(0.95)
-        first = claims.assess(*PLACE).iloc[0]
+        first = claims.assess(place_of()).iloc[0]
         assert (first["claim"], first["n"]) == ("C1", 5)
         assert (first["low"], first["high"]) == pytest.approx((ends.low, ends.high))
 
@@ -270,9 +269,9 @@ class TestReport:
 
     def test_stale_rows_do_not_count(self, write):
         write(as_in_the_paper, stale=[("weight_decay", seed) for seed in (0, 1, 2)])
-        assert claims.assess(*PLACE)["n"].tolist()[:6] == [2] * 6
+        assert claims.assess(place_of())["n"].tolist()[:6] == [2] * 6
         write(as_in_the_paper, stale=[("weight_decay", seed) for seed in range(5)])
-        judged = claims.assess(*PLACE)
+        judged = claims.assess(place_of())
         assert set(judged["verdict"]) == {"not attempted yet"}
         # C3 is against the tuned arm, whose rows hold, but has no neighbours here.
         assert set(judged["n"]) == {0}
@@ -281,7 +280,7 @@ class TestReport:
         write(as_in_the_paper)
         names = [arm.name for arm in SENSITIVITY if arm.name != "gamma_+1_-1"]
         write(as_in_the_paper, names, range(3), experiment="cutout_sensitivity")
-        counts = claims.assess(*PLACE).set_index("part")["n"]
+        counts = claims.assess(place_of()).set_index("part")["n"]
         assert counts["one step in lambda"] == 3
         assert counts["one step in gamma"] == 0
 
@@ -296,7 +295,7 @@ class TestReport:
 
     def test_a_machines_own_rows(self, write, outputs):
         write(as_in_the_paper)
-        own = claims.report(*PLACE, origin="this run")
+        own = claims.report(place_of(origin="this run"))
         assert set(own["verdict"]) == {"not attempted yet"}
 
 
@@ -340,9 +339,9 @@ class TestSwept:
                     for line, count in zip(logits, wrong, strict=True):
                         line[: 2 * count] *= -1  # as many of either class
                     answers[arm, seed] = logits
-            file = sweeps.sweep_file("robustness", "phantom", "laptop")
+            file = SWEEP.recorded_file("robustness", "laptop", "phantom")
             groups = np.arange(self.TILES, dtype=np.int16)
-            sweep_store.write(file, names, targets.astype(np.int8), groups, answers)
+            sweep_format.write(file, names, targets.astype(np.int8), groups, answers)
 
         return make
 
@@ -350,7 +349,7 @@ class TestSwept:
         swept(self.accuracy_of)
         found = verdicts()
         assert (found["C5"], found["C6"]) == ("reproduced", "reproduced")
-        parts = claims.assess(*PLACE).set_index("part")
+        parts = claims.assess(place_of()).set_index("part")
         line = parts.loc["SD over weight decay, blur-19"]
         assert (line["mean"], line["paper"], line["n"]) == (pytest.approx(0.125), 0.124, 5)
 
@@ -359,7 +358,7 @@ class TestSwept:
         found = verdicts()
         assert found["C5"] == "partly"  # chance at the severest blur, but no gain
         assert found["C6"] == "not reproduced"  # no difference in haematoxylin is no gain
-        parts = claims.assess(*PLACE)
+        parts = claims.assess(place_of())
         gains = parts[(parts["claim"] == "C6") & (parts["kind"] == "gain")]
         assert set(gains["verdict"]) == {"not reproduced"}
 
@@ -385,7 +384,7 @@ class TestSharpnessOfScanners:
             for scanner, mean in (("one", 0.0), ("two", distance)):
                 arrays[f"{scanner}/set {scanner}/values"] = rng.normal(mean, 1, 900)
                 arrays[f"{scanner}/set {scanner}/groups"] = np.arange(900) // 30
-            file = sharpness.file_of(*PLACE, "recorded")
+            file = SHARPNESS.recorded_file("robustness", *PLACE)
             file.unlink(missing_ok=True)
             np.savez(file, **arrays)
 

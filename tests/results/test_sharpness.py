@@ -6,9 +6,10 @@ from sklearn.metrics import roc_auc_score
 
 from sdlib.errors import ConfigError, DataError
 from sdlib.metrics import laplacian_variance
-from sdlib.results import sharpness
-from sdlib.results.sharpness import Sharpness, pairs
+from sdlib.results import Place, sharpness
+from sdlib.results.sharpness import Sharpness, pairs, read_sharpness
 from sdlib.shifts import blur, sharpen
+from sdlib.training.sharpness import PHANTOM_SETS, make
 
 
 def brute_force(grey):
@@ -114,30 +115,28 @@ class TestFiles:
         monkeypatch.setenv("SDLIB_CACHE", str(tmp_path / "cache"))
 
     def test_phantom_scanners_are_measured_recorded_and_read_back(self):
-        with pytest.raises(DataError, match="nothing to record"):
-            sharpness.record("smoke", "phantom")
-        sharpness.execute("smoke", "phantom")
-        own = sharpness.load("smoke", "phantom", "this run")
-        assert list(own) == list(sharpness.PHANTOM_SETS)
+        names = ("robustness", "smoke", "phantom")
+        assert sharpness.record(*names) == ""
+        make(*names, log=lambda line: None)
+        own = read_sharpness(Place(*names, "this run"))
+        assert list(own) == list(PHANTOM_SETS)
         assert {title: part.scanner for title, part in own.items()} == {
-            title: scanner for title, (_, scanner) in sharpness.PHANTOM_SETS.items()
+            title: scanner for title, (_, scanner) in PHANTOM_SETS.items()
         }
         # The phantom's known truth: Flash III is built sharpest, Flash II softest.
         means = {part.scanner: part.values.mean() for part in own.values()}
         assert means["flash3"] > means["axioscan"] > means["flash2"]
-        assert sharpness.stored_pairs("smoke", "phantom", "recorded").empty
-        sharpness.record("smoke", "phantom")
-        again = sharpness.load("smoke", "phantom")
+        assert Place(*names).sharpness_pairs.empty
+        assert sharpness.record(*names) == "the sharpness of scanners recorded"
+        again = read_sharpness(Place(*names))
         for title, part in own.items():
             np.testing.assert_array_equal(again[title].values, part.values)
-        assert len(sharpness.stored_pairs("smoke", "phantom")) == 6
+        assert len(Place(*names).sharpness_pairs) == 6
 
     def test_says_what_is_wrong(self):
         with pytest.raises(DataError, match="pcam tells neither scanners nor stain clusters"):
-            sharpness.execute("smoke", "pcam")
+            make("robustness", "smoke", "pcam")
         with pytest.raises(DataError, match="SDLIB_DATA"):
-            sharpness.execute("smoke", "open")
+            make("robustness", "smoke", "open")
         with pytest.raises(ConfigError, match="unknown profile 'fast'"):
-            sharpness.load("fast", "phantom")
-        with pytest.raises(ConfigError, match="unknown origin 'mine'"):
-            sharpness.load("smoke", "phantom", "mine")
+            make("robustness", "fast", "phantom")

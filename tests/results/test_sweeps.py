@@ -1,4 +1,4 @@
-"""The sweep: the same answers as asking one network at a time, resumable, and kept."""
+"""Sweeps: the same logits as one network at one level at a time, resumable, and kept."""
 
 import json
 
@@ -6,18 +6,26 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from sdlib import experiments
 from sdlib.errors import ConfigError, DataError
-from sdlib.experiments import Run
+from sdlib.experiments import Run, config_hash
+from sdlib.experiments.measurements import SWEEP
 from sdlib.models import create_network, save_weights
-from sdlib.results import sweeps
+from sdlib.results import Place, sweeps
 from sdlib.results.sweep_format import on_grid
+from sdlib.results.sweeps import read_sweep
 from sdlib.shifts import LEVELS, apply
-from sdlib.training import prediction as evaluation, run as running
+from sdlib.training import prediction, run as training
 from sdlib.training.data import load_tiles
 from sdlib.training.prediction import predict_logits, sweep
+from sdlib.training.sweep import make
 
 PLACE = ("robustness", "smoke", "phantom")
+
+
+def own():
+    return read_sweep(Place(*PLACE, "this run"))
+
+
 ARMS = ("weight_decay_none", "sd_eq1_none")
 
 
@@ -36,15 +44,15 @@ def trained(smoke):
         codes = np.unique(tiles.groups, return_inverse=True)[1].astype(np.int16)
         truth = {"test.targets": tiles.targets.astype(np.int8), "test.groups": codes}
         np.savez(run.folder / "targets.npz", **truth)
-        stamp = experiments.config_hash(experiments.config(run))
+        stamp = config_hash(run.config())
         run.row_file.write_text(json.dumps({"config_hash": stamp, "finished": finished}))
         return network, tiles
 
     return make
 
 
-class TestAskingNetworks:
-    def test_answers_equal_one_network_and_one_level_at_a_time(self, toy_network, toy_tiles):
+class TestPredicting:
+    def test_logits_equal_one_network_and_one_level_at_a_time(self, toy_network, toy_tiles):
         networks, images = [toy_network(0), toy_network(1)], toy_tiles(n=10, size=16).images
         levels = [LEVELS[0], LEVELS[18], LEVELS[25], LEVELS[35], LEVELS[51]]
         found = {level: logits for _, level, logits in sweep(networks, images, levels)}
@@ -55,7 +63,7 @@ class TestAskingNetworks:
                 np.testing.assert_allclose(answers, alone, rtol=1e-5, atol=1e-6)
 
     def test_only_one_chunk_is_in_hand(self, toy_network, toy_tiles, monkeypatch):
-        monkeypatch.setattr(evaluation, "CPU_PIXELS", 4 * 16 * 16)
+        monkeypatch.setattr(prediction, "CPU_PIXELS", 4 * 16 * 16)
         images, seen = toy_tiles(n=10, size=16).images, []
         real = predict_logits
 
@@ -63,12 +71,12 @@ class TestAskingNetworks:
             seen.append(len(shifted))
             return real(network, shifted, device)
 
-        monkeypatch.setattr(evaluation, "predict_logits", watched)
+        monkeypatch.setattr(prediction, "predict_logits", watched)
         parts = [part for part, *_ in sweep([toy_network(0)], images, LEVELS[:3])]
         assert max(seen) == 4
         assert [part.stop - part.start for part in parts] == [4, 4, 4] * 2 + [2] * 3
 
-    def test_a_tile_is_shifted_once_a_level_however_many_networks(
+    def test_a_tile_is_shifted_once_per_level_however_many_networks(
         self, toy_network, toy_tiles, monkeypatch
     ):
         from sdlib import shifts
@@ -84,8 +92,8 @@ class TestExecute:
     def test_logits_at_every_level_are_the_networks_own(self, trained):
         networks = {arm: trained(arm, seed=k)[0] for k, arm in enumerate(ARMS)}
         tiles = trained(ARMS[0], seed=0)[1]
-        sweeps.execute(*PLACE, log=lambda line: None)
-        found = sweeps.load(*PLACE, origin="this run")
+        make(*PLACE, log=lambda line: None)
+        found = own()
         assert found.levels == ("clean", *(level.name for level in LEVELS[::4]))
         assert set(found.logits) == {(arm, 0) for arm in ARMS}
         np.testing.assert_array_equal(found.targets, tiles.targets)
@@ -99,8 +107,8 @@ class TestExecute:
 
     def test_accuracy_is_scikit_learns_at_a_cutoff_of_a_half(self, trained):
         network, tiles = trained(ARMS[0])
-        sweeps.execute(*PLACE, log=lambda line: None)
-        table = sweeps.accuracies(*PLACE, origin="this run").set_index("level")
+        make(*PLACE, log=lambda line: None)
+        table = own().accuracy().set_index("level")
         level = LEVELS[4]
         scores = predict_logits(network, apply(tiles.images, level)) >= 0
         expected = balanced_accuracy_score(tiles.targets, scores)
@@ -118,75 +126,73 @@ class TestExecute:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            sweeps.execute(*PLACE, log=killed)
-        assert not sweeps.load(*PLACE, origin="this run").logits
-        assert not sweeps.done_file(*PLACE).exists()
+            make(*PLACE, log=killed)
+        assert not own().logits
+        assert not SWEEP.done_file(*PLACE).exists()
         rest = []
-        sweeps.execute(*PLACE, log=rest.append)
+        make(*PLACE, log=rest.append)
         whole = []
-        sweeps.execute(*PLACE, log=whole.append)
+        make(*PLACE, log=whole.append)
         assert len(rest) > 0
         assert not set(rest) & set(lines)
         assert whole == []
-        assert len(sweeps.load(*PLACE, origin="this run").logits) == 1
+        assert len(own().logits) == 1
 
-    def test_a_network_that_comes_later_is_asked_alone(self, trained, monkeypatch):
+    def test_a_network_that_comes_later_predicts_alone(self, trained, monkeypatch):
         trained(ARMS[0])
-        sweeps.execute(*PLACE, log=lambda line: None)
-        before = sweeps.load(*PLACE, origin="this run").logits[ARMS[0], 0]
+        make(*PLACE, log=lambda line: None)
+        before = own().logits[ARMS[0], 0]
         trained(ARMS[1], seed=1)
-        asked, real = [], running.loaded
-        monkeypatch.setattr(running, "loaded", lambda runs: asked.append(runs) or real(runs))
-        sweeps.execute(*PLACE, log=lambda line: None)
+        asked, real = [], training.loaded
+        monkeypatch.setattr(training, "loaded", lambda runs: asked.append(runs) or real(runs))
+        make(*PLACE, log=lambda line: None)
         assert [[run.arm for run in runs] for runs in asked] == [[ARMS[1]]]
-        found = sweeps.load(*PLACE, origin="this run").logits
+        found = own().logits
         assert set(found) == {(arm, 0) for arm in ARMS}
         np.testing.assert_array_equal(found[ARMS[0], 0], before)
 
-    def test_a_network_that_was_trained_anew_is_asked_anew(self, trained):
+    def test_a_network_that_was_trained_anew_predicts_anew(self, trained):
         trained(ARMS[0])
-        sweeps.execute(*PLACE, log=lambda line: None)
-        before = sweeps.load(*PLACE, origin="this run").logits[ARMS[0], 0]
+        make(*PLACE, log=lambda line: None)
+        before = own().logits[ARMS[0], 0]
         trained(ARMS[0], seed=5, finished="tomorrow")
-        assert not sweeps.load(*PLACE, origin="this run").logits, "stale answers do not count"
-        sweeps.execute(*PLACE, log=lambda line: None)
-        after = sweeps.load(*PLACE, origin="this run").logits[ARMS[0], 0]
+        assert not own().logits, "stale logits do not count"
+        make(*PLACE, log=lambda line: None)
+        after = own().logits[ARMS[0], 0]
         assert np.abs(after.astype(float) - before).max() > 1e-3
 
     def test_nothing_waits_behind(self, trained):
         trained(ARMS[0])
-        folder = sweeps.execute(*PLACE, log=lambda line: None)
+        folder = make(*PLACE, log=lambda line: None)
         names = {path.name for path in folder.iterdir()}
         assert names == {f"{level.name}.npz" for level in LEVELS[::4]} | {"done.json"}
 
     def test_says_what_is_missing(self, smoke):
         with pytest.raises(DataError, match="no trained networks of robustness on phantom, smoke"):
-            sweeps.execute(*PLACE)
+            make(*PLACE)
         with pytest.raises(ConfigError, match="cutout is not swept; expected one of: robustness"):
-            sweeps.execute("cutout", "smoke", "phantom")
-        with pytest.raises(ConfigError, match="unknown origin 'mine'"):
-            sweeps.load(*PLACE, origin="mine")
+            make("cutout", "smoke", "phantom")
 
 
 class TestRecord:
     def test_reads_back_what_was_swept_and_keeps_what_was_recorded(self, trained, recorded):
-        assert sweeps.record(*PLACE) == 0
-        assert not sweeps.load(*PLACE).logits
+        assert sweeps.record(*PLACE) == ""
+        assert not read_sweep(Place(*PLACE)).logits
         trained(ARMS[0])
-        sweeps.execute(*PLACE, log=lambda line: None)
-        own = sweeps.load(*PLACE, origin="this run")
-        assert sweeps.record(*PLACE) == 1
-        found = sweeps.load(*PLACE)
-        assert found.levels == own.levels
-        np.testing.assert_array_equal(found.logits[ARMS[0], 0], on_grid(own.logits[ARMS[0], 0]))
-        assert found.accuracy().equals(own.accuracy())
-        np.testing.assert_array_equal(found.groups, own.groups)
+        make(*PLACE, log=lambda line: None)
+        mine = own()
+        assert sweeps.record(*PLACE) == "the sweep of 1 networks recorded"
+        found = read_sweep(Place(*PLACE))
+        assert found.levels == mine.levels
+        np.testing.assert_array_equal(found.logits[ARMS[0], 0], on_grid(mine.logits[ARMS[0], 0]))
+        assert found.accuracy().equals(mine.accuracy())
+        np.testing.assert_array_equal(found.groups, mine.groups)
         # Another machine brings the other arm alone.
         Run("robustness", ARMS[0], 0, "smoke").row_file.unlink()
         trained(ARMS[1], seed=1)
-        sweeps.execute(*PLACE, log=lambda line: None)
-        assert sweeps.record(*PLACE) == 1
-        assert set(sweeps.load(*PLACE).logits) == {(arm, 0) for arm in ARMS}
+        make(*PLACE, log=lambda line: None)
+        assert sweeps.record(*PLACE) == "the sweep of 1 networks recorded"
+        assert set(read_sweep(Place(*PLACE)).logits) == {(arm, 0) for arm in ARMS}
 
 
 def test_a_sign_survives_half_precision():

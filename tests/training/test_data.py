@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from sdlib.datasets import sources
+from sdlib.datasets.sources import balanced
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import DataError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run
-from sdlib.training import data as sources
-from sdlib.training.data import balanced, load_tiles
+from sdlib.training.data import load_tiles
 
 RUN = Run("cutout", "weight_decay", 0, "smoke")
 
@@ -50,7 +51,8 @@ def test_balanced_draws_by_its_seed_and_from_all():
 class TestPhantom:
     @pytest.fixture
     def parts(self, smoke):
-        return load_tiles(RUN)
+        tiles = load_tiles(RUN, prepared=False)
+        return {name: tiles[name] for name in ("train", "validation", "test")}
 
     def test_patients_are_dealt_as_in_the_paper(self, parts):
         patients = {part: set(tiles.groups) for part, tiles in parts.items()}
@@ -67,7 +69,7 @@ class TestPhantom:
         assert sum(map(len, parts.values())) <= PROFILES["smoke"].tiles
 
     def test_the_same_for_every_arm_and_seed(self, parts):
-        again = load_tiles(Run("cutout", "control", 7, "smoke"))
+        again = load_tiles(Run("cutout", "control", 7, "smoke"), prepared=False)
         for part, tiles in parts.items():
             np.testing.assert_array_equal(tiles.images, again[part].images)
 
@@ -92,6 +94,7 @@ class TestFiles:
 
         monkeypatch.setattr(sources, loader, load)
         parts = load_tiles(dataclasses.replace(RUN, source=source))
+        parts = {part: parts[part] for part in ("train", "validation", "test")}
         assert asked == [(split, 32) for split in ("train", "validation", "test")]
         # At most 160 tiles, 21 : 4 : 5, and never more than there are.
         assert {part: len(tiles) for part, tiles in parts.items()} == {

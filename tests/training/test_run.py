@@ -14,10 +14,9 @@ import torch
 from scipy.special import expit
 from sklearn import metrics as sk
 
-from sdlib import experiments
 from sdlib.datasets.cutout import cutout_mask, make_cutout_set
 from sdlib.errors import DataError, SdlibError
-from sdlib.experiments import PROFILES, Run, trials as tuning
+from sdlib.experiments import PROFILES, Run, config_hash, trials
 from sdlib.models import create_network, load_weights
 from sdlib.training import loop as training, run as running
 from sdlib.training.data import load_tiles
@@ -68,7 +67,7 @@ class TestRow:
         monkeypatch.setitem(PROFILES, "smoke", LONGER)
         described = (row["experiment"], row["arm"], row["seed"], row["profile"], row["source"])
         assert Run(*described) == RUN
-        assert row["config_hash"] == experiments.config_hash(experiments.config(RUN))
+        assert row["config_hash"] == config_hash(RUN.config())
         assert (row["config"]["epochs"], row["threads"]) == (4, 1)
         assert row["device"].startswith("cpu")
         assert row["libraries"]["torch"] == torch.__version__.split("+")[0]
@@ -78,8 +77,9 @@ class TestRow:
     def test_metrics_come_from_the_predictions(self, finished):
         folder, row = finished
         with np.load(folder / "predictions.npz") as logits, np.load(folder / "targets.npz") as true:
-            for name, part in RUN.definition.sets.items():
-                scores, targets = expit(logits[f"{name}.logits"]), true[f"{part[0]}.targets"]
+            for name in RUN.definition.evaluation:
+                owner = RUN.definition.cohort_of_targets(name)
+                scores, targets = expit(logits[f"{name}.logits"]), true[f"{owner}.targets"]
                 found = row["metrics"][name]
                 assert found["auroc"] == pytest.approx(sk.roc_auc_score(targets, scores))
                 accuracy = sk.balanced_accuracy_score(targets, scores >= 0.5)
@@ -94,10 +94,11 @@ class TestRow:
         network = load_weights(
             create_network("test_efficientnet", seed=9), folder / "model.safetensors"
         )
-        parts = load_tiles(RUN)
+        parts = load_tiles(RUN, prepared=False)
+        kinds = {"validation": "train", "test": "test", "clean": "none", "all": "all"}
         with np.load(folder / "predictions.npz") as stored:
-            for name, (part, kind) in RUN.definition.sets.items():
-                tiles = make_cutout_set(parts[part], kind, seed=0)
+            for name, kind in kinds.items():
+                tiles = make_cutout_set(parts[name], kind, seed=0)
                 found = predict_logits(network, tiles.images)
                 np.testing.assert_allclose(stored[f"{name}.logits"], found, rtol=1e-4, atol=1e-5)
             # Cutouts on cancer only, on none, on all: the sets agree where they should.
@@ -136,7 +137,7 @@ class TestRepeating:
         assert names(RUN.folder) == FILES
 
     def test_arms_that_a_search_made_alike_are_trained_once(self, smoke, monkeypatch):
-        monkeypatch.setattr(tuning, "best", lambda search, recorded=False: {"lam": 0.01})
+        monkeypatch.setattr(trials, "best", lambda search, recorded=False: {"lam": 0.01})
         first = running.execute(Run("cutout", "sd_eq1", 0, "smoke"), log=silent)
         monkeypatch.setattr(running, "fit", lambda *args: pytest.fail("trained again"))
         twin = Run("cutout", "sd_eq1_tuned", 0, "smoke")

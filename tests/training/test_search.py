@@ -30,23 +30,29 @@ def search_of(family, experiment="cutout"):
     return Search(experiment, family, "smoke", "phantom")
 
 
-def pretend(run, arm, parts, log, learning_rate=None):
+class Targets(dict):
+    """In place of a run's tiles: every cohort has the same targets."""
+
+    def __missing__(self, cohort):
+        return SimpleNamespace(targets=np.arange(200) % 2)
+
+
+def pretend(run, arm, tiles, log, learning_rate=None):
     """In place of a training: scores that depend on the arm's values, smoothly and at once."""
     lam, gamma = np.broadcast_to(arm.lam or 1e-6, 2), np.broadcast_to(arm.gamma or 0.0, 2)
     far = abs(np.log10(lam[0]) + 2) + abs(gamma[1] - 1) + arm.weight_decay + (learning_rate or 0)
     targets = np.arange(200) % 2
-    sets, logits = {}, {}
+    logits = {}
     for name, worse in (("validation", 0.0), ("test", 0.5), ("clean", 0.0), ("all", 0.0)):
         wrong = np.arange(200) < 200 * (1 - np.exp(-(far + worse) / 4)) / 2
-        sets[name] = SimpleNamespace(targets=targets)
         logits[name] = logit(np.where(targets ^ wrong, 0.8, 0.2))
-    return None, [], sets, logits
+    return None, [], logits
 
 
 @pytest.fixture
 def pretended(outputs, monkeypatch):
     monkeypatch.setitem(PROFILES, "smoke", LONGER)
-    monkeypatch.setattr(search, "load_tiles", lambda run: {})
+    monkeypatch.setattr(search, "load_tiles", lambda run: Targets())
     monkeypatch.setattr(running, "train_and_evaluate", pretend)
     return outputs
 
@@ -74,7 +80,7 @@ def unbroken(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDLIB_OUTPUTS", str(tmp_path_factory.mktemp("unbroken")))
         patch.setitem(PROFILES, "smoke", LONGER)
-        patch.setattr(search, "load_tiles", lambda run: {})
+        patch.setattr(search, "load_tiles", lambda run: Targets())
         patch.setattr(running, "train_and_evaluate", pretend)
         return {f: search.execute(search_of(f), log=silent) for f in ("sd_eq1", "sd_eq2")}
 
@@ -84,18 +90,18 @@ class TestWhole:
         "family", ["weight_decay", "weight_decay_test", "sd_eq1", "learning_rate"]
     )
     def test_a_grid_is_seen_once_whole(self, pretended, family):
-        ((name, points),) = search.FAMILIES[family].grid.items()
+        ((name, points),) = search_of(family).space.grid.items()
         found = [row["values"][name] for row in search.execute(search_of(family), log=silent)]
         assert sorted(found) == sorted(points)
 
     def test_the_papers_grid(self):
-        assert search.FAMILIES["sd_eq1"].grid == {"lam": (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)}
+        assert search_of("sd_eq1").space.grid == {"lam": (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)}
 
     @pytest.mark.parametrize("family", ["sd_eq2", "sd_eq2_test"])
     def test_bayesian_optimisation_stays_in_its_ranges_and_finds_something(self, pretended, family):
         rows = search.execute(search_of(family), log=silent)
         assert len(rows) == TRIALS
-        ranges = search.FAMILIES[family].ranges
+        ranges = search_of(family).space.ranges
         for point in values(rows):
             assert point.keys() == ranges.keys()
             assert all(low <= point[name] <= high for name, (low, high, _) in ranges.items())
@@ -104,10 +110,12 @@ class TestWhole:
         scores = [row["value"] for row in rows]
         assert np.mean(scores[10:]) > np.mean(scores[:10])
 
-    @pytest.mark.parametrize("family", search.FAMILIES)
-    def test_a_trial_is_a_row(self, pretended, family):
+    @pytest.mark.parametrize(
+        ("owner", "family"),
+        [(name, space.name) for name, one in EXPERIMENTS.items() for space in one.searches],
+    )
+    def test_a_trial_is_a_row(self, pretended, owner, family):
         lines = []
-        owner = next(name for name, one in EXPERIMENTS.items() if family in one.families)
         rows = search.execute(search_of(family, owner), log=lines.append)
         assert [row["trial"] for row in rows] == list(range(len(rows)))
         assert len(lines) == len(rows)
@@ -124,9 +132,9 @@ class TestWhole:
     def test_a_trial_is_trained_with_its_values(self, pretended, monkeypatch):
         seen = []
 
-        def spy(run, arm, parts, log, learning_rate=None):
+        def spy(run, arm, tiles, log, learning_rate=None):
             seen.append((run.seed, arm.lam, arm.gamma, arm.weight_decay, learning_rate))
-            return pretend(run, arm, parts, log, learning_rate)
+            return pretend(run, arm, tiles, log, learning_rate)
 
         monkeypatch.setattr(running, "train_and_evaluate", spy)
         for family in ("sd_eq1", "sd_eq2", "weight_decay", "learning_rate"):
@@ -219,7 +227,7 @@ def search_until(outputs, family, trial, reached):
     """Search in a process of its own and stand still in the middle of a trial."""
     os.environ.update(SDLIB_OUTPUTS=outputs)
     PROFILES["smoke"] = LONGER
-    search.load_tiles = lambda run: {}
+    search.load_tiles = lambda run: Targets()
     finished = []
 
     def stall(*args, **kwargs):
@@ -254,8 +262,11 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("wanted", "sentence"),
         [
-            (search_of("sd_eq9"), "unknown search cutout/sd_eq9; expected one of: cutout/learn"),
-            (search_of("sd_eq2", "cutout_sensitivity"), "unknown search cutout_sensitivity/sd_eq2"),
+            (search_of("sd_eq9"), "unknown search of cutout 'sd_eq9'; expected one of: learn"),
+            (
+                search_of("sd_eq2", "cutout_sensitivity"),
+                "unknown search of cutout_sensitivity 'sd_eq2'",
+            ),
             (Search("cutout", "sd_eq2", "fast", "phantom"), "unknown profile 'fast'"),
             (Search("cutout", "sd_eq2", "smoke", "helsinki"), "unknown source 'helsinki'"),
         ],
@@ -297,5 +308,5 @@ def test_a_real_search(smoke, monkeypatch):
     rows = search.execute(search_of("sd_eq2_test"), log=silent)
     assert len(rows) == 2
     assert rows[0]["metrics"] != rows[1]["metrics"]
-    assert set(rows[0]["metrics"]) == set(EXPERIMENTS["cutout"].sets)
+    assert set(rows[0]["metrics"]) == set(EXPERIMENTS["cutout"].evaluation)
     assert set(rows[0]["metrics"]["test"]) == set(summary([0, 1], [0.1, 0.9]))

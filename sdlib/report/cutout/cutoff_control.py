@@ -16,21 +16,22 @@ from scipy.special import expit
 
 from sdlib.errors import ConfigError
 from sdlib.metrics import Interval, balanced_accuracy, best_cutoff, mean_interval
-from sdlib.report.tables import LABELS, describe
-from sdlib.results.place import Evidence
+from sdlib.report.tables import describe
+from sdlib.results import Place
 
 __all__ = [
     "CutoffControl",
     "conclusion",
     "control_table",
     "cutoff_control",
+    "every_control",
     "logit_shift",
     "shift_table",
     "tuned_accuracy",
 ]
 
 
-def tuned_accuracy(evidence: Evidence, arm: str, judged_on: str) -> pd.Series:
+def tuned_accuracy(place: Place, arm: str, judged_on: str) -> pd.Series:
     """Balanced accuracy on the test set at each network's best cut-off on another set.
 
     Parameters
@@ -46,12 +47,12 @@ def tuned_accuracy(evidence: Evidence, arm: str, judged_on: str) -> pd.Series:
     """
     if judged_on not in ("validation", "test"):
         raise ConfigError(f"expected judged_on as validation or test, got {judged_on!r}")
-    seen, test = evidence.logits(arm, judged_on), evidence.logits(arm, "test")
+    seen, test = place.logits(arm, judged_on), place.logits(arm, "test")
     found = {}
     for seed in sorted(seen.keys() & test.keys()):
-        cutoff = best_cutoff(evidence.targets(judged_on), expit(seen[seed].astype(np.float64)))
+        cutoff = best_cutoff(place.targets(judged_on), expit(seen[seed].astype(np.float64)))
         scores = expit(test[seed].astype(np.float64))
-        found[seed] = balanced_accuracy(evidence.targets("test"), scores, cutoff)
+        found[seed] = balanced_accuracy(place.targets("test"), scores, cutoff)
     return pd.Series(found, dtype=np.float64)
 
 
@@ -69,6 +70,8 @@ class CutoffControl:
         The same with the rival at its tuned cut-off.
     auroc : Interval
         AUROC on test, ``arm - rival``: no cut-off changes it.
+    labels : pair of str
+        What tables call the arm and the rival.
     """
 
     arm: str
@@ -77,6 +80,7 @@ class CutoffControl:
     gain: Interval
     left: Interval
     auroc: Interval
+    labels: tuple[str, str]
 
     @property
     def explained(self) -> str:
@@ -88,7 +92,7 @@ class CutoffControl:
     @property
     def finding(self) -> str:
         """The same as a paragraph of Markdown with its numbers."""
-        head = f"**{LABELS[self.arm]}, against {LABELS[self.rival]}.** "
+        head = f"**{self.labels[0]}, against {self.labels[1]}.** "
         if min(self.gain.n, self.left.n) < 2:
             return head + "One seed has no interval: nothing is concluded."
         gain, left, auroc = (_points(one) for one in (self.gain, self.left, self.auroc))
@@ -114,28 +118,51 @@ def _points(interval: Interval) -> str:
 
 
 def cutoff_control(
-    evidence: Evidence, arm: str, judged_on: str, rival: str = "weight_decay"
+    place: Place, arm: str, judged_on: str, rival: str = "weight_decay"
 ) -> CutoffControl | None:
     """The control that the paper lacks; None where a row or prediction of either arm is missing."""
-    gain = evidence.difference("test.accuracy", arm, rival)
-    auroc = evidence.difference("test.auroc", arm, rival)
+    gain = place.difference("test.accuracy", arm, rival)
+    auroc = place.difference("test.auroc", arm, rival)
     if gain is None or auroc is None:
         return None
-    own = evidence.rows[evidence.rows["arm"] == arm].set_index("seed")["test.accuracy"]
-    left = (own - tuned_accuracy(evidence, rival, judged_on)).dropna()
+    own = place.by_seed("test.accuracy", arm)
+    left = (own - tuned_accuracy(place, rival, judged_on)).dropna()
     if not len(left):
         return None
-    return CutoffControl(arm, rival, judged_on, gain, mean_interval(left.to_numpy()), auroc)
+    labels = place.label(arm), place.label(rival)
+    return CutoffControl(arm, rival, judged_on, gain, mean_interval(left.to_numpy()), auroc, labels)
+
+
+#: The arms of Equation 2, and the cohort on which their values were tuned.
+TUNED_ON = {"sd_eq2_tuned": "validation", "sd_eq2_test_tuned": "test", "sd_eq2": "test"}
+#: The rival whose strength of weight decay was tuned there.
+TUNED_RIVALS = {"validation": "weight_decay_tuned", "test": "weight_decay_test_tuned"}
+
+
+def every_control(place: Place) -> list[CutoffControl]:
+    """Every arm of Equation 2 against plain and against tuned weight decay.
+
+    Each rival's cut-off is tuned where the arm's values were. Pairs without rows or predictions
+    are left out.
+    """
+    found = []
+    for arm, judged_on in TUNED_ON.items():
+        for rival in ("weight_decay", TUNED_RIVALS[judged_on]):
+            control = cutoff_control(place, arm, judged_on, rival)
+            if control:
+                found.append(control)
+    return found
 
 
 def control_table(controls: Sequence[CutoffControl]) -> pd.DataFrame:
-    """A line a comparison: arm minus rival at .5, with the rival's tuned cut-off, and in AUROC."""
+    """Arm minus rival at .5, with the rival's tuned cut-off, and in AUROC; one line per pair."""
     lines = {}
     for one in controls:
-        name = LABELS[one.arm], f"{LABELS[one.rival]}, cut-off on {one.judged_on}"
+        name = one.labels[0], f"{one.labels[1]}, cut-off on {one.judged_on}"
         parts = {"both at .5": one.gain, "rival's cut-off tuned": one.left, "AUROC": one.auroc}
         lines[name] = {heading: describe(part, sign=True) for heading, part in parts.items()}
-    return pd.DataFrame(lines).T.rename_axis(["arm", "minus"])
+    table = pd.DataFrame(lines).T
+    return table.rename_axis(["arm", "minus"]) if lines else table
 
 
 _GAINS = {
@@ -162,19 +189,18 @@ _GAINS = {
 }
 
 
-def conclusion(evidence: Evidence) -> str:
+def conclusion(place: Place) -> str:
     """What one place's rows say about Equation 2 on the cutout set, in a few sentences.
 
     Empty where rows, predictions or seeds do not suffice.
     """
-    tuned_on = {"sd_eq2": "test", "sd_eq2_test_tuned": "test", "sd_eq2_tuned": "validation"}
-    controls = [cutoff_control(evidence, arm, judged_on) for arm, judged_on in tuned_on.items()]
+    controls = [cutoff_control(place, arm, TUNED_ON[arm]) for arm in _GAINS]
     controls = [one for one in controls if one and min(one.gain.n, one.left.n) > 1]
     sentences = [_GAINS[one.arm][one.explained] for one in controls]
     for one in controls:
         if one.auroc.low > 0:
-            sentences.append(f"{LABELS[one.arm]}: AUROC is higher by {_points(one.auroc)}.")
-    tuned = evidence.difference("test.accuracy", "sd_eq2_test_tuned", "weight_decay_test_tuned")
+            sentences.append(f"{one.labels[0]}: AUROC is higher by {_points(one.auroc)}.")
+    tuned = place.difference("test.accuracy", "sd_eq2_test_tuned", "weight_decay_test_tuned")
     if tuned and tuned.n > 1:
         order = "ahead" if tuned.low > 0 else "behind" if tuned.high < 0 else "not clearly apart"
         sentences.append(
@@ -184,8 +210,8 @@ def conclusion(evidence: Evidence) -> str:
     return " ".join(sentences)
 
 
-def logit_shift(evidence: Evidence, arm: str) -> pd.DataFrame:
-    """What cutouts do to the logit of one and the same tile, a line a seed.
+def logit_shift(place: Place, arm: str) -> pd.DataFrame:
+    """What cutouts do to the logit of one and the same tile, one line per seed.
 
     Returns
     -------
@@ -194,8 +220,8 @@ def logit_shift(evidence: Evidence, arm: str) -> pd.DataFrame:
         between the classes' mean logits without cutouts; ``share``: shift / distance, which does
         not change when a method scales or moves all logits. Empty without predictions.
     """
-    clean, cut = evidence.logits(arm, "clean"), evidence.logits(arm, "all")
-    targets, lines = evidence.targets("test"), {}
+    clean, cut = place.logits(arm, "clean"), place.logits(arm, "all")
+    targets, lines = place.targets("test"), {}
     for seed in sorted(clean.keys() & cut.keys()):
         bare = clean[seed].astype(np.float64)
         distance = bare[targets == 1].mean() - bare[targets == 0].mean()
@@ -204,15 +230,16 @@ def logit_shift(evidence: Evidence, arm: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def shift_table(evidence: Evidence, rival: str = "weight_decay") -> pd.DataFrame:
+def shift_table(place: Place, rival: str = "weight_decay") -> pd.DataFrame:
     """Mean shift and share of every arm, and its share minus the rival's, paired over seeds."""
-    shifts = {arm: logit_shift(evidence, arm) for arm in evidence.scored}
+    shifts = {arm: logit_shift(place, arm) for arm in place.scored}
     lines = {}
     for arm, one in shifts.items():
         columns = {"shift s": one["shift"], "share r": one["share"]}
         if rival in shifts and arm != rival:
-            columns[f"r minus {LABELS[rival]}'s"] = (one["share"] - shifts[rival]["share"]).dropna()
-        lines[LABELS[arm]] = {
+            heading = f"r minus {place.label(rival)}'s"
+            columns[heading] = (one["share"] - shifts[rival]["share"]).dropna()
+        lines[place.label(arm)] = {
             heading: describe(mean_interval(values.to_numpy()), sign=True)
             for heading, values in columns.items()
             if len(values)

@@ -1,4 +1,4 @@
-"""Figures 2 to 4 of the paper from our own measurements, and what they leave unsaid."""
+"""Figures 2 to 4 of the paper drawn from our own measurements, and paired differences."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sdlib.augment.operations import examples
-from sdlib.experiments.comparisons import paper_table
-from sdlib.plotting import ARMS, note
+from sdlib.experiments import paper_table
+from sdlib.plotting import note
 from sdlib.report.robustness.statistics import curves
+from sdlib.results import Place
 from sdlib.results.sharpness import Sharpness
-from sdlib.results.sweeps import CLEAN, Sweep
-from sdlib.shifts import LEVELS
+from sdlib.results.sweeps import BY_NAME, CLEAN
 from sdlib.stain import recombine, separate
 
 __all__ = [
@@ -49,32 +49,39 @@ def _panels(height: float) -> tuple[Figure, dict]:
     return fig, found
 
 
-def robustness_figure(
-    sweep: Sweep, arms: Sequence[str], missing: str = "", title: str = ""
-) -> Figure:
-    """Figure 4: balanced accuracy against the strength of each shift, mean and one SD over seeds.
+def robustness_figure(place: Place, arms: Sequence[str], missing: str = "") -> Figure:
+    """Draw Figure 4: balanced accuracy against the strength of each shift.
 
-    Arms without networks are left out; without any, a figure that says ``missing``. A dotted line
-    is chance, a small tick on the left the mean accuracy on unshifted tiles. ``title`` says whose
-    networks they are.
+    Lines are means over seeds, bands are one SD. A dotted line marks chance, a small tick on the
+    left border the mean accuracy on unshifted tiles. The title is the name of the place.
+
+    Parameters
+    ----------
+    place : Place
+        Where the networks are recorded.
+    arms : sequence of str
+        Names of arms, in the order of the legend; arms without networks are left out.
+    missing : str
+        What the figure says where no arm has networks.
     """
-    table = curves(sweep)
+    table = curves(place.sweep)
     present = [arm for arm in arms if len(table) and (table["arm"] == arm).any()]
     if not present:
         return note(missing)
     fig, axes = _panels(6.5)
-    fig.suptitle(title, fontsize=11)
+    fig.suptitle(place.name, fontsize=11)
     for shift, ax in axes.items():
         ax.axhline(0.5, color="0.6", linestyle=(0, (1, 2)), linewidth=1)
         for arm in present:
             line = table[(table["arm"] == arm) & (table["shift"] == shift)]
-            style = ARMS[arm].line | {"markersize": 4, "linewidth": 1.6}
+            look = place.look(arm)
+            style = look.line | {"markersize": 4, "linewidth": 1.6}
             ax.plot(line["strength"], line["mean"], **style)
             spread = line["sd"].fillna(0)
             low, high = line["mean"] - spread, line["mean"] + spread
-            ax.fill_between(line["strength"], low, high, color=ARMS[arm].colour, alpha=0.15, lw=0)
+            ax.fill_between(line["strength"], low, high, color=look.colour, alpha=0.15, lw=0)
             clean = table[(table["arm"] == arm) & (table["shift"] == CLEAN)]["mean"]
-            ax.plot([0, 0.03], [clean, clean], color=ARMS[arm].colour, transform=_left(ax))
+            ax.plot([0, 0.03], [clean, clean], color=look.colour, transform=_left(ax))
     fig.supylabel("balanced accuracy", fontsize=11)
     handles, labels = axes["blur"].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=2)
@@ -82,20 +89,25 @@ def robustness_figure(
 
 
 def _left(ax):
-    """Horizontally the axes' share, vertically the data: for ticks at the left border."""
+    """Coordinates for ticks at the left border: a share of the axes' width, and data upwards."""
     return ax.get_yaxis_transform()
 
 
 def differences_figure(
     tables: Mapping[str, pd.DataFrame], arm: str, rival: str, missing: str = ""
 ) -> Figure:
-    """Paired differences with their 95 % bootstrap intervals; crosses are the paper's numbers.
+    """Draw paired differences with their 95 % bootstrap intervals, in points.
+
+    Crosses are the paper's numbers. Each place has its own shade of grey and its own dash.
 
     Parameters
     ----------
     tables : mapping of str to pandas.DataFrame
-        By place, what :func:`sdlib.report.robustness.statistics.differences` returns; a shade of
-        grey and a dash for each.
+        What :func:`sdlib.report.robustness.statistics.differences` returns, by name of the place.
+    arm, rival : str
+        The tables hold ``arm - rival``.
+    missing : str
+        What the figure says without tables.
     """
     if not tables:
         return note(missing)
@@ -103,7 +115,6 @@ def differences_figure(
     shades = np.linspace(0.1, 0.55, len(tables))
     printed = paper_table("figure4")
     printed = printed[(printed["arm"] == arm) & (printed["rival"] == rival)]
-    by_name = {level.name: level for level in LEVELS}
     for shift, ax in axes.items():
         ax.axhline(0, color="0.6", linewidth=1)
         for (place, table), shade, dash in zip(tables.items(), shades, cycle(DASHES), strict=False):
@@ -116,7 +127,7 @@ def differences_figure(
                 line["strength"], points["low"], points["high"], color=colour, alpha=0.2, lw=0
             )
         for claim in printed.itertuples():
-            if (level := by_name[claim.level]).shift == shift:
+            if (level := BY_NAME[claim.level]).shift == shift:
                 at = level.strength, 100 * claim.difference
                 ax.plot(*at, "x", color="#D55E00", markersize=9, mew=2, label="paper")
     fig.supylabel("difference in balanced accuracy, points", fontsize=11)
@@ -127,9 +138,17 @@ def differences_figure(
 
 
 def sharpness_figure(places: Mapping[str, dict[str, Sharpness]], missing: str = "") -> Figure:
-    """Figure 2: density of the variance of the Laplacian, by scanner or stain cluster.
+    """Draw Figure 2: the density of the variance of the Laplacian, by scanner or stain cluster.
 
-    The few tiles without any tissue would stretch the axis: one in 500 at either end is outside.
+    Tiles without any tissue are few but would stretch the axis. It therefore leaves out one tile
+    in 500 at either end.
+
+    Parameters
+    ----------
+    places : mapping of str to dict of str to Sharpness
+        Sets of tiles by title of their panel; panels without sets are left out.
+    missing : str
+        What the figure says without any sets.
     """
     places = {title: sets for title, sets in places.items() if sets}
     if not places:
@@ -148,7 +167,7 @@ def sharpness_figure(places: Mapping[str, dict[str, Sharpness]], missing: str = 
 
 
 def separation_figure(image: np.ndarray) -> Figure:
-    """Figure 3: a tile, its haematoxylin alone and its eosin alone.
+    """Draw Figure 3: a tile, its haematoxylin alone and its eosin alone.
 
     Parameters
     ----------
@@ -170,9 +189,9 @@ def separation_figure(image: np.ndarray) -> Figure:
 
 
 def gallery_figure(image: np.ndarray) -> Figure:
-    """UniformAugment's operations on a tile, each at the ends and the middle of its range.
+    """Draw UniformAugment's operations on a tile, each at the ends and the middle of its range.
 
-    The last one, a mean blur, is not in the set; it is titled so.
+    The last picture shows a mean blur, which is not in the set; its title says so.
 
     Parameters
     ----------

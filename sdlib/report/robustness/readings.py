@@ -1,7 +1,7 @@
-"""What the page on shifts says in words and tables: read from rows, sweeps and measurements.
+"""Sentences and tables that read rows, sweeps and measured sharpness for the page on shifts.
 
-Differences are in points of balanced accuracy. Every function copes with places that have few rows
-or none: it leaves them out, or says which command makes them.
+Differences are in points of balanced accuracy. Places may have few rows or none: every function
+leaves them out, or says which command makes them.
 """
 
 from __future__ import annotations
@@ -12,89 +12,57 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sdlib import results
 from sdlib.errors import DataError
-from sdlib.experiments import Run
-from sdlib.experiments.profiles import PROFILES
+from sdlib.experiments import paper_table
+from sdlib.experiments.measurements import SHARPNESS
 from sdlib.metrics import mean_interval
-from sdlib.report.robustness.statistics import POWER, convergence, curves, differences
-from sdlib.report.tables import LABELS
-from sdlib.report.verdicts import paired, paper_table
-from sdlib.results import sharpness
-from sdlib.results.place import MAIN_PROFILE, Evidence
-from sdlib.results.sharpness import Sharpness
-from sdlib.results.sweeps import CLEAN, Sweep
-from sdlib.shifts import LEVELS, PAPER_SIZE, blur_width
+from sdlib.report.robustness.statistics import convergence, curves, differences
+from sdlib.results import MAIN_PROFILE, RECORDED, THIS_RUN, Place
+from sdlib.results.sharpness import Sharpness, pairs
+from sdlib.results.sweeps import CLEAN
+from sdlib.shifts import LEVELS
 
 __all__ = [
     "SharpnessFound",
     "comparison_table",
     "difference_tables",
-    "input_size",
     "power_table",
     "read_convergence",
     "read_curves",
-    "scale",
     "sharpness_of",
     "sweep_sentence",
 ]
 
+POWER = 0.8  # the default of :func:`sdlib.metrics.smallest_effect`
 SETTLED = 0.05  # change of the training loss in the last epoch, as a share
 TOO_LITTLE = 0.05  # accuracy above chance that cannot be lost visibly
 SHIFTS = tuple(dict.fromkeys(level.shift for level in LEVELS))
 _FORMS = {"blur": "n = {:g}", "sharpen": "α = {:g}", "haematoxylin": "× {:g}", "eosin": "× {:g}"}
 
 
-def sweep_sentence(place: Evidence) -> str:
-    """What rows and sweep there are, or which command makes what is missing."""
+def sweep_sentence(place: Place) -> str:
+    """Say which rows a place has, or which command makes the rows or the sweep that it lacks."""
     if not place.arms or place.sweep.logits:
-        return place.sentence
-    scale = f"--profile {place.profile} --source {place.source}"
-    return (
-        f"{place.sentence} They were not swept: `python -m sdlib sweep {place.experiment} {scale}`"
-    )
+        return results.sentence(place)
+    names = f"{place.experiment}/sweep --profile {place.profile} --source {place.source}"
+    return f"{results.sentence(place)} They were not swept: `python -m sdlib measure {names}`"
 
 
-def input_size(place: Evidence) -> int:
-    """Side of the tiles that a place's networks see, px.
+def read_curves(place: Place, arms: Sequence[str]) -> str:
+    """Read Figure 4 aloud: one line of Markdown per shift; empty without networks.
 
-    >>> input_size(Evidence("robustness", "laptop", "open"))
-    96
+    A line gives two things for every arm: the accuracy at the strongest level of the sweep (mean
+    and SD over seeds), and the first level whose mean is closer to chance than to the accuracy on
+    unshifted tiles.
+
+    Parameters
+    ----------
+    place : Place
+    arms : sequence of str
+        Names of arms; arms without networks are left out.
     """
-    return Run(place.experiment, "weight_decay_none", 0, place.profile, place.source).size
-
-
-def scale(place: Evidence) -> str:
-    """Network, tiles, schedule, and what becomes of the shifts' kernels at this input size."""
-    profile, size = PROFILES[place.profile], input_size(place)
-    widths = {n.strength: blur_width(n.strength, size) for n in LEVELS if n.shift == "blur"}
-    idle = [f"{n:g}" for n, width in widths.items() if width <= 1]
-    even = [f"{n:g}" for n, width in widths.items() if width % 2 == 0]
-    text = (
-        f"**{place.name}**: {profile.network}, input {size} x {size} px, {profile.epochs} epochs "
-        f"of batches of {profile.batch_size}, augmentation `{profile.augment}` before "
-        f"UniformAugment. Blur keeps its share of the side, n x {size} / {PAPER_SIZE}: "
-        f"n = {max(widths):g} is {max(widths.values()):.1f} px wide"
-    )
-    if idle:
-        text += f", and below 1 px (n = {', '.join(idle)}) nothing changes"
-    if even and size != PAPER_SIZE:
-        text += (
-            f". A window of an even number of px (n = {', '.join(even)}) has no pixel in its "
-            "middle: it is another filter than its neighbours, and curves may have a kink there"
-        )
-    return (
-        f"{text}. The sharpening kernel stays 3 px wide, which is {3 * PAPER_SIZE / size:.1f} px "
-        f"at {PAPER_SIZE} px."
-    )
-
-
-def read_curves(sweep: Sweep, arms: Sequence[str]) -> str:
-    """Figure 4 read aloud: a line of Markdown a shift; empty without networks.
-
-    For every arm the accuracy at the strongest level of the sweep, mean and SD over seeds, and the
-    first level whose mean lies below halfway between that on unshifted tiles and chance.
-    """
-    table = curves(sweep)
+    table = curves(place.sweep)
     present = [arm for arm in arms if len(table) and (table["arm"] == arm).any()]
     lines = []
     for shift in SHIFTS if present else ():
@@ -102,16 +70,17 @@ def read_curves(sweep: Sweep, arms: Sequence[str]) -> str:
         for arm in present:
             mine = table[table["arm"] == arm]
             clean = mine.loc[mine["shift"] == CLEAN, "mean"].item()
-            found.append(_read_curve(arm, shift, clean, mine[mine["shift"] == shift]))
+            line = mine[mine["shift"] == shift]
+            found.append(f"{place.label(arm)} {_read_curve(shift, clean, line)}")
         strongest = table.loc[table["shift"] == shift, "strength"].iloc[-1]
         lines.append(f"- **{shift}**, {_FORMS[shift].format(strongest)}: {'; '.join(found)}.")
     return "\n".join(lines)
 
 
-def _read_curve(arm: str, shift: str, clean: float, line: pd.DataFrame) -> str:
+def _read_curve(shift: str, clean: float, line: pd.DataFrame) -> str:
     last = line.iloc[-1]
     spread = f"SD {last['sd']:.3f}" if last["n"] > 1 else "one seed"
-    text = f"{LABELS[arm]} {last['mean']:.3f} ({spread}), "
+    text = f"{last['mean']:.3f} ({spread}), "
     if clean - 0.5 < TOO_LITTLE:
         return f"{text}hardly above chance without a shift"
     below = line[line["mean"] < (clean + 0.5) / 2]
@@ -120,8 +89,8 @@ def _read_curve(arm: str, shift: str, clean: float, line: pd.DataFrame) -> str:
     return f"{text}below halfway to chance from {_FORMS[shift].format(below['strength'].iloc[0])}"
 
 
-def read_convergence(place: Evidence) -> str:
-    """Had training ended, and did spectral decoupling have anything to act on? In sentences."""
+def read_convergence(place: Place) -> str:
+    """Say whether training had ended, and how near margins came to the cap of the penalty."""
     table = convergence(place).dropna(subset=["before"]) if place.arms else pd.DataFrame()
     if not len(table):
         return ""
@@ -149,28 +118,32 @@ def _span(shares: pd.Series) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def comparison_table(places: Sequence[Evidence], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """First minus second arm of each pair: unshifted, and the mean over the levels of each shift.
+def comparison_table(places: Sequence[Place], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Differences of the two arms of each pair, unshifted and averaged over each shift's levels.
+
+    Parameters
+    ----------
+    places : sequence of Place
+    pairs : sequence of (arm, rival)
+        Each gives ``arm - rival``.
 
     Returns
     -------
     pandas.DataFrame
-        A line a comparison and place; text: paired mean [95 % t interval over seeds], in points.
+        Text, in points. One line per comparison and place: the number of seeds, then for unshifted
+        tiles (``clean``) and each shift the paired mean [95 % t interval over seeds].
     """
     lines = {}
     for arm, rival in pairs:
         for place in places:
-            table = place.sweep.accuracy()
-            if not len(table):
-                continue
-            means = table.pivot_table("accuracy", ["arm", "seed"], "shift").reset_index()
             cells, n = {}, 0
             for shift in (CLEAN, *SHIFTS):
-                values = 100 * paired(means.assign(stale=False), shift, arm, rival)
+                values = 100 * place.paired(shift, arm, rival)
                 n = len(values)
                 cells[shift] = _cell(values)
             if n:
-                lines[f"{LABELS[arm]}, minus {LABELS[rival]}", place.name] = {"seeds": n, **cells}
+                names = f"{place.label(arm)}, minus {place.label(rival)}"
+                lines[names, place.name] = {"seeds": n, **cells}
     return pd.DataFrame(lines).T
 
 
@@ -182,8 +155,14 @@ def _cell(values: np.ndarray) -> str:
     return f"{found.mean:+.1f}{ends}"
 
 
-def difference_tables(places: Sequence[Evidence], arm: str, rival: str) -> dict[str, pd.DataFrame]:
-    """Differences at every level, by place, of the places with two seeds of both arms."""
+def difference_tables(places: Sequence[Place], arm: str, rival: str) -> dict[str, pd.DataFrame]:
+    """Differences of two arms at every level, for each place with at least two seeds of both.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        What :func:`sdlib.report.robustness.statistics.differences` returns, by name of the place.
+    """
     found = {}
     for place in places:
         try:
@@ -194,18 +173,21 @@ def difference_tables(places: Sequence[Evidence], arm: str, rival: str) -> dict[
 
 
 def power_table(tables: Mapping[str, pd.DataFrame], arm: str, rival: str) -> pd.DataFrame:
-    """Where the paper prints a difference of two arms: could ours have seen it?
+    """The paper's differences of two arms beside the smallest effect that our seeds could find.
 
     Parameters
     ----------
-    tables : mapping
-        Of :func:`difference_tables`.
+    tables : mapping of str to pandas.DataFrame
+        What :func:`difference_tables` returns.
+    arm, rival : str
+        The tables hold ``arm - rival``.
 
     Returns
     -------
     pandas.DataFrame
-        A line a place and level; text, in points: paper, ours with its bootstrap interval, the
-        smallest effect that the seeds would have found in four of five experiments.
+        Text, in points. One line per place and level for which the paper prints a difference: the
+        paper's, ours with its bootstrap interval, the smallest effect that our number of seeds
+        finds in four of five experiments, and that number.
     """
     printed = paper_table("figure4")
     printed = printed[(printed["arm"] == arm) & (printed["rival"] == rival)]
@@ -227,42 +209,54 @@ def power_table(tables: Mapping[str, pd.DataFrame], arm: str, rival: str) -> pd.
 
 @dataclass(frozen=True)
 class SharpnessFound:
-    """A measurement of Figure 2 and where it comes from.
+    """The sharpness of sets of tiles (Figure 2), and where it was measured.
 
     Parameters
     ----------
     sets : dict of str to Sharpness
         By title; empty where nothing was measured.
     pairs : pandas.DataFrame
-        As :func:`sdlib.results.sharpness.pairs` gives them.
-    place : Evidence or None
-        Where it is kept; None if measured just now.
+        What :func:`sdlib.results.sharpness.pairs` returns.
+    place : Place or None
+        Where the measurement is kept; None if it was made just now.
     sentence : str
+        Where it comes from and how many tiles it has, or which command makes it.
     """
 
     sets: dict[str, Sharpness]
     pairs: pd.DataFrame
-    place: Evidence | None
+    place: Place | None
     sentence: str
 
 
-def sharpness_of(source: str, profile: str, figures: str = "recorded") -> SharpnessFound:
-    """Figure 2's numbers: recorded, else this machine's, else phantoms measured now, a few.
+def sharpness_of(source: str, profile: str, figures: str = RECORDED) -> SharpnessFound:
+    """Find the numbers behind Figure 2.
 
-    With ``figures="this run"`` this machine's come first.
+    Recorded numbers come first, then those of this machine; with ``figures="this run"`` it is the
+    other way round. If there are neither, a few phantom tiles are measured now.
+
+    Parameters
+    ----------
+    source, profile : str
+        As in :class:`sdlib.results.Place`.
+    figures : str
+        ``recorded`` or ``this run``.
     """
-    places = [Evidence("robustness", p, source) for p in dict.fromkeys((profile, MAIN_PROFILE))]
-    own = Evidence("robustness", profile, source, "this run")
-    for place in (*places, own) if figures == "recorded" else (own, *places):
-        key = (place.profile, source, place.origin)
-        if sets := sharpness.load(*key):
-            count = min(len(one.values) for one in sets.values())
-            sentence = f"{place.name}: at least {count} tiles a set."
-            return SharpnessFound(sets, sharpness.stored_pairs(*key), place, sentence)
-    command = f"python -m sdlib sharpness --profile {MAIN_PROFILE} --source {source}"
+    recorded = [Place("robustness", p, source) for p in dict.fromkeys((profile, MAIN_PROFILE))]
+    own = Place("robustness", profile, source, THIS_RUN)
+    order = [*recorded, own] if figures == RECORDED else [own, *recorded]
+    for place in order:
+        if place.sharpness:
+            count = min(len(one.values) for one in place.sharpness.values())
+            sentence = f"{place.name}: at least {count} tiles per set."
+            return SharpnessFound(place.sharpness, place.sharpness_pairs, place, sentence)
+    names = f"robustness/{SHARPNESS.name} --profile {MAIN_PROFILE} --source {source}"
+    command = f"python -m sdlib measure {names}"
     if source != "phantom":
-        return SharpnessFound({}, pd.DataFrame(), None, f"{source}: not measured: `{command}`")
+        return SharpnessFound({}, pairs({}), None, f"{source}: not measured: `{command}`")
+    from sdlib.training import sharpness  # measures, which reading does without
+
     sets = sharpness.measured("smoke", "phantom")
     count = sharpness.PHANTOM_TILES["smoke"]
-    sentence = f"phantom: {count} tiles a set, measured by this page; more: `{command}`"
-    return SharpnessFound(sets, sharpness.pairs(sets), None, sentence)
+    sentence = f"phantom: {count} tiles per set, measured by this page; more: `{command}`"
+    return SharpnessFound(sets, pairs(sets), None, sentence)

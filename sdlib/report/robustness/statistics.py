@@ -1,6 +1,6 @@
-"""What shifts do to networks: curves, paired differences with intervals, and what could be seen.
+"""What shifts do to networks: curves, paired differences, and the smallest effect to be found.
 
-Everything is computed from a sweep's stored logits (:mod:`sdlib.results.sweeps`).
+Everything is computed from the stored logits of a sweep (:mod:`sdlib.results.sweeps`).
 """
 
 from __future__ import annotations
@@ -9,32 +9,27 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from sdlib.errors import DataError
-from sdlib.experiments.arms import PAPER_EQ1
-from sdlib.metrics import mean_interval
-from sdlib.report.tables import LABELS, describe
-from sdlib.report.verdicts import paired, paper_table
-from sdlib.results.place import Evidence
+from sdlib.experiments import experiment_of, paper_table
+from sdlib.experiments.paper import PAPER_EQ1
+from sdlib.metrics import mean_interval, smallest_effect
+from sdlib.report.tables import describe
+from sdlib.results import Place
 from sdlib.results.sweeps import BY_NAME, CLEAN, Sweep
 from sdlib.theory.optima import resting_logits
 
-__all__ = [
-    "convergence",
-    "curves",
-    "differences",
-    "gain_table",
-    "smallest_effect",
-    "summary",
-]
+__all__ = ["convergence", "curves", "differences", "gain_table", "summary"]
 
 RESAMPLES = 1000
-POWER = 0.8
 
 
 def curves(sweep: Sweep) -> pd.DataFrame:
-    """Figure 4 as numbers: balanced accuracy of each arm at each level.
+    """Balanced accuracy of each arm at each level: Figure 4 as numbers.
+
+    Parameters
+    ----------
+    sweep : Sweep
 
     Returns
     -------
@@ -48,7 +43,7 @@ def curves(sweep: Sweep) -> pd.DataFrame:
 
 
 def _correct(sweep: Sweep, arm: str, seeds: Sequence[int]) -> np.ndarray:
-    """int8 (seeds, levels, n): 1 where a network's answer at a cut-off of .5 is right."""
+    """Whether predictions at a cut-off of .5 are right: int8 (seeds, levels, n), 1 if so."""
     right = [~np.signbit(sweep.logits[arm, seed]) == (sweep.targets == 1) for seed in seeds]
     return np.array(right, np.int8)
 
@@ -56,24 +51,29 @@ def _correct(sweep: Sweep, arm: str, seeds: Sequence[int]) -> np.ndarray:
 def differences(
     sweep: Sweep, arm: str, rival: str, resamples: int = RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
-    """``arm - rival`` in balanced accuracy at every level, with intervals over seeds and tiles.
+    """Differences of two arms in balanced accuracy at every level, with intervals.
 
-    The interval is a hierarchical bootstrap: seeds are drawn with replacement, the two arms' by
-    pairs, and then tiles, within their class and the same for every network and level. Patients
-    are not drawn: the test part has too few. The t interval over seeds stands beside it.
+    The interval is a hierarchical bootstrap. It draws seeds with replacement, and with a seed both
+    arms' networks. It then draws tiles within each class, the same ones for every network and
+    level. It does not draw patients, because the test tiles come from too few. The t interval over
+    seeds is given as well.
 
     Parameters
     ----------
+    sweep : Sweep
+    arm, rival : str
+        The result is ``arm - rival``.
     resamples : int
-        Of the bootstrap.
+        How often the bootstrap draws.
     seed : int
-        Of its draws.
+        Of the bootstrap's random numbers.
 
     Returns
     -------
     pandas.DataFrame
-        level, shift, strength, mean, low, high (95 %, bootstrap), seeds_low, seeds_high (95 %, t
-        over seeds), sd (over seeds), detectable (:func:`smallest_effect`), n (seeds).
+        One line per level: level, shift, strength, mean, low and high (95 %, bootstrap), seeds_low
+        and seeds_high (95 %, t over seeds), sd (over seeds), detectable
+        (:func:`sdlib.metrics.smallest_effect`), n (seeds).
 
     Raises
     ------
@@ -115,94 +115,77 @@ def differences(
 
 
 def _tile_weights(chosen: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """float32 (n, resamples): how much each tile counts in each draw of the chosen ones."""
+    """How much each tile counts in each draw of the chosen tiles: float32 (n, resamples)."""
     weights = np.zeros((len(chosen), resamples), np.float32)
     count = int(chosen.sum())
     weights[chosen] = rng.multinomial(count, np.full(count, 1 / count), resamples).T / count
     return weights
 
 
-def summary(sweep: Sweep, arm: str, rival: str) -> str:
-    """:func:`differences` in a sentence of Markdown; empty where two seeds of both are missing."""
+def summary(place: Place, arm: str, rival: str) -> str:
+    """Say in Markdown what :func:`differences` finds; empty with fewer than two seeds of both."""
     try:
-        table = differences(sweep, arm, rival)
+        table = differences(place.sweep, arm, rival)
     except DataError:
         return ""
     table = table[table["level"] != CLEAN]
     above, below = (table["low"] > 0).sum(), (table["high"] < 0).sum()
     least, most = 100 * table["mean"].min(), 100 * table["mean"].max()
     return (
-        f"{LABELS[arm]}, minus {LABELS[rival]}: from {least:+.1f} to {most:+.1f} points over "
-        f"{len(table)} levels of shift. The bootstrap's interval lies above zero at {above} of "
-        f"them and below at {below}; the median of the smallest effects that "
+        f"{place.label(arm)}, minus {place.label(rival)}: from {least:+.1f} to {most:+.1f} points "
+        f"over {len(table)} levels of shift. The bootstrap's interval lies above zero at {above} "
+        f"of them and below at {below}; the median of the smallest effects that "
         f"{table['n'].max()} seeds could have found is {100 * table['detectable'].median():.1f}."
     )
 
 
-def smallest_effect(sd: float, n: int, power: float = POWER) -> float:
-    """The mean paired difference that a two-sided t test at 5 % finds with the given power.
-
-    The sum of two t quantiles: with three seeds or more within .05 of the power asked for.
+def gain_table(columns: Sequence[Place]) -> pd.DataFrame:
+    """The differences printed in section 3.2 of the paper, and ours at the same levels.
 
     Parameters
     ----------
-    sd : float
-        Of the differences over seeds.
-    n : int
-        Seeds.
-
-    Examples
-    --------
-    >>> round(smallest_effect(0.02, 5), 3)
-    0.033
-    """
-    if n < 2:
-        return float("nan")
-    quantiles = stats.t.ppf(0.975, n - 1) + stats.t.ppf(power, n - 1)
-    return float(quantiles * sd / np.sqrt(n))
-
-
-def gain_table(columns: Sequence[Evidence]) -> pd.DataFrame:
-    """The differences that section 3.2 prints beside ours at the same levels, in points.
+    columns : sequence of Place
+        Of one experiment. Comparisons of arms that the experiment does not have are left out.
 
     Returns
     -------
     pandas.DataFrame
-        A line a level and comparison; ``paper``, then a column a place with a sweep: mean, SD and
-        t interval over seeds. Text.
+        Text, in points. One line per level and comparison. The first column is ``paper``; each
+        place with a sweep has a column with mean, SD and t interval over seeds.
     """
-    printed, lines = paper_table("figure4"), {}
-    for line in printed.itertuples():
-        key = line.level, f"{LABELS[line.arm]}, minus {LABELS[line.rival]}"
+    definition = columns[0].definition if columns else experiment_of("robustness")
+    labels = {arm.name: arm.label for arm in definition.arms}
+    lines = {}
+    for line in paper_table("figure4").itertuples():
+        if not {line.arm, line.rival} <= labels.keys():
+            continue
         cells = {"paper": f"{100 * line.difference:+.1f}"}
         for place in columns:
-            wide = _wide(place.sweep)
-            values = 100 * paired(wide, line.level, line.arm, line.rival)
+            values = 100 * place.paired(line.level, line.arm, line.rival)
             if len(values):
                 cells[place.name] = describe(mean_interval(values), sign=True, digits=1)
-        lines[key] = cells
+        lines[line.level, f"{labels[line.arm]}, minus {labels[line.rival]}"] = cells
+    if not lines:
+        return pd.DataFrame()
     return pd.DataFrame(lines).T.fillna("–").rename_axis(["level", "difference"])
 
 
-def _wide(sweep: Sweep) -> pd.DataFrame:
-    """A line an arm and seed, a column a level."""
-    table = sweep.accuracy()
-    if not len(table):
-        return table
-    wide = table.pivot(index=["arm", "seed"], columns="level", values="accuracy")
-    return wide.reset_index().assign(stale=False)
+def convergence(place: Place) -> pd.DataFrame:
+    """Training losses at the end of training, and margins beside the cap that SD sets.
 
+    The first tell whether training had ended, the second whether the penalty had any effect.
 
-def convergence(place: Evidence) -> pd.DataFrame:
-    """Had training ended, and had margins come near the cap at which SD acts?
+    Parameters
+    ----------
+    place : Place
 
     Returns
     -------
     pandas.DataFrame
-        A line an arm, means over seeds: ``last loss`` and ``before`` (training loss of the last
-        two epochs, penalty included), ``margin`` (mean on validation tiles), ``cap`` (the margin
-        at which Equation 1 rests, where the arm has it) and ``above`` (share of validation tiles
-        whose margin exceeds that of the paper's lambda).
+        One line per arm, means over seeds. ``before`` and ``last loss`` are the training losses of
+        the last two epochs, penalty included. ``margin`` is the mean margin on validation tiles,
+        ``cap`` the margin at which Equation 1 rests (for arms that use it), and ``above`` the
+        share of validation tiles whose margin exceeds the cap of the paper's lambda.
     """
     lines, target = {}, place.targets("validation")
     for arm in place.arms:
@@ -212,7 +195,7 @@ def convergence(place: Evidence) -> pd.DataFrame:
         logits = place.logits(arm, "validation").values()
         margins = np.array([(2.0 * target - 1) * values for values in logits])
         cap = resting_logits(lam)[1] if lam else float("nan")
-        lines[LABELS[arm]] = {
+        lines[place.label(arm)] = {
             "before": losses[:, -2].mean() if losses.shape[1] > 1 else float("nan"),
             "last loss": losses[:, -1].mean(),
             "margin": margins.mean(),

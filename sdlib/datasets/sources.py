@@ -1,0 +1,225 @@
+"""Where images come from: one object per source, which knows its loader, its folder, its needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sdlib.datasets.open_he import load_open_pcam
+from sdlib.datasets.pcam import load_pcam
+from sdlib.datasets.store import data_folder
+from sdlib.datasets.tiles import TileSet
+from sdlib.errors import ConfigError, DataError
+from sdlib.phantoms import COHORTS, SCANNERS, generate
+
+__all__ = ["PARTS", "SOURCES", "Request", "Source", "balanced", "deal", "source_of"]
+
+#: The parts of every source, in the order in which patients are dealt.
+PARTS = ("train", "validation", "test")
+PAPER_PATIENTS = (21, 4, 5)  # of the 30 cases: training, validation, test
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which tiles of a source are wanted.
+
+    Parameters
+    ----------
+    part : str
+        One of :data:`PARTS`.
+    size : int
+        Side of a tile in pixels.
+    count : int
+        The profile's number of tiles: how many are drawn (phantom), or the most that are used.
+    seed : int
+        Of the tiles that are drawn, and of the deal of patients.
+    where : mapping of str to str
+        Restrictions such as ``{"cluster": "A"}``; which are known depends on the source.
+    """
+
+    part: str
+    size: int
+    count: int
+    seed: int
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place where images come from.
+
+    Parameters
+    ----------
+    name, description : str
+        Used in commands; shown in tables.
+    load : callable
+        A :class:`Request` to a TileSet, not yet balanced between the classes.
+    where : tuple of str
+        The restrictions that ``load`` understands.
+    folder : str
+        Name of its folder under ``SDLIB_DATA``; empty where no files are needed.
+    limited : bool
+        Whether a profile's number of tiles is a limit (files) rather than what is drawn (phantom).
+    fetch : str
+        The command that gets the files, if there is one.
+    """
+
+    name: str
+    description: str
+    load: Callable[[Request], TileSet] = field(repr=False)
+    where: tuple[str, ...] = ()
+    folder: str = ""
+    limited: bool = True
+    fetch: str = ""
+
+    def tiles(self, request: Request) -> TileSet:
+        """The tiles of a part, not yet balanced between the classes.
+
+        Raises
+        ------
+        ConfigError
+            A part or a restriction that this source does not have.
+        DataError
+            The source is not at hand; the sentence says how to get it.
+        """
+        if request.part not in PARTS:
+            raise ConfigError(f"unknown part {request.part!r}; expected one of: {', '.join(PARTS)}")
+        unknown = sorted(set(request.where) - set(self.where))
+        if unknown:
+            known = ", ".join(self.where) or "none"
+            raise ConfigError(
+                f"the source {self.name} knows no restriction {unknown[0]!r}; expected: {known}"
+            )
+        return self.load(request)
+
+    def most(self, part: str, count: int) -> int | None:
+        """How many tiles of a part are used at most, in the paper's shares; None for all of them.
+
+        >>> SOURCES["open"].most("test", 3000), SOURCES["phantom"].most("test", 3000)
+        (500, None)
+        """
+        if not self.limited:
+            return None
+        share = PAPER_PATIENTS[PARTS.index(part)] / sum(PAPER_PATIENTS)
+        return round(count * share)
+
+    @property
+    def state(self) -> str:
+        """Whether it can be used on this machine, in words.
+
+        >>> SOURCES["phantom"].state
+        'ready'
+        """
+        if not self.folder:
+            return "ready"
+        try:
+            return f"found in {data_folder(self.folder)}"
+        except DataError as error:
+            hint = f" It can be had by '{self.fetch}'." if self.fetch else ""
+            return f"{error}{hint}"
+
+
+def balanced(tiles: TileSet, seed: int, most: int | None = None) -> TileSet:
+    """As many benign as cancerous tiles (at most ``most`` in all), drawn by ``seed``, in order."""
+    rng = np.random.default_rng(seed)
+    each = min(np.bincount(tiles.targets, minlength=2))
+    if most is not None:
+        each = min(each, most // 2)
+    chosen = [rng.choice(np.flatnonzero(tiles.targets == c), each, replace=False) for c in (0, 1)]
+    return tiles.subset(np.sort(np.concatenate(chosen)))
+
+
+def deal(groups: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """The 30 patients of phantom tissue dealt 21 : 4 : 5, as the paper's were.
+
+    Parameters
+    ----------
+    groups : numpy.ndarray
+        Each tile's patient, (n,).
+    seed : int
+        Of the deal.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``train``, ``validation`` and ``test``: bool (n,), whether a tile is in that part.
+
+    Examples
+    --------
+    >>> parts = deal(np.repeat(np.arange(30), 10), seed=0)
+    >>> [int(chosen.sum()) for chosen in parts.values()]
+    [210, 40, 50]
+    """
+    patients = np.random.default_rng(seed).permutation(np.unique(groups))
+    dealt = np.split(patients, np.cumsum(PAPER_PATIENTS)[:-1])
+    return {part: np.isin(groups, some) for part, some in zip(PARTS, dealt, strict=True)}
+
+
+def _phantom(request: Request) -> TileSet:
+    cohort = _known("cohort", request.where.get("cohort", "development"), COHORTS)
+    scanner = request.where.get("scanner")
+    if scanner is not None:
+        _known("scanner", scanner, SCANNERS)
+    tiles = generate(request.count, request.size, request.seed, cohort=cohort, scanner=scanner)
+    if cohort != "development":  # patients whom no network has been trained on
+        return tiles
+    return tiles.subset(deal(tiles.groups, request.seed)[request.part])
+
+
+def _open(request: Request) -> TileSet:
+    tiles = load_open_pcam(request.part, size=request.size)
+    if "cluster" not in request.where:
+        return tiles
+    column = tiles.factors["stain_cluster"]
+    return tiles.subset(column == _known("cluster", request.where["cluster"], ("A", "B")))
+
+
+def _pcam(request: Request) -> TileSet:
+    return load_pcam(request.part, size=request.size)
+
+
+def _known(kind: str, name: str, names: Sequence[str] | Mapping[str, object]) -> str:
+    if name not in names:
+        raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(names)}")
+    return name
+
+
+SOURCES = {
+    source.name: source
+    for source in (
+        Source(
+            "phantom",
+            "procedural prostate tissue, made on the spot",
+            _phantom,
+            where=("cohort", "scanner"),
+            limited=False,
+        ),
+        Source(
+            "open",
+            "PatchCamelyon tiles in the folder open-pcam under SDLIB_DATA",
+            _open,
+            where=("cluster",),
+            folder="open-pcam",
+        ),
+        Source(
+            "pcam",
+            "PatchCamelyon as published (HDF5), in the folder pcam under SDLIB_DATA",
+            _pcam,
+            folder="pcam",
+            fetch="python -m sdlib fetch pcam",
+        ),
+    )
+}
+
+
+def source_of(name: str) -> Source:
+    """The source called ``name``.
+
+    Raises
+    ------
+    ConfigError
+        There is none of that name.
+    """
+    return SOURCES[_known("source", name, SOURCES)]

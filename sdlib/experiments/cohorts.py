@@ -1,0 +1,103 @@
+"""A cohort: which tiles of a source are trained or tested on, and how they are prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sdlib.datasets.sources import PARTS, Request, Source, balanced
+from sdlib.datasets.tiles import TileSet
+from sdlib.errors import ConfigError
+
+__all__ = ["UNPREPARED", "Cohort", "Preparation", "load_cohort"]
+
+
+def _as_they_are(tiles: TileSet, seed: int) -> TileSet:
+    return tiles
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What an experiment does to tiles before any network sees them.
+
+    Parameters
+    ----------
+    name : str
+        Part of a configuration's hash.
+    function : callable
+        Tiles and the experiment's data seed to prepared tiles.
+    """
+
+    name: str
+    function: Callable[[TileSet, int], TileSet] = field(repr=False, compare=False)
+
+
+UNPREPARED = Preparation("none", _as_they_are)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Tiles that networks are trained or tested on.
+
+    Parameters
+    ----------
+    parts : tuple of str
+        Parts of the source, one behind the other: ``train``, ``validation``, ``test``.
+    where : mapping of str to str
+        Restrictions that the source understands, such as ``{"cluster": "A"}``.
+    prepare : Preparation
+        What is done to the tiles.
+    whole : bool
+        All tiles there are, whatever the profile's number of tiles.
+
+    Examples
+    --------
+    >>> Cohort(("test",), where={"scanner": "flash2", "cohort": "external"}).prepare.name
+    'none'
+    """
+
+    parts: tuple[str, ...]
+    where: Mapping[str, str] = field(default_factory=dict, hash=False)
+    prepare: Preparation = UNPREPARED
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = [part for part in self.parts if part not in PARTS]
+        if unknown or not self.parts:
+            raise ConfigError(f"expected parts among {', '.join(PARTS)}, got {self.parts}")
+
+    def same_tiles(self, other: Cohort) -> bool:
+        """Whether both hold the same tiles, however prepared: then they share their targets.
+
+        >>> Cohort(("test",)).same_tiles(Cohort(("test",), whole=True))
+        False
+        """
+        mine = (self.parts, dict(self.where), self.whole)
+        return mine == (other.parts, dict(other.where), other.whole)
+
+
+def load_cohort(cohort: Cohort, source: Source, size: int, count: int, seed: int) -> TileSet:
+    """The tiles of a cohort, balanced between the classes, before its preparation.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    source : Source
+    size, count, seed : int
+        As in :class:`sdlib.datasets.sources.Request`.
+
+    Raises
+    ------
+    ConfigError
+        The source does not know one of the cohort's restrictions.
+    DataError
+        The source is not at hand; the sentence says how to get it.
+    """
+    requests = [Request(part, size, count, seed, cohort.where) for part in cohort.parts]
+    found = [source.tiles(request) for request in requests]
+    tiles = found[0] if len(found) == 1 else TileSet.joined(found)
+    most = None
+    if not cohort.whole:
+        limits = [source.most(part, count) for part in cohort.parts]
+        most = None if None in limits else sum(limits)
+    return balanced(tiles, seed, most)

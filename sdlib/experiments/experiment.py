@@ -1,0 +1,155 @@
+"""An experiment: one question with everything that is its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdlib.datasets.sources import SOURCES
+from sdlib.errors import ConfigError
+from sdlib.experiments.arm import Arm
+from sdlib.experiments.cohorts import Cohort
+from sdlib.experiments.comparisons import Comparison
+from sdlib.experiments.measurements import Measurement
+from sdlib.experiments.profiles import PROFILES, Profile
+from sdlib.experiments.searches import Space
+
+__all__ = ["Experiment", "known"]
+
+Scale = str | tuple[str, str]
+TRIAL = Arm("trial", "trial")
+
+
+def known(kind: str, name: str, names: Iterable[str]) -> str:
+    """The name itself; a ConfigError that lists the known names if it is not among them."""
+    names = list(names)
+    if name not in names:
+        raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(names)}")
+    return name
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, and everything that is its own.
+
+    Tables, colours, the graph, the command line, the report and README's table follow from it.
+
+    Parameters
+    ----------
+    name, title : str
+        Used in run ids; used in tables.
+    arms : tuple of Arm
+        In the order of tables and figures.
+    training : Cohort
+        What is trained on; an arm may have its own.
+    evaluation : mapping of str to Cohort
+        What every network is tested on, by name. ``validation`` and ``test`` are needed.
+    searches : tuple of Space
+        For arms that are tuned; ``searched_in`` names the experiment whose searches are borrowed.
+    trial : Arm
+        What a trial trains, apart from the values on trial.
+    overrides : mapping
+        Settings of a profile that are different here, by profile or by (profile, source):
+        ``{"paper": {"seeds": 3}, ("laptop", "open"): {"size": 96}}``.
+    main_only : tuple of str
+        Profiles at which only the main arms are run.
+    profiles, sources : tuple of str
+        Where it is run.
+    measurements : tuple of Measurement
+        Of :mod:`sdlib.experiments.measurements`.
+    comparisons : tuple of Comparison
+        Behind the paper's claims, or our own.
+    data_seed, search_seed : int
+        Of the split and the preparation; of trials, which no reported run uses.
+    revision : int
+        Part of the hash where it is not 0: raise it when preparation or evaluation changes.
+
+    Raises
+    ------
+    ConfigError
+        Two arms of one name, an arm whose search is nowhere, a missing cohort.
+    """
+
+    name: str
+    title: str
+    arms: tuple[Arm, ...]
+    training: Cohort
+    evaluation: Mapping[str, Cohort] = field(hash=False)
+    searches: tuple[Space, ...] = ()
+    searched_in: str = ""
+    trial: Arm = TRIAL
+    overrides: Mapping[Scale, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    main_only: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = tuple(PROFILES)
+    sources: tuple[str, ...] = tuple(SOURCES)
+    measurements: tuple[Measurement, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    data_seed: int = 0
+    search_seed: int = 1000
+    revision: int = 0
+
+    def __post_init__(self) -> None:
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"expected arms of {self.name} with names of their own, got {names}")
+        for cohort in ("validation", "test"):
+            known(f"cohort of {self.name}", cohort, self.evaluation)
+        spaces = {space.name for space in self.searches}
+        for arm in self.arms:
+            if arm.search and not self.searched_in and arm.search not in spaces:
+                raise ConfigError(
+                    f"the arm {arm.name} of {self.name} needs the search {arm.search}, "
+                    f"which is not among: {', '.join(sorted(spaces)) or 'none'}"
+                )
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The claims that its comparisons are about, each once."""
+        return tuple(dict.fromkeys(comparison.claim for comparison in self.comparisons))
+
+    @property
+    def swept(self) -> bool:
+        """Whether its networks predict at every level of every shift."""
+        return any(measurement.name == "sweep" for measurement in self.measurements)
+
+    def arm(self, name: str) -> Arm:
+        """The arm called ``name``; ConfigError if there is none."""
+        known(f"arm of {self.name}", name, [arm.name for arm in self.arms])
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def space(self, name: str) -> Space:
+        """The search space called ``name``; ConfigError if there is none."""
+        known(f"search of {self.name}", name, [space.name for space in self.searches])
+        return next(space for space in self.searches if space.name == name)
+
+    def measurement(self, name: str) -> Measurement:
+        """The measurement called ``name``; ConfigError if the experiment has none such."""
+        known(f"measurement of {self.name}", name, [m.name for m in self.measurements])
+        return next(m for m in self.measurements if m.name == name)
+
+    def arms_at(self, profile: str) -> tuple[Arm, ...]:
+        """The arms that are run at a profile: all, or only the main ones."""
+        if profile in self.main_only:
+            return tuple(arm for arm in self.arms if arm.main)
+        return self.arms
+
+    def settings(self, profile: str, source: str) -> Profile:
+        """The profile with what is different in this experiment."""
+        changed = {
+            **self.overrides.get(profile, {}),
+            **self.overrides.get((profile, source), {}),
+        }
+        return dataclasses.replace(PROFILES[profile], **changed)
+
+    def cohort_of_targets(self, name: str) -> str:
+        """The first evaluation cohort with the same tiles: its targets are stored for both.
+
+        >>> from sdlib.experiments import EXPERIMENTS
+        >>> EXPERIMENTS["cutout"].cohort_of_targets("clean")
+        'test'
+        """
+        known(f"cohort of {self.name}", name, self.evaluation)
+        mine = self.evaluation[name]
+        return next(other for other, one in self.evaluation.items() if one.same_tiles(mine))

@@ -1,0 +1,272 @@
+"""Figures of chapter 4, drawn from the rows, logits and trials of one place.
+
+Where a place has nothing to draw, the figure says so, and which command makes what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.special import expit
+
+from sdlib.experiments import Arm
+from sdlib.losses import resting_logits
+from sdlib.metrics import reliability
+from sdlib.plotting import CLASSES, arm_rows, panels
+from sdlib.report.cutout.cutoff_control import tuned_accuracy
+from sdlib.report.cutout.sensitivity import sensitivity_map
+from sdlib.report.tables import paper_interval
+from sdlib.results import Place, sentence
+
+__all__ = [
+    "accuracy_and_recall",
+    "logit_histograms",
+    "map_shares",
+    "reliability_curves",
+    "search_trials",
+    "sensitivity_maps",
+    "three_cutoffs",
+]
+
+EDGE = 9  # logits; tiles beyond are counted at the edge
+BINS = np.linspace(-EDGE, EDGE, 61)
+POINTS = 20  # of accuracy: where the colours of the sensitivity maps end
+STEPS = ("-", "0", "+")
+
+
+def accuracy_and_recall(columns: Sequence[Place]) -> Figure:
+    """Draw accuracy and recall on the test set, two panels per place that has rows.
+
+    Parameters
+    ----------
+    columns : sequence of Place
+        Places of ``cutout``, as :func:`sdlib.results.columns` gives them.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One row per arm of the experiment: faint markers are seeds, the solid one is their mean
+        with its 95 % t interval, black strokes are the paper's means. An arm without rows at a
+        place keeps an empty row there, so that rows are level across panels.
+    """
+    shown = {}
+    for place in columns:
+        if place.arms:
+            for metric in ("accuracy", "recall"):
+                shown[f"{metric}; {place.name}"] = place, metric
+    axes = panels(list(shown), sentence(columns[-1]), 2, (4.8, 3.4))
+    for title, ax in axes.items():
+        place, metric = shown[title]
+        arms = [arm.name for arm in place.definition.arms]
+        values = {arm: place.values(f"test.{metric}", arm) for arm in arms}
+        arm_rows(ax, values, place.looks)
+        for row, arm in enumerate(arms):
+            paper = paper_interval(metric, arm)
+            if paper:
+                ax.plot(paper.mean, row, "|", color="black", markersize=16)
+    return plt.gcf()
+
+
+def reliability_curves(place: Place) -> Figure:
+    """Draw the share of cancer against the mean score in ten bins, one panel per arm.
+
+    Parameters
+    ----------
+    place : Place
+        Of ``cutout``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One line per seed: grey on validation, in the arm's colour on test. The dotted diagonal
+        is perfect calibration.
+    """
+    axes = panels(
+        _scored(place),
+        sentence(place),
+        3,
+        xlabel="mean score in a bin",
+        ylabel="share of cancer in it",
+    )
+    for arm, ax in axes.items():
+        look = place.look(arm)
+        ax.plot([0, 1], [0, 1], "k:", linewidth=1)
+        for cohort, colour in (("validation", CLASSES[0]), ("test", look.colour)):
+            for logits in place.logits(arm, cohort).values():
+                score, share = reliability(place.targets(cohort), expit(logits))
+                style = {"color": colour, "marker": look.marker, "markersize": 3}
+                ax.plot(score, share, linewidth=1, **style)
+    return plt.gcf()
+
+
+def three_cutoffs(place: Place) -> Figure:
+    """Draw mean balanced accuracy on the test set at three cut-offs, one row per arm.
+
+    Parameters
+    ----------
+    place : Place
+        Of ``cutout``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The arm's marker: cut-off .5. Stroke and circle: each network's best cut-off on
+        validation and on test. A line joins the three.
+    """
+    title = "the same networks at three cut-offs"
+    labels = _scored(place)
+    for ax in panels([title] if labels else [], sentence(place), 1, (8, 3.8)).values():
+        for row, arm in enumerate(labels):
+            _cutoff_row(ax, row, place, arm)
+        ax.set_yticks(range(len(labels)), list(labels.values()))
+        ax.invert_yaxis()
+    return plt.gcf()
+
+
+def _cutoff_row(ax: Axes, row: int, place: Place, arm: str) -> None:
+    look = place.look(arm)
+    values = {
+        look.marker: place.values("test.accuracy", arm).mean(),
+        "|": tuned_accuracy(place, arm, "validation").mean(),
+        "o": tuned_accuracy(place, arm, "test").mean(),
+    }
+    ax.plot(list(values.values()), [row] * len(values), color=look.colour, alpha=0.5)
+    for marker, value in values.items():
+        ax.plot(value, row, marker, color=look.colour, markersize=9, fillstyle="none")
+
+
+def logit_histograms(place: Place) -> Figure:
+    """Draw the logits of all seeds on the test tiles with and without cutouts, a panel per arm.
+
+    Parameters
+    ----------
+    place : Place
+        Of ``cutout``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Filled in grey: without cutouts. Outlines in the arm's colour: the same tiles with
+        cutouts, dashed for benign ones. Triangles: the logits at which the arm's penalty lets
+        separable data rest.
+    """
+    targets = place.targets("test")
+    axes = panels(_scored(place), sentence(place), 3, (3.2, 2), False, xlabel="logit")
+    for arm, ax in axes.items():
+        clean, cut = (_clipped(place, arm, cohort) for cohort in ("clean", "all"))
+        for y, shade in enumerate(CLASSES):
+            style = {"color": place.look(arm).colour, "linestyle": ("--", "-")[y]}
+            mine = targets == y
+            ax.hist(clean[:, mine].ravel(), BINS, density=True, color=shade, alpha=0.6)
+            ax.hist(cut[:, mine].ravel(), BINS, density=True, histtype="step", **style)
+        setting = place.setting(arm)
+        if setting["lam"]:
+            rest = resting_logits(setting["lam"], setting["gamma"] or (0, 0))
+            ax.plot(rest, [0, 0], "k^", clip_on=False)
+    return plt.gcf()
+
+
+def _clipped(place: Place, arm: str, cohort: str) -> np.ndarray:
+    """Logits (seeds, tiles) of one cohort, those beyond the histogram's edge moved onto it."""
+    logits = np.stack(list(place.logits(arm, cohort).values()))
+    return np.clip(logits, -EDGE, EDGE)
+
+
+def search_trials(place: Place) -> Figure:
+    """Draw every trial of every search, accuracy on test against accuracy on validation.
+
+    Parameters
+    ----------
+    place : Place
+        Of ``cutout``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel per search; a circle around the trial whose values were taken. Titles have its
+        accuracy on the cohort that the search was judged on, and the mean accuracy there of the
+        reported runs with its values.
+    """
+    searches = dict(list(place.trials.groupby("family", sort=False)))
+    labels = {"xlabel": "on validation", "ylabel": "on test"}
+    arms = {arm.search: arm for arm in place.definition.arms if arm.search}
+    for name, ax in panels(list(searches), sentence(place), 3, (3, 2.6), **labels).items():
+        trials, arm = searches[name], arms.get(name)
+        # The learning rate, common to all arms, was searched with the first one.
+        look = (arm or place.definition.arms[0]).style
+        best = trials[trials["best"]].iloc[0]
+        ax.plot(trials["validation"], trials["test"], look.marker, color=look.colour)
+        ax.plot(best["validation"], best["test"], "ko", markersize=13, fillstyle="none")
+        ax.set_title(_search_title(place, name, trials, arm), size=10)
+    return plt.gcf()
+
+
+def _search_title(place: Place, name: str, trials: pd.DataFrame, arm: Arm | None) -> str:
+    best = trials[trials["best"]].iloc[0]
+    title = f"{name}: {len(trials)} trials\n{best['judged_on']} {best['value']:.3f}"
+    runs = place.interval(f"{best['judged_on']}.accuracy", arm.name) if arm else None
+    return f"{title}, runs {runs.mean:.3f}" if runs else title
+
+
+def sensitivity_maps(around: Place) -> Figure:
+    """Draw the change of accuracy one step around the tuned point, a map per pair of values.
+
+    Parameters
+    ----------
+    around : Place
+        Of ``cutout_sensitivity``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Cells have mean and SD over paired seeds, in points of balanced accuracy on test.
+    """
+    maps = {"λ": sensitivity_map(around, "lam"), "γ": sensitivity_map(around, "gamma")}
+    whole = [symbol for symbol, (_, _, seeds) in maps.items() if seeds]
+    labels = {"xlabel": "step of cancer's value", "ylabel": "step of benign's value"}
+    for symbol, ax in panels(whole, sentence(around), 2, (3.8, 3.4), **labels).items():
+        mean, sd, _ = maps[symbol]
+        ax.imshow(100 * mean, cmap="PuOr", vmin=-POINTS, vmax=POINTS)
+        ax.grid(visible=False)
+        ax.set_xticks(range(3), STEPS)
+        ax.set_yticks(range(3), STEPS)
+        for (row, column), value in np.ndenumerate(100 * mean):
+            text = f"{value:+.1f}\n(SD {100 * sd[row, column]:.1f})"
+            if (row, column) == (1, 1):
+                text = "tuned"
+            ax.text(column, row, text, ha="center", va="center", fontsize=10)
+    return plt.gcf()
+
+
+def map_shares(place: Place) -> Figure:
+    """Draw how much of Grad-CAM's activation is on the cutouts, a panel per explained class.
+
+    Parameters
+    ----------
+    place : Place
+        Of ``cutout``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One row per arm that has rows: faint markers are seeds, the solid one is their mean with
+        its 95 % t interval. Dotted: the cutouts' share of the area.
+    """
+    metrics = {f"map for {name}": f"cam.{name}_share" for name in ("benign", "cancer")}
+    titles = list(metrics) if place.arms else []
+    label = "share of activation on cutouts"
+    for title, ax in panels(titles, sentence(place), 2, (4.6, 3.2), xlabel=label).items():
+        values = {arm: place.values(metrics[title], arm) for arm in place.arms}
+        arm_rows(ax, values, place.looks)
+        ax.axvline(place.rows["cam.area_share"].mean(), color="black", linestyle=":")
+    return plt.gcf()
+
+
+def _scored(place: Place) -> dict[str, str]:
+    """Labels of the arms whose logits are at hand, by name."""
+    return {arm: place.label(arm) for arm in place.scored}

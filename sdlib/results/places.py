@@ -1,0 +1,99 @@
+"""Which places a page shows: recorded results and this machine's, side by side."""
+
+from __future__ import annotations
+
+from sdlib.datasets.sources import SOURCES
+from sdlib.errors import ConfigError
+from sdlib.experiments import EXPERIMENTS, PROFILES
+from sdlib.results.key import ORIGINS, RECORDED, THIS_RUN
+from sdlib.results.place import Place
+
+__all__ = ["MAIN_PROFILE", "columns", "command", "everywhere", "sentence", "shown"]
+
+MAIN_PROFILE = "laptop"  # the one whose rows the book records
+
+
+def command(place: Place) -> str:
+    """The command that makes a place's rows.
+
+    >>> command(Place("cutout", "smoke", "phantom", "this run"))
+    'make reproduce PROFILE=smoke SOURCE=phantom'
+    """
+    make = f"make reproduce PROFILE={place.profile} SOURCE={place.source}"
+    if SOURCES[place.source].folder:
+        make += " SDLIB_DATA=/folder"
+    if not place.recorded:
+        return f"{make} FRESH=1" if place.recorded_file(".jsonl").exists() else make
+    record = f"python -m sdlib record {place.experiment}"
+    return f"{make}, then {record} --profile {place.profile} --source {place.source}"
+
+
+def sentence(place: Place) -> str:
+    """What rows there are at a place, or what is missing and how to get it."""
+    if not len(place.rows):
+        left_out = f" ({place.stale} stale left out)" if place.stale else ""
+        return f"{place.name}: no rows{left_out}. They come from: `{command(place)}`"
+    hours = place.rows["seconds"].sum() / 3600
+    devices = " and ".join(sorted(place.rows["device"].unique()))
+    stale = f"; {place.stale} stale rows left out" if place.stale else ""
+    return (
+        f"{place.name}: {len(place.rows)} runs, {len(place.arms)} arms, up to {place.seeds} seeds, "
+        f"{hours:.2f} hours on {devices}{stale}."
+    )
+
+
+def columns(experiment: str, profile: str, source: str) -> list[Place]:
+    """The columns of the book's tables: what is recorded, then this machine's own rows.
+
+    The recorded laptop rows on ``phantom`` and ``open`` are always among them, to say so where they
+    are missing; other recorded rows where there are any.
+
+    >>> [column.name for column in columns("cutout", "quick", "phantom")][-1]
+    'this run: phantom, quick'
+    """
+    standard = [Place(experiment, MAIN_PROFILE, s) for s in ("phantom", "open")]
+    others = [Place(experiment, p, s) for p in PROFILES for s in SOURCES]
+    there = [p for p in others if p not in standard and p.recorded_file(".jsonl").exists()]
+    return [*standard, *there, Place(experiment, profile, source, THIS_RUN)]
+
+
+def everywhere(profile: str, source: str) -> list[Place]:
+    """The places of all experiments, each once.
+
+    A place is given as the first experiment's that has rows there; :meth:`Place.of` leads to the
+    others'.
+
+    >>> everywhere("quick", "phantom")[-1].name
+    'this run: phantom, quick'
+    """
+    found: dict[str, Place] = {}
+    for experiment in EXPERIMENTS:
+        for place in columns(experiment, profile, source):
+            known = found.setdefault(place.name, place)
+            if place.arms and not known.arms:
+                found[place.name] = place
+    return sorted(found.values(), key=lambda place: not place.recorded)
+
+
+def shown(experiment: str, profile: str, source: str, figures: str = RECORDED) -> Place:
+    """The place whose rows a chapter's figures are drawn from: the first of these with rows.
+
+    Recorded at this profile and source; recorded at the laptop's profile on this source; this
+    machine's own; recorded on phantom tissue. With ``figures="this run"`` this machine's own rows
+    come first. Without any rows, this machine's own place is returned, to say what is missing.
+    Where the experiment is not run at this profile, the laptop's takes its place.
+
+    Raises
+    ------
+    ConfigError
+        ``figures`` is neither ``recorded`` nor ``this run``.
+    """
+    if figures not in ORIGINS:
+        raise ConfigError(f"expected figures as one of {ORIGINS}, got {figures!r}")
+    if profile not in EXPERIMENTS[experiment].profiles:
+        profile = MAIN_PROFILE
+    own = Place(experiment, profile, source, THIS_RUN)
+    recorded = [Place(experiment, p, source) for p in dict.fromkeys((profile, MAIN_PROFILE))]
+    order = [*recorded, own] if figures == RECORDED else [own, *recorded]
+    order.append(Place(experiment, MAIN_PROFILE, "phantom"))
+    return next((place for place in order if place.arms), own)
