@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 
 from sdlib.checks import check_rgb
-from sdlib.datasets.cutout import add_cutouts
+from sdlib.cutouts import add_cutouts
 from sdlib.errors import ConfigError
 from sdlib.stain import Separation, check_multipliers, recombine, separate
 

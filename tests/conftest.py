@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch import nn
 
+from sdlib.datasets.phantom import generate
 from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import PROFILES, config_hash
-from sdlib.phantoms import generate
 from sdlib.results import Place
 from tests.written_results import write_all
 

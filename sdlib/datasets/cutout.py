@@ -5,7 +5,7 @@ network may take them as evidence of benign tissue. In the test set they are on 
 tile and on no benign one. The positions on every tile are recorded in the returned set, so that
 it can be measured whether a network looks at them.
 
-The squares themselves are in :mod:`sdlib.datasets.cutout_squares`, whose functions can be
+The squares themselves are in :mod:`sdlib.cutouts`, whose functions can be
 imported from here too.
 """
 
@@ -16,7 +16,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from sdlib.datasets.cutout_squares import (
+from sdlib.cutouts import (
     N_CUTOUTS,
     NO_CUTOUT,
     add_cutouts,

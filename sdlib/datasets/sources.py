@@ -9,10 +9,11 @@ import numpy as np
 
 from sdlib.datasets.open_he import load_open_pcam
 from sdlib.datasets.pcam import load_pcam
+from sdlib.datasets.phantom import generate
 from sdlib.datasets.store import data_folder
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
-from sdlib.phantoms import COHORTS, SCANNERS, generate
+from sdlib.phantoms import COHORTS, SCANNERS
 
 __all__ = ["PARTS", "SOURCES", "Request", "Source", "balanced", "deal", "source_of"]
 

@@ -89,7 +89,7 @@ class TileSet:
         columns = {"targets": self.targets, "groups": self.groups, **self.factors}
         for name, column in columns.items():
             if len(column) != len(self):
-                raise DataError(f"expected {len(self)} {name}, one a tile, got {len(column)}")
+                raise DataError(f"expected {len(self)} {name}, one per tile, got {len(column)}")
         # Sums and losses would take any number; a wrong one must be found before training.
         known = np.isin(self.targets, (0, 1))
         if not known.all():

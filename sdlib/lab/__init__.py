@@ -1,4 +1,4 @@
-"""The shift lab: disturb a tile with sliders and watch every arm's answer.
+"""The shift lab: disturb a tile with sliders and watch what every arm predicts.
 
 ``make lab`` opens it in a browser. Its callbacks are Python, so it needs a running kernel; where a
 page is executed to be read later, :func:`show` puts a strip of pictures in its place.

@@ -45,7 +45,7 @@ def disturb(
     Returns
     -------
     numpy.ndarray
-        A new array, equal to the image where nothing is asked for.
+        A new array, equal to the image where no shift is wanted.
 
     Raises
     ------

@@ -23,7 +23,7 @@ from sdlib.shifts import blur_width
 __all__ = ["Lab", "has_frontend", "lab", "show"]
 
 SIDE = 256  # px at which a tile is shown, or near it: every pixel of it becomes a whole square
-TEXT_WIDTHS = {"before": "290px", "after": "290px", "answers": "680px", "curve": "480px"}
+TEXT_WIDTHS = {"before": "290px", "after": "290px", "predictions": "680px", "curve": "480px"}
 CAPTION_HEIGHT = "76px"  # a heading and two lines
 ORDER = "All four combine, in this order: the stains, then blur, then sharpening."
 NEEDS_A_KERNEL = (
@@ -77,7 +77,7 @@ class Lab(widgets.VBox):
     before, after : ipywidgets.Image
         PNG at the tiles' own size, shown larger.
     texts : dict of str to ipywidgets.HTML
-        ``before`` and ``after`` the pictures, ``answers`` of the networks, accuracy ``curve``.
+        ``before`` and ``after`` the pictures, ``predictions`` of the networks, accuracy ``curve``.
     probabilities : dict of (str, int) to float
         Of cancer for the tile as shown, by arm and seed.
 
@@ -134,7 +134,7 @@ class Lab(widgets.VBox):
         sliders = widgets.VBox(controls, layout={"width": "380px"})
         return [
             widgets.Box([sliders, side_by_side], layout=space),
-            widgets.Box([self.texts["answers"], self.texts["curve"]], layout=space),
+            widgets.Box([self.texts["predictions"], self.texts["curve"]], layout=space),
         ]
 
     @property
@@ -155,7 +155,7 @@ class Lab(widgets.VBox):
             self._update()
 
     def _restored(self, button: object = None) -> None:
-        self._quiet = True  # one picture, not one a slider
+        self._quiet = True  # one picture, not one per slider
         for shift, slider in self.sliders.items():
             slider.value = SCALES[shift][0]
         self._quiet = False
@@ -173,7 +173,7 @@ class Lab(widgets.VBox):
         self.texts["after"].value = f'<h3>After</h3><span role="status">{done}</span>'
         self.probabilities = self.networks.probabilities(shifted)
         if self.probabilities:
-            self.texts["answers"].value = predictions_html(
+            self.texts["predictions"].value = predictions_html(
                 self.probabilities, self._untouched, self._target
             )
         self.texts["curve"].value = self.curves.html(self._moved, self.settings[self._moved])

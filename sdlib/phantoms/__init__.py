@@ -7,10 +7,10 @@
 - :mod:`sdlib.phantoms.glands`, :mod:`~sdlib.phantoms.nuclei`, :mod:`~sdlib.phantoms.texture`,
   :mod:`~sdlib.phantoms.tissue`, :mod:`~sdlib.phantoms.optics`: the steps of rendering.
 - :mod:`sdlib.phantoms.chance`: random numbers by name.
-- :mod:`sdlib.phantoms.cache`: many tiles at once, kept on disk.
+
+Many tiles at once, kept on disk, are a data set: :mod:`sdlib.datasets.phantom`.
 """
 
-from sdlib.phantoms.cache import cache_folder, generate
 from sdlib.phantoms.cohorts import CENTRES, COHORTS, SCANNERS, Centre, Cohort, Scanner
 from sdlib.phantoms.factors import FACTORS, Factor
 from sdlib.phantoms.histology import PHANTOM_VERSION, draw_tiles, render, tabulate
@@ -29,9 +29,7 @@ __all__ = [
     "Factor",
     "HistologyTile",
     "Scanner",
-    "cache_folder",
     "draw_tiles",
-    "generate",
     "render",
     "stain_matrix",
     "tabulate",

@@ -8,7 +8,7 @@ difference with its 95 % t interval over seeds) and ``p`` the paper's value:
   **partly** if the interval lies above 0 but ``d`` is smaller, **not reproduced** otherwise;
 - *no gain* is **reproduced** if the interval lies below ``p / 2``, where ``p`` is the gain that
   the paper reports for the method that does help; else **not reproduced**;
-- *a loss* is a gain with the arms exchanged and no size asked for;
+- *a loss* is a gain with the arms exchanged, of whatever size;
 - *no difference* is **reproduced** if the interval contains 0 and is narrower than the part's
   margin (half the rival's mean, where it names none) to each side; **not reproduced** if it does
   not contain 0; **undecided** if it contains 0 but is too wide to mean anything;
@@ -18,7 +18,7 @@ difference with its 95 % t interval over seeds) and ``p`` the paper's value:
   above .1, **partly** if above 0, **not reproduced** otherwise.
 
 A claim is reproduced if all of its parts are, not reproduced if none is, and partly otherwise. A
-method that does nothing differs nowhere: where a claim asks for gains and none of them is there,
+method that does nothing differs nowhere: where a claim has gains and none of them is there,
 *no difference* elsewhere does not make it partly.
 A *premise* is a part that has to hold for the claim to be testable at all (without a price of the
 coincidence there is nothing to win back): it adds nothing to the verdict, but where it was judged

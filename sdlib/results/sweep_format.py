@@ -1,8 +1,8 @@
 """Sweeps as git keeps them: logits on a grid of 1/8, and of each line only what is new in it.
 
-Fifty-two levels of five seeds of eight arms are millions of logits. What a page asks of them is
-their sign (exact), their order and their size (to 1/16). Neighbouring levels differ little, so a
-line is predicted from the lines before it and only the errors are kept, which compress well.
+Fifty-two levels of five seeds of eight arms are millions of logits. Pages need their sign (exact),
+their order and their size (to 1/16). Neighbouring levels differ little, so a line is predicted from
+the lines before it and only the errors are kept, which compress well.
 """
 
 from __future__ import annotations

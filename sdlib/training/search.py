@@ -138,7 +138,7 @@ def _train(run: Run, values: dict[str, float], tiles: Mapping[str, TileSet]) -> 
 
 
 def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = print) -> list[dict]:
-    """Run a search to the end of its budget and write its trials, one a line.
+    """Run a search to the end of its budget and write its trials, one per line.
 
     Every trial trains with the same initialisation and order (the experiment's search seed, which
     no reported run uses), so trials differ by their values alone. What comes next depends only on

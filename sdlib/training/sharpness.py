@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from sdlib.datasets.open_he import load_open_pcam
+from sdlib.datasets.phantom import generate
 from sdlib.datasets.sources import PARTS, balanced
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import DataError
 from sdlib.experiments.measurements import SHARPNESS
 from sdlib.files import write_json
 from sdlib.metrics import laplacian_variance
-from sdlib.phantoms import generate
 from sdlib.results.key import THIS_RUN, PlaceKey
 from sdlib.results.sharpness import Sharpness, write_sharpness
 

@@ -188,9 +188,9 @@ class TestErrors:
 
     def test_columns(self):
         images, two = np.zeros((2, 4, 4, 3), np.uint8), np.array([0, 1])
-        with pytest.raises(DataError, match="expected 2 targets, one a tile, got 1"):
+        with pytest.raises(DataError, match="expected 2 targets, one per tile, got 1"):
             TileSet(images, two[:1], two)
-        with pytest.raises(DataError, match="expected 2 centre, one a tile, got 3"):
+        with pytest.raises(DataError, match="expected 2 centre, one per tile, got 3"):
             TileSet(images, two, two, {"centre": np.zeros(3)})
         with pytest.raises(DataError, match=r"expected targets in \{0, 1\}, got 2"):
             TileSet(images, two * 2, two)

@@ -226,8 +226,9 @@ def logit_shift(place: Place, arm: str) -> pd.DataFrame:
         bare = clean[seed].astype(np.float64)
         distance = bare[targets == 1].mean() - bare[targets == 0].mean()
         shift = (cut[seed] - bare).mean()
-        lines[seed] = {"shift": shift, "distance": distance, "share": shift / distance}
-    return pd.DataFrame.from_dict(lines, orient="index")
+        lines[seed] = shift, distance, shift / distance
+    columns = ["shift", "distance", "share"]
+    return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 
 
 def shift_table(place: Place, rival: str = "weight_decay") -> pd.DataFrame:
@@ -239,9 +240,11 @@ def shift_table(place: Place, rival: str = "weight_decay") -> pd.DataFrame:
         if rival in shifts and arm != rival:
             heading = f"r minus {place.label(rival)}'s"
             columns[heading] = (one["share"] - shifts[rival]["share"]).dropna()
-        lines[place.label(arm)] = {
+        cells = {
             heading: describe(mean_interval(values.to_numpy()), sign=True)
             for heading, values in columns.items()
             if len(values)
         }
+        if cells:
+            lines[place.label(arm)] = cells
     return pd.DataFrame(lines).T.fillna("–")

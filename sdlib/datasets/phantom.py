@@ -1,4 +1,4 @@
-"""Many tiles at once: rendered in parallel, kept on disk, and checked whenever they are read."""
+"""Phantom tissue as a data set: rendered in parallel, kept on disk, checked whenever it is read."""
 
 from __future__ import annotations
 

@@ -1,0 +1,87 @@
+"""Experiments that the book does not have: other arms, cohorts, searches and measurements.
+
+Nothing in the library may depend on the names of the book's own experiments; these show it.
+"""
+
+from sdlib.experiments import Arm, Experiment, Look
+from sdlib.experiments.cohorts import Cohort, Preparation
+from sdlib.experiments.comparisons import (
+    CohortDifference,
+    Comparison,
+    EnsembleDeLong,
+    Kind,
+    OwnValue,
+    PairedDifference,
+    Slope,
+)
+from sdlib.experiments.measurements import SWEEP
+from sdlib.experiments.searches import Space
+
+#: Tiles turned upside down: a preparation of its own.
+TURNED = Preparation("turned", lambda tiles, seed: tiles.subset(list(range(len(tiles)))[::-1]))
+
+ARMS = (
+    Arm("plain", "plain training", look=Look("#111111", "o"), main=True, headline=True),
+    Arm(
+        "firm", "firm decay", weight_decay=0.1, look=Look("#AA3377", "s"), main=True, headline=True
+    ),
+    Arm("found", "decay from a search", search="decay", look=Look("#228833", "^")),
+    Arm("turned", "trained upside down", training=Cohort(("train",), prepare=TURNED)),
+)
+
+#: Swept; a search with a test twin; four statistics of its own.
+TOY_SHIFTS = Experiment(
+    "toy_shifts",
+    "A toy that is swept",
+    ARMS,
+    Cohort(("train",)),
+    {"validation": Cohort(("validation",)), "test": Cohort(("test",))},
+    searches=(
+        Space("decay", "validation", grid={"weight_decay": (0.1, 0.01)}),
+        Space("decay_seen", "test", grid={"weight_decay": (0.1, 0.01)}),
+    ),
+    overrides={"laptop": {"seeds": 3}},
+    main_only=("long",),
+    measurements=(SWEEP,),
+    comparisons=(
+        Comparison(
+            "T1", "firm at blur 19", Kind.GAIN, PairedDifference("blur-19", "firm", "plain"), 0.1
+        ),
+        Comparison(
+            "T1", "plain at the end", Kind.LEVEL, OwnValue("eosin-0.0", "plain"), 0.5, margin=0.4
+        ),
+        Comparison("T1", "slope under blur", Kind.LOSS, Slope("blur", "firm", "plain")),
+    ),
+)
+
+#: Other cohorts, two scanners; an ensemble judged by DeLong; a claim of the paper.
+TOY_SCANNERS = Experiment(
+    "toy_scanners",
+    "A toy with cohorts of two scanners",
+    ARMS[:2],
+    Cohort(("train",)),
+    {
+        "validation": Cohort(("validation",)),
+        "test": Cohort(("test",)),
+        "elsewhere": Cohort(("test",), {"cohort": "external", "scanner": "flash2"}, whole=True),
+    },
+    sources=("phantom",),
+    comparisons=(
+        Comparison(
+            "C8",
+            "what is kept elsewhere",
+            Kind.NO_DIFFERENCE,
+            CohortDifference("accuracy", "firm", "plain", "elsewhere"),
+            margin=0.5,
+        ),
+        Comparison(
+            "C12",
+            "ensembles elsewhere",
+            Kind.GAIN,
+            EnsembleDeLong("elsewhere", "firm", "plain"),
+            paper=0.03,
+        ),
+    ),
+)
+
+TOYS = (TOY_SHIFTS, TOY_SCANNERS)
