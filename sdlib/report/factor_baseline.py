@@ -71,8 +71,9 @@ def factor_accuracy(profile: str) -> dict[str, float]:
     >>> sorted(factor_accuracy("quick"))
     ['test', 'validation']
     """
-    seed = EXPERIMENTS["robustness"].data_seed
-    columns = tabulate(draw_tiles(PROFILES[profile].tiles, seed))
+    experiment = EXPERIMENTS["robustness"]
+    seed = experiment.data_seed
+    columns = tabulate(draw_tiles(experiment.settings(profile, "phantom").tiles, seed))
     x, y, parts = factor_matrix(columns), columns["target"], deal(columns["patient"], seed)
     model = reader().fit(x[parts["train"]], y[parts["train"]])
     return {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from sdlib.datasets.cutout import N_CUTOUTS, scaled_cutout_size
+from sdlib.cutouts import N_CUTOUTS, scaled_cutout_size
 from sdlib.datasets.sources import PAPER_PATIENTS
 from sdlib.experiments import EXPERIMENTS, PROFILES, Profile, runs_of
 

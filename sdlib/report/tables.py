@@ -12,7 +12,7 @@ from scipy import stats
 from sdlib.experiments import paper_table
 from sdlib.experiments.comparisons import Kind
 from sdlib.metrics import Interval
-from sdlib.report.verdicts import assess, report
+from sdlib.report.verdicts import assess, overall
 from sdlib.results import Place
 
 __all__ = [
@@ -115,9 +115,7 @@ def verdict_table(columns: Sequence[Place], *claims: str) -> pd.DataFrame:
     """
     table = {}
     for place in (column for column in columns if column.arms):
-        for part in assess(place).itertuples():
-            if claims and part.claim not in claims:
-                continue
+        for part in assess(place, *claims).itertuples():
             line = table.setdefault((part.claim, part.part), {"expected": str(part.kind)})
             sign = "" if part.kind == Kind.LEVEL else "+"
             line["paper"] = "–" if np.isnan(part.paper) else f"{100 * part.paper:{sign}.1f}"
@@ -128,12 +126,12 @@ def verdict_table(columns: Sequence[Place], *claims: str) -> pd.DataFrame:
 
 def claim_sentences(place: Place, *claims: str) -> str:
     """Verdicts on claims with their parts, one paragraph of Markdown per claim."""
-    table = report(place).set_index("id")
-    parts = assess(place)
+    parts = assess(place, *claims)
     paragraphs = []
     for claim in claims:
-        head = f"**{claim}: {table.loc[claim, 'verdict']}** ({place.name})"
-        judged = parts[(parts["claim"] == claim) & (parts["n"] > 1)]
+        mine = parts[parts["claim"] == claim]
+        judged = mine[mine["n"] > 1]
+        head = f"**{claim}: {overall(mine)}** ({place.name})"
         found = [f"{part.part} {_points(part)}, {part.verdict}" for part in judged.itertuples()]
         body = f". In points: {'; '.join(found)}." if found else ": too few rows."
         paragraphs.append(head + body)

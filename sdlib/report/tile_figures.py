@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sdlib.datasets.cutout import add_cutouts
+from sdlib.cutouts import add_cutouts
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import DataError
 from sdlib.experiments import Run

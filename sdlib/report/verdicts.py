@@ -40,10 +40,22 @@ from sdlib.metrics import Interval
 from sdlib.results import Place
 from sdlib.theory import dual
 
-__all__ = ["Verdict", "assess", "attempted_claims", "report", "theory_verdict", "verdict_of"]
+__all__ = [
+    "Verdict",
+    "assess",
+    "attempted_claims",
+    "overall",
+    "report",
+    "theory_verdict",
+    "verdict_of",
+]
 
 VISIBLY = 0.1  # two sets differ visibly where six of ten pairs of tiles are told apart
 MISSING = Interval(0, *[float("nan")] * 4)
+COLUMNS = (
+    *("experiment", "claim", "part", "kind", "paper"),
+    *("n", "mean", "sd", "low", "high", "verdict"),
+)
 
 
 class Verdict(StrEnum):
@@ -115,13 +127,16 @@ def verdict_of(part: Comparison, measured: Measured) -> Verdict:
     return RULES[part.kind](part, found, measured.reference)
 
 
-def assess(place: Place) -> pd.DataFrame:
-    """Every part of every claim with what was measured at a place.
+def assess(place: Place, *claims: str) -> pd.DataFrame:
+    """Every part of every claim (or of some) with what was measured at a place.
 
     Parameters
     ----------
     place : Place
-        Of any experiment: all experiments are looked up at its profile, source and origin.
+        Of any experiment: those that declare the claims are looked up at its profile, source and
+        origin.
+    claims : str
+        Such as ``C1``; all of them without any.
 
     Returns
     -------
@@ -132,9 +147,11 @@ def assess(place: Place) -> pd.DataFrame:
     lines = []
     for name, experiment in EXPERIMENTS.items():
         for part in experiment.comparisons:
+            if claims and part.claim not in claims:
+                continue
             for text, measured in part.measured(place.of(name)).items():
                 lines.append(_line(name, part, text, measured))
-    table = pd.DataFrame(lines)
+    table = pd.DataFrame(lines, columns=COLUMNS)
     order = {claim: k for k, claim in enumerate(paper_table("claims")["id"])}
     rank = table["claim"].map(order).fillna(len(order))  # claims of our own come last
     table = table.assign(_rank=rank).sort_values("_rank", kind="stable")
@@ -195,8 +212,14 @@ def theory_verdict(lam: float = 0.01) -> tuple[Verdict, str]:
     return (Verdict.PARTLY if any(holds) else Verdict.NOT_REPRODUCED), why
 
 
-def _overall(parts: pd.DataFrame) -> Verdict:
-    """One verdict from those of a claim's parts."""
+def overall(parts: pd.DataFrame) -> Verdict:
+    """One verdict on a claim from the verdicts on its parts.
+
+    Parameters
+    ----------
+    parts : pandas.DataFrame
+        The lines of one claim in :func:`assess`.
+    """
     premise = parts["kind"] == "premise"
     fails = [Verdict.PARTLY, Verdict.NOT_REPRODUCED]
     if parts.loc[premise, "verdict"].isin(fails).any():
@@ -229,7 +252,7 @@ def report(place: Place) -> pd.DataFrame:
     verdicts, reasons = [], []
     for claim in table["id"]:
         mine = parts[parts["claim"] == claim]
-        verdicts.append(_overall(mine) if len(mine) else Verdict.NOT_ATTEMPTED)
+        verdicts.append(overall(mine))
         judged = mine[mine["verdict"] != Verdict.NOT_ATTEMPTED]
         reasons.append("; ".join(_reason(line) for line in judged.itertuples()))
     return table.assign(verdict=verdicts, why=reasons)

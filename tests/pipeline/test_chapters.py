@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from sdlib.errors import ConfigError, DataError, SdlibError
+from sdlib.experiments import EXPERIMENTS
 from sdlib.paths import ROOT
 from sdlib.pipeline import chapters, site
 from sdlib.pipeline.output_checks import gate, offline, refuse
@@ -100,6 +101,54 @@ def test_a_failed_chapter_leaves_what_was_there_before(tmp_path, source, match):
         chapters.execute(chapter, out)
     assert out.read_text() == "earlier"
     assert [path.name for path in out.parent.iterdir()] == ["a.ipynb"]
+
+
+# -- What a chapter reads
+
+
+def declaring(path, *sources, reads=None):
+    notebook = nbformat.read(write(path, *sources), 4)
+    if reads is not None:
+        notebook.metadata["sdlib"] = {"reads": reads}
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_a_chapter_declares_the_experiments_that_it_shows(tmp_path):
+    assert chapters.reads(declaring(tmp_path / "a.ipynb", reads=["cutout"])) == ["cutout"]
+    assert chapters.reads(declaring(tmp_path / "b.ipynb", reads=["all"])) == list(EXPERIMENTS)
+    assert chapters.reads(declaring(tmp_path / "c.ipynb")) == []
+    with pytest.raises(ConfigError, match="unknown experiment 'cutuot'"):
+        chapters.reads(declaring(tmp_path / "d.ipynb", reads=["cutuot"]))
+    with pytest.raises(DataError, match="expected a notebook at"):
+        chapters.reads(tmp_path / "absent.ipynb")
+
+
+@pytest.mark.parametrize("reads", [None, [], ["robustness"], ["cutout"], ["all"]])
+def test_a_chapter_cannot_show_rows_that_the_graph_does_not_wait_for(tmp_path, outputs, reads):
+    """Else a page would show whatever was finished when it was executed."""
+    code = 'from sdlib.results import Place\nPlace("cutout", "quick", "phantom", "this run").arms'
+    chapter = declaring(tmp_path / "a.ipynb", code, reads=reads)
+    if reads in (["cutout"], ["all"]):
+        chapters.execute(chapter, tmp_path / "out.ipynb")
+        assert (tmp_path / "out.ipynb").exists()
+    else:
+        with pytest.raises(SdlibError, match="results of 'cutout', which it does not declare"):
+            chapters.execute(chapter, tmp_path / "out.ipynb")
+
+
+def test_the_chapters_on_everything_wait_for_everything():
+    read = {path.stem: chapters.reads(ROOT / path) for path in chapters.chapters()}
+    assert read["10_report"] == read["11_limits"] == list(EXPERIMENTS)
+    assert read["04_dominant_features"] == ["cutout", "cutout_sensitivity"]
+    assert read["02_gradient_starvation"] == []
+
+
+def test_papermills_own_cell_is_not_shown(tmp_path):
+    out = tmp_path / "out.ipynb"
+    chapters.execute(write(tmp_path / "a.ipynb", "print(seeds)"), out, {"seeds": 5})
+    injected = [c for c in nbformat.read(out, 4).cells if "injected-parameters" in c.metadata.tags]
+    assert ["remove-input" in cell.metadata.tags for cell in injected] == [True]
 
 
 # -- The gate

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from sdlib.datasets.sources import PARTS, deal
 from sdlib.metrics import mean_interval
 from sdlib.phantoms import FACTORS, draw_tiles, tabulate
-from sdlib.report import factor_baseline as difficulty
-from sdlib.training.data import PARTS, deal
+from sdlib.report import factor_baseline
 
 
 def test_matrix_has_logarithms_where_factors_are_drawn_so():
     columns = tabulate(draw_tiles(6, seed=0))
-    matrix = difficulty.factor_matrix(columns)
+    matrix = factor_baseline.factor_matrix(columns)
     assert matrix.shape == (6, len(FACTORS))
     np.testing.assert_array_equal(matrix[:, 0], np.log(columns["gland_size"]))
     np.testing.assert_array_equal(matrix[:, 1], columns["lumen_fraction"])
@@ -24,7 +24,7 @@ def test_matrix_has_logarithms_where_factors_are_drawn_so():
 def test_accuracy_is_near_what_independent_normals_of_these_distances_allow():
     """Linear discrimination of normals: half of the distance decides; clipping costs a little."""
     distance = np.sqrt(sum(f.separation**2 for f in FACTORS.values() if f.informative))
-    found = difficulty.factor_accuracy("laptop")
+    found = factor_baseline.factor_accuracy("laptop")
     assert list(found) == ["validation", "test"]
     for accuracy in found.values():
         assert accuracy == pytest.approx(norm.cdf(distance / 2), abs=0.015)
@@ -39,7 +39,7 @@ def test_patients_are_dealt_once():
     assert any((deal(groups, seed=4)[part] != parts[part]).any() for part in PARTS)
 
 
-def test_table_has_a_line_a_place_on_phantoms_with_rows():
+def test_the_table_has_a_line_per_place_on_phantoms_with_rows():
     values = {"validation": [0.95, 0.97], "test": [0.9, 0.92]}
 
     def place(source="phantom", arms=("weight_decay_none",)):
@@ -51,9 +51,9 @@ def test_table_has_a_line_a_place_on_phantoms_with_rows():
             name=f"{source} {arms}", source=source, arms=arms, profile="quick", interval=interval
         )
 
-    table = difficulty.clean_table([place(), place(source="open"), place(arms=())])
+    table = factor_baseline.clean_table([place(), place(source="open"), place(arms=())])
     assert len(table) == 1
     line = table.iloc[0]
     assert line["test"].startswith("0.910 (0.014)")
-    assert line["test, from factors"] == f"{difficulty.factor_accuracy('quick')['test']:.3f}"
-    assert difficulty.clean_table([]).empty
+    assert line["test, from factors"] == f"{factor_baseline.factor_accuracy('quick')['test']:.3f}"
+    assert factor_baseline.clean_table([]).empty

@@ -1,22 +1,38 @@
 """Tables of the stain clusters."""
 
-from types import SimpleNamespace
+import json
 
-import pandas as pd
+import pytest
 
+from sdlib.experiments import Run
 from sdlib.metrics import mean_interval
 from sdlib.report.stain_transfer import transfer_differences, transfer_table
+from sdlib.results import Place
 
 WD, SD = "weight_decay_uniform", "sd_eq1_uniform"
+NAME = "SD Eq. 1 + UniformAugment, minus weight decay + UniformAugment"
 
 
-def test_transfer_has_accuracy_and_auroc_within_and_across():
-    values = {"test.accuracy": 0.9, "across.accuracy": 0.7, "test.auroc": 0.95}
+@pytest.fixture
+def record(recorded, row_of):
+    """`record(experiment, arm=[metrics of seed 0, ...])`: the place with those rows."""
 
-    def interval(metric, arm):
-        return mean_interval([values[metric]] * 2) if metric in values else None
+    def make(experiment, **arms):
+        place = Place(experiment, "smoke", "open")
+        rows = [
+            row_of(Run(experiment, arm, seed, "smoke", "open"), **metrics)
+            for arm, seeds in arms.items()
+            for seed, metrics in enumerate(seeds)
+        ]
+        place.recorded_file(".jsonl").write_text("\n".join(map(json.dumps, rows)))
+        return place
 
-    table = transfer_table({"A to B": SimpleNamespace(arms=[WD], interval=interval)})
+    return make
+
+
+def test_transfer_has_accuracy_and_auroc_within_and_across(record):
+    metrics = {"test__accuracy": 0.9, "across__accuracy": 0.7, "test__auroc": 0.95}
+    table = transfer_table({"A to B": record("stain_a", **{WD: [metrics, metrics]})})
     assert table.index.tolist() == ["weight decay + UniformAugment"]
     cells = table.iloc[0]["A to B"]
     assert cells["same cluster"].startswith("0.900")
@@ -25,19 +41,18 @@ def test_transfer_has_accuracy_and_auroc_within_and_across():
     assert cells["other cluster, AUROC"] == "–"
 
 
-def test_transfer_differences_are_paired_over_the_seeds_that_both_have():
+def test_transfer_differences_are_paired_over_the_seeds_that_both_have(record):
     across = {WD: [0.60, 0.70, 0.80], SD: [0.65, 0.74]}
-    rows = pd.DataFrame(
-        [
-            {"arm": arm, "seed": seed, "stale": False, "across.accuracy": value}
-            for arm, values in across.items()
-            for seed, value in enumerate(values)
-        ]
-    )
-    places = {"A to B": SimpleNamespace(rows=rows), "B to A": SimpleNamespace(rows=rows.iloc[:0])}
+    rows = {arm: [{"across__accuracy": v} for v in values] for arm, values in across.items()}
+    places = {"A to B": record("stain_a", **rows), "B to A": record("stain_b")}
     table = transfer_differences(places, [(SD, WD)])
-    name = "SD Eq. 1 + UniformAugment, minus weight decay + UniformAugment"
-    assert table.index.tolist() == [("A to B", name)]
+    assert table.index.tolist() == [("A to B", NAME)]
     assert table.columns.tolist() == ["other cluster"]
     interval = mean_interval([5.0, 4.0])
     assert table.iloc[0, 0] == (f"+4.5 (0.7) [{interval.low:+.1f}, {interval.high:+.1f}] n = 2")
+
+
+def test_without_rows_there_are_no_lines(record):
+    places = {"A to B": record("stain_a")}
+    assert not len(transfer_table(places))
+    assert not len(transfer_differences(places, [(SD, WD)]))

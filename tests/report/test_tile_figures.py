@@ -7,10 +7,11 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from sdlib import plotting
-from sdlib.datasets.cutout import N_CUTOUTS
+from sdlib.cutouts import N_CUTOUTS
+from sdlib.experiments import EXPERIMENTS
 from sdlib.metrics import mean_interval
 from sdlib.paths import ROOT
-from sdlib.report import tile_figures as pictures
+from sdlib.report import tile_figures
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,7 @@ def agg():
 
 
 def test_the_pair_differs_in_sixteen_black_squares_only():
-    without, cut = pictures.cutout_pair()
+    without, cut = tile_figures.cutout_pair()
     assert without.shape == cut.shape == (224, 224, 3)
     changed = (without != cut).any(axis=2)
     assert (cut[changed] == 0).all()
@@ -32,9 +33,9 @@ def test_the_pair_differs_in_sixteen_black_squares_only():
 
 def test_the_readmes_picture_is_the_saved_pair(tmp_path):
     path = tmp_path / "pair.png"
-    pictures.save_pair(path, zoom=2, gap=16)
+    tile_figures.save_pair(path, zoom=2, gap=16)
     picture = np.asarray(Image.open(path))
-    without, cut = pictures.cutout_pair()
+    without, cut = tile_figures.cutout_pair()
     assert picture.shape == (448, 448 + 16 + 448, 3)
     assert (picture[::2, :448:2] == without).all()
     assert (picture[1::2, 465::2] == cut).all()
@@ -46,23 +47,23 @@ def test_the_readmes_picture_is_the_saved_pair(tmp_path):
     assert (apart > 0).mean() < 1e-3
 
 
-def test_tiles_stand_in_one_row_with_their_titles():
-    tiles = pictures.example_tiles(32)
-    fig = pictures.show_tiles(tiles, ["benign", "cancer"])
+def test_tiles_are_in_one_row_with_their_titles():
+    tiles = tile_figures.example_tiles(32)
+    fig = tile_figures.show_tiles(tiles, ["benign", "cancer"])
     assert [ax.get_title() for ax in fig.axes] == ["benign", "cancer"]
     assert all((ax.images[0].get_array() == t).all() for ax, t in zip(fig.axes, tiles, strict=True))
     with pytest.raises(ValueError, match="shorter"):
-        pictures.show_tiles(tiles, ["benign"])
+        tile_figures.show_tiles(tiles, ["benign"])
 
 
 def test_pages_get_the_profiles_tiles(smoke):
-    tiles, sentence = pictures.live_tiles("smoke", "phantom")
+    tiles, sentence = tile_figures.live_tiles("smoke", "phantom")
     assert set(tiles) == {"train", "validation", "test"}
     assert sentence == "Tiles on this page: phantom, smoke, 32 x 32 px."
 
 
-def test_where_a_source_is_missing_phantom_tiles_stand_in(smoke):
-    tiles, sentence = pictures.live_tiles("smoke", "open")
+def test_where_a_source_is_missing_phantom_tiles_take_its_place(smoke):
+    tiles, sentence = tile_figures.live_tiles("smoke", "open")
     assert "development" in tiles["train"].groups[0]
     assert "because open is not at hand" in sentence
 
@@ -75,7 +76,6 @@ def test_panels_are_named_and_those_left_over_are_gone():
     found = plotting.panels(names, "nothing", per_row=3, xlabel="accuracy")
     assert list(found) == names
     assert len(plt.gcf().axes) == 5
-    assert found["weight_decay"].get_title() == plotting.ARMS["weight_decay"].label
     assert found["anything else"].get_title() == "anything else"
     assert plt.gcf().get_supxlabel() == "accuracy"
     # Nothing is below the third panel: it has to show the numbers itself.
@@ -83,10 +83,18 @@ def test_panels_are_named_and_those_left_over_are_gone():
     assert not found["weight_decay"].xaxis.get_tick_params()["labelbottom"]
 
 
+def test_panels_of_arms_are_titled_by_their_labels():
+    found = plotting.panels({"sd_eq1": "SD Eq. 1"}, "nothing")
+    assert found["sd_eq1"].get_title() == "SD Eq. 1"
+
+
 def test_without_names_the_figure_says_why():
     assert plotting.panels([], "no rows: run make reproduce") == {}
     texts = [text.get_text() for ax in plt.gcf().axes for text in ax.texts]
     assert texts == ["no rows: run make reproduce"]
+
+
+LOOKS = {arm.name: arm.style for arm in EXPERIMENTS["cutout"].arms}
 
 
 def test_arm_rows_draw_each_seed_and_the_interval():
@@ -96,9 +104,9 @@ def test_arm_rows_draw_each_seed_and_the_interval():
         "sd_eq1": np.empty(0),
         "control": np.array([0.95]),
     }
-    plotting.arm_rows(ax, values)
+    plotting.arm_rows(ax, values, LOOKS)
     assert [label.get_text() for label in ax.get_yticklabels()] == [
-        plotting.ARMS[arm].label for arm in values
+        LOOKS[arm].label for arm in values
     ]
     assert len(ax.containers) == 2  # an arm without values has none
     drawn = ax.containers[0].lines
@@ -113,7 +121,7 @@ def test_arm_rows_draw_each_seed_and_the_interval():
 def test_the_interval_of_two_seeds_is_drawn_as_far_as_there_can_be_values():
     _, ax = plt.subplots()
     values = np.array([0.7, 0.8])
-    plotting.arm_rows(ax, {"control": values})
+    plotting.arm_rows(ax, {"control": values}, LOOKS)
     ends = ax.containers[0].lines[2][0].get_segments()[0][:, 0]
     assert mean_interval(values).high > 1
     assert ends == pytest.approx([mean_interval(values).low, 1])

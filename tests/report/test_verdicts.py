@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -392,3 +393,19 @@ class TestSharpnessOfScanners:
         for distance, verdict in ((2.0, "reproduced"), (-2.0, "reproduced"), (0.0, "not")):
             write(distance)
             assert verdicts()["C7"].startswith(verdict)
+
+
+def test_some_claims_are_judged_without_looking_at_other_experiments(write, monkeypatch):
+    """A chapter may judge its own claims and need not declare experiments that it does not show."""
+    write(as_in_the_paper)
+    whole = claims.assess(place_of())
+    monkeypatch.setenv("SDLIB_READS", "cutout")
+    own = place_of(origin="this run")
+    assert set(claims.assess(own, "C1", "C2")["claim"]) == {"C1", "C2"}
+    with pytest.raises(ConfigError, match="results of 'robustness', which it does not declare"):
+        claims.assess(own, "C5")
+    some = claims.assess(place_of(), "C1")
+    expected = whole[whole["claim"] == "C1"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(some, expected)
+    assert not len(claims.assess(place_of(), "C13"))
+    assert claims.overall(claims.assess(place_of(), "C13")) == "not attempted yet"

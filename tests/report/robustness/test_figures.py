@@ -6,10 +6,10 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 
-from sdlib.experiments.comparisons import paper_table
-from sdlib.plotting import ARMS
+from sdlib.experiments import paper_table
 from sdlib.report.robustness import figures as shift_figures
 from sdlib.report.robustness.statistics import curves, differences
+from sdlib.results import Place
 from sdlib.results.sharpness import Sharpness
 from sdlib.results.sweeps import Sweep
 from sdlib.shifts import LEVELS
@@ -37,6 +37,18 @@ def sweep():
     return Sweep(names, targets, np.arange(30), logits)
 
 
+@pytest.fixture
+def here(sweep):
+    """A place that has the sweep."""
+    return place_with(sweep)
+
+
+def place_with(sweep):
+    place = Place("robustness", "smoke", "phantom")
+    vars(place)["sweep"] = sweep  # in place of what would be read from files
+    return place
+
+
 def said(figure):
     return " ".join(text.get_text() for ax in figure.axes for text in ax.texts)
 
@@ -50,45 +62,46 @@ def legend(figure):
 
 
 class TestRobustness:
-    def test_every_line_is_a_curve_in_its_panel(self, sweep):
-        figure = shift_figures.robustness_figure(sweep, [WD, "sd_eq1_none", SD], title="where")
-        table = curves(sweep)
+    def test_every_line_is_a_curve_in_its_panel(self, here):
+        figure = shift_figures.robustness_figure(here, [WD, "sd_eq1_none", SD])
+        table = curves(here.sweep)
         assert [ax.get_title(loc="left") for ax in figure.axes] == [
             f"{letter}  {shift}" for letter, shift in zip("ABCD", ORDER, strict=True)
         ]
         for shift, ax in zip(ORDER, figure.axes, strict=True):
             for arm in (WD, SD):
                 mine = table[(table["arm"] == arm) & (table["shift"] == shift)]
-                [drawn] = lines(ax, ARMS[arm].label)
+                look = here.look(arm)
+                [drawn] = lines(ax, look.label)
                 np.testing.assert_allclose(drawn.get_xdata(), mine["strength"])
                 np.testing.assert_allclose(drawn.get_ydata(), mine["mean"])
-                assert drawn.get_color() == ARMS[arm].colour
-                assert drawn.get_linestyle() == ARMS[arm].dash
+                assert drawn.get_color() == look.colour
+                assert drawn.get_linestyle() == look.dash
             bands = [band.get_paths()[0].vertices[:, 1] for band in ax.collections]
             tops = [
                 (one["mean"] + one["sd"]).max()
                 for _, one in table[table["shift"] == shift].groupby("arm", sort=False)
             ]
             assert [band.max() for band in bands] == pytest.approx(tops)
-        assert legend(figure) == [ARMS[WD].label, ARMS[SD].label]
-        assert figure.get_suptitle() == "where"
+        assert legend(figure) == [here.label(WD), here.label(SD)]
+        assert figure.get_suptitle() == "recorded: phantom, smoke"
 
-    def test_shifts_grow_to_the_right(self, sweep):
-        figure = shift_figures.robustness_figure(sweep, [WD])
+    def test_shifts_grow_to_the_right(self, here):
+        figure = shift_figures.robustness_figure(here, [WD])
         inverted = [ax.xaxis_inverted() for ax in figure.axes]
         assert inverted == [False, False, True, True]
 
-    def test_unshifted_accuracy_and_chance_are_marked(self, sweep):
-        figure = shift_figures.robustness_figure(sweep, [WD])
-        clean = curves(sweep).query("shift == 'clean' and arm == @WD")["mean"].item()
+    def test_unshifted_accuracy_and_chance_are_marked(self, here):
+        figure = shift_figures.robustness_figure(here, [WD])
+        clean = curves(here.sweep).query("shift == 'clean' and arm == @WD")["mean"].item()
         for ax in figure.axes:
             levels = [set(line.get_ydata()) for line in ax.lines]
             assert {0.5} in levels
             assert {clean} in levels
 
-    def test_without_networks_it_says_what_is_missing(self, sweep):
-        assert "train first" in said(shift_figures.robustness_figure(sweep, ["x"], "train first"))
-        empty = Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {})
+    def test_without_networks_it_says_what_is_missing(self, here):
+        assert "train first" in said(shift_figures.robustness_figure(here, ["x"], "train first"))
+        empty = place_with(Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {}))
         assert "nothing" in said(shift_figures.robustness_figure(empty, [WD], "nothing"))
 
 

@@ -1,28 +1,29 @@
 """The sentences and tables of the page on shifts: true of the numbers that they are made of."""
 
+import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from sdlib import results
+from sdlib.experiments import Run
 from sdlib.metrics import mean_interval
 from sdlib.report.robustness import readings as shift_readings
 from sdlib.report.robustness.statistics import differences
-from sdlib.report.tables import LABELS
-from sdlib.results import sharpness
-from sdlib.results.place import Evidence
-from sdlib.results.sharpness import Sharpness
+from sdlib.results import RECORDED, THIS_RUN, Place
+from sdlib.results.sharpness import Sharpness, write_sharpness
 from sdlib.results.sweeps import Sweep
-from sdlib.shifts import LEVELS, blur, blur_width
+from sdlib.shifts import LEVELS
+from sdlib.training import sharpness
 
 SD, WD = "sd_eq1_uniform", "weight_decay_uniform"
 NAMES = ("clean", *(level.name for level in LEVELS))
 TARGETS = (np.arange(200) % 2).astype(np.int8)
 
 
-def answers(accuracy):
+def logits_of(accuracy):
     """Logits (levels, n) that are right on exactly a share of either class, level by level."""
     rank = np.arange(200) // 2
     right = rank < 100 * np.asarray(accuracy)[:, None]
@@ -30,11 +31,11 @@ def answers(accuracy):
 
 
 def sweep_of(**accuracies):
-    """One accuracy a level, by arm; a second seed is one point better throughout."""
+    """One accuracy per level, by arm; a second seed is one point better throughout."""
     logits = {}
     for arm, values in accuracies.items():
         for seed in (0, 1):
-            logits[arm, seed] = answers(np.asarray(values) + 0.01 * seed)
+            logits[arm, seed] = logits_of(np.asarray(values) + 0.01 * seed)
     return Sweep(NAMES, TARGETS, np.arange(200), logits)
 
 
@@ -50,13 +51,21 @@ def falling(to=0.5, start=0.9):
 EMPTY = Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {})
 
 
-def place(sweep, name="here", **parts):
-    return SimpleNamespace(name=name, sweep=sweep, **parts)
+def place_with(sweep, profile="smoke"):
+    """A place that has the sweep, and a row for each of its networks."""
+    place = Place("robustness", profile, "phantom")
+    vars(place)["sweep"] = sweep  # in place of what would be read from files
+    vars(place)["rows"] = pd.DataFrame([*sweep.logits], columns=["arm", "seed"])
+    return place
+
+
+def read_curves(sweep, *arms):
+    return shift_readings.read_curves(place_with(sweep), arms)
 
 
 class TestReadCurves:
     def test_says_the_strongest_level_and_the_first_one_below_halfway(self):
-        text = shift_readings.read_curves(sweep_of(**{WD: falling()}), [WD, SD])
+        text = read_curves(sweep_of(**{WD: falling()}), WD, SD)
         blurs = text.splitlines()[0]
         assert blurs.startswith(
             "- **blur**, n = 20: weight decay + UniformAugment 0.505 (SD 0.007)"
@@ -76,27 +85,28 @@ class TestReadCurves:
         ]
 
     def test_a_flat_curve_is_never_below_halfway(self):
-        text = shift_readings.read_curves(sweep_of(**{WD: falling(to=0.85)}), [WD])
+        text = read_curves(sweep_of(**{WD: falling(to=0.85)}), WD)
         assert text.count("never below halfway to chance") == 4
 
     def test_networks_that_know_nothing_cannot_lose_it(self):
-        text = shift_readings.read_curves(sweep_of(**{WD: falling(0.5, 0.52)}), [WD])
+        text = read_curves(sweep_of(**{WD: falling(0.5, 0.52)}), WD)
         assert text.count("hardly above chance without a shift") == 4
 
     def test_one_seed_is_said_to_be_one(self):
         sweep = sweep_of(**{WD: falling()})
         del sweep.logits[WD, 1]
-        assert "0.500 (one seed)" in shift_readings.read_curves(sweep, [WD])
+        assert "0.500 (one seed)" in read_curves(sweep, WD)
 
     def test_nothing_to_read_is_an_empty_text(self):
-        assert shift_readings.read_curves(EMPTY, [WD]) == ""
+        assert read_curves(EMPTY, WD) == ""
 
 
 class TestComparisons:
     def test_cells_are_paired_means_over_a_shifts_levels(self):
         sweep = sweep_of(**{WD: falling(0.6), SD: falling(0.7)})
-        table = shift_readings.comparison_table([place(sweep), place(EMPTY, "gone")], [(SD, WD)])
-        assert table.index.tolist() == [(f"{LABELS[SD]}, minus {LABELS[WD]}", "here")]
+        here, gone = place_with(sweep), place_with(EMPTY, "quick")
+        table = shift_readings.comparison_table([here, gone], [(SD, WD)])
+        assert table.index.tolist() == [(f"{here.label(SD)}, minus {here.label(WD)}", here.name)]
         accuracy = sweep.accuracy()
         blurs = accuracy[accuracy["shift"] == "blur"].groupby(["arm", "seed"])["accuracy"].mean()
         expected = mean_interval(100 * (blurs[SD] - blurs[WD]).to_numpy())
@@ -108,7 +118,7 @@ class TestComparisons:
 
     def test_absent_arms_and_places_have_no_line(self):
         sweep = sweep_of(**{WD: falling()})
-        assert not len(shift_readings.comparison_table([place(sweep)], [(SD, WD)]))
+        assert not len(shift_readings.comparison_table([place_with(sweep)], [(SD, WD)]))
         assert not len(shift_readings.comparison_table([], [(SD, WD)]))
 
 
@@ -116,8 +126,9 @@ class TestPower:
     def test_places_with_two_seeds_of_both_arms_are_compared(self):
         whole = sweep_of(**{WD: falling(0.6), SD: falling(0.7)})
         half = replace(whole, logits={k: v for k, v in whole.logits.items() if k[1] == 0})
-        places = [place(whole, "whole"), place(half, "half"), place(EMPTY, "empty")]
-        assert list(shift_readings.difference_tables(places, SD, WD)) == ["whole"]
+        sweeps = {"smoke": whole, "quick": half, "laptop": EMPTY}
+        places = [place_with(sweep, profile) for profile, sweep in sweeps.items()]
+        assert list(shift_readings.difference_tables(places, SD, WD)) == [places[0].name]
 
     def test_a_line_has_the_papers_number_ours_and_what_could_be_seen(self):
         sweep = sweep_of(**{WD: falling(0.6), SD: falling(0.7)})
@@ -144,7 +155,7 @@ class TestConvergence:
         def read(**columns):
             table = pd.DataFrame(columns)
             monkeypatch.setattr(shift_readings, "convergence", lambda place: table)
-            return shift_readings.read_convergence(SimpleNamespace(arms=["some"]))
+            return shift_readings.read_convergence(place_with(sweep_of(**{WD: falling()})))
 
         return read
 
@@ -167,40 +178,25 @@ class TestConvergence:
         assert "Without it" not in read(**kept, cap=[4.0])
         assert "cap." not in read(**kept, cap=[np.nan])
         assert read(**kept | {"before": [np.nan]}, cap=[4.0]) == ""  # one epoch has no change
-        assert shift_readings.read_convergence(SimpleNamespace(arms=[])) == ""
-
-
-class TestScale:
-    def test_widths_that_change_nothing_are_named(self):
-        text = shift_readings.scale(Evidence("robustness", "laptop", "phantom"))
-        image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-        idle = [n for n in range(2, 21) if (blur(image, blur_width(n, 64)) == image).all()]
-        assert f"below 1 px (n = {', '.join(map(str, idle))}) nothing changes" in text
-        assert "(n = 7, 14) has no pixel in its middle" in text
-        assert "64 x 64 px" in text
-        assert "10.5 px at 224 px" in text
-
-    def test_at_the_papers_size_every_blur_counts(self):
-        text = shift_readings.scale(Evidence("robustness", "paper", "pcam"))
-        assert "n = 20 is 20.0 px wide. The sharpening kernel stays 3 px wide" in text
-
-    def test_tiles_of_patchcamelyon_keep_their_size(self):
-        assert shift_readings.input_size(Evidence("robustness", "laptop", "open")) == 96
+        assert shift_readings.read_convergence(place_with(EMPTY)) == ""
 
 
 class TestSweepSentence:
     def test_without_rows_it_is_their_command(self, outputs, recorded):
-        own = Evidence("robustness", "quick", "phantom", "this run")
-        assert shift_readings.sweep_sentence(own) == own.sentence
+        own = Place("robustness", "quick", "phantom", THIS_RUN)
+        assert shift_readings.sweep_sentence(own) == results.sentence(own)
 
-    def test_rows_without_a_sweep_ask_for_one(self):
-        fields = {"experiment": "robustness", "profile": "quick", "source": "open"}
-        rows = place(EMPTY, arms=[WD], sentence="10 runs.", **fields)
+    def test_rows_without_a_sweep_name_its_command(self, recorded, row_of):
+        rows = Place("robustness", "quick", "open")
+        line = json.dumps(row_of(Run("robustness", WD, 0, "quick", "open")))
+        rows.recorded_file(".jsonl").write_text(line)
+        sentence = results.sentence(rows)
+        assert "1 runs" in sentence
         text = shift_readings.sweep_sentence(rows)
-        assert text.startswith("10 runs. They were not swept")
-        assert "`python -m sdlib sweep robustness --profile quick --source open`" in text
-        swept = place(sweep_of(**{WD: falling()}), arms=[WD], sentence="10 runs.", **fields)
-        assert shift_readings.sweep_sentence(swept) == "10 runs."
+        assert text.startswith(f"{sentence} They were not swept")
+        assert "`python -m sdlib measure robustness/sweep --profile quick --source open`" in text
+        vars(rows)["sweep"] = sweep_of(**{WD: falling()})
+        assert shift_readings.sweep_sentence(rows) == sentence
 
 
 class TestSharpnessOf:
@@ -230,16 +226,17 @@ class TestSharpnessOf:
         found = shift_readings.sharpness_of("open", "quick")
         assert few == []
         assert (found.sets, len(found.pairs), found.place) == ({}, 0, None)
-        assert "python -m sdlib sharpness --profile laptop --source open" in found.sentence
+        command = "python -m sdlib measure robustness/sharpness --profile laptop --source open"
+        assert command in found.sentence
 
-    def test_recorded_comes_first_unless_this_run_is_asked_for(self, few):
-        sharpness.execute("laptop", "open")
-        sharpness.record("laptop", "open")
-        sharpness.execute("quick", "open")
+    def test_recorded_comes_first_unless_this_run_is_wanted(self, few):
+        recorded = Place("robustness", "laptop", "open", RECORDED)
+        own = Place("robustness", "quick", "open", THIS_RUN)
+        for place in (recorded, own):
+            write_sharpness(place, sharpness.measured("smoke", "open"))
         few.clear()
-        found = shift_readings.sharpness_of("open", "quick")
-        assert found.place == Evidence("robustness", "laptop", "open", "recorded")
-        own = shift_readings.sharpness_of("open", "quick", "this run")
-        assert own.place == Evidence("robustness", "quick", "open", "this run")
-        assert "at least 4 tiles a set" in own.sentence
+        assert shift_readings.sharpness_of("open", "quick").place == recorded
+        found = shift_readings.sharpness_of("open", "quick", THIS_RUN)
+        assert found.place == own
+        assert "at least 4 tiles per set" in found.sentence
         assert few == []

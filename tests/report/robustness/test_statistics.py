@@ -1,20 +1,20 @@
 """Curves, paired differences and their intervals, power, convergence: each against an oracle."""
 
 import itertools
-from types import SimpleNamespace
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings, strategies as st
-from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
 from sdlib.errors import DataError
-from sdlib.experiments.comparisons import paper_table
-from sdlib.metrics import mean_interval
+from sdlib.experiments import Run, paper_table
+from sdlib.experiments.paper import PAPER_EQ1
+from sdlib.metrics import mean_interval, smallest_effect
 from sdlib.report.robustness import statistics as robustness
-from sdlib.report.robustness.statistics import differences, smallest_effect
+from sdlib.report.robustness.statistics import differences
+from sdlib.results import Place
 from sdlib.results.sweeps import Sweep
 from sdlib.theory.optima import resting_logits
 
@@ -34,9 +34,12 @@ def random_sweep(arms=(WD, SD), seeds=3, n=40, levels=LEVELS, seed=0):
     return Sweep(levels, targets, np.arange(n, dtype=np.int16), logits)
 
 
-def place(**parts):
-    """What the tables ask of an Evidence, and nothing else."""
-    return SimpleNamespace(**parts)
+def place_with(sweep, profile="smoke"):
+    """A place that has the sweep, and a row for each of its networks."""
+    place = Place("robustness", profile, "phantom")
+    vars(place)["sweep"] = sweep  # in place of what would be read from files
+    vars(place)["rows"] = pd.DataFrame([*sweep.logits], columns=["arm", "seed"])
+    return place
 
 
 class TestCurves:
@@ -140,35 +143,11 @@ class TestDifferences:
             differences(sweep, SD, WD)
 
 
-class TestSmallestEffect:
-    @pytest.mark.parametrize("n", [3, 5, 10, 30])
-    @pytest.mark.parametrize("power", [0.8, 0.9, 0.95])
-    def test_a_paired_t_test_finds_it_with_the_power_asked_for(self, n, power):
-        shift = smallest_effect(0.02, n, power) / 0.02 * np.sqrt(n)
-        critical = stats.t.ppf(0.975, n - 1)
-        found = stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift)
-        assert found == pytest.approx(power, abs=0.05)  # the usual sum of two quantiles
-
-    def test_simulated_experiments_agree(self):
-        rng, n = np.random.default_rng(0), 5
-        trials = rng.normal(smallest_effect(0.02, n), 0.02, (4000, n))
-        found = stats.ttest_1samp(trials, 0, axis=1).pvalue < 0.05
-        assert found.mean() == pytest.approx(0.8, abs=0.03)
-
-    @given(st.floats(0.001, 0.2), st.integers(2, 20))
-    @settings(max_examples=30, deadline=None)
-    def test_grows_with_the_spread_and_falls_with_seeds(self, sd, n):
-        assert smallest_effect(2 * sd, n) == pytest.approx(2 * smallest_effect(sd, n))
-        assert smallest_effect(sd, n + 1) < smallest_effect(sd, n)
-
-    def test_one_seed_finds_nothing(self):
-        assert np.isnan(smallest_effect(0.1, 1))
-
-
 class TestTables:
-    def test_every_printed_gain_stands_beside_ours_at_its_level(self):
+    def test_every_printed_gain_is_beside_ours_at_its_level(self):
         sweep = random_sweep(arms=(NONE, WD, SD))
-        table = robustness.gain_table([place(name="ours", sweep=sweep)])
+        ours = place_with(sweep)
+        table = robustness.gain_table([ours]).rename(columns={ours.name: "ours"})
         wide = sweep.accuracy().pivot(index=["level", "seed"], columns="arm", values="accuracy")
         printed = paper_table("figure4")
         assert len(table) == len(printed)
@@ -179,7 +158,7 @@ class TestTables:
 
     def test_places_without_networks_have_no_column(self):
         assert list(robustness.gain_table([]).columns) == ["paper"]
-        empty = place(name="ours", sweep=random_sweep(seeds=0))
+        empty = place_with(random_sweep(seeds=0))
         assert list(robustness.gain_table([empty]).columns) == ["paper"]
 
     def test_a_summary_counts_levels_by_the_bootstraps_ends(self, monkeypatch):
@@ -195,34 +174,32 @@ class TestTables:
             }
         )
         monkeypatch.setattr(robustness, "differences", lambda *arguments: table)
-        told = robustness.summary(None, SD, WD)
+        told = robustness.summary(place_with(random_sweep(seeds=0)), SD, WD)
+        assert told.startswith("SD Eq. 1 + UniformAugment, minus weight decay + UniformAugment: ")
         assert "from -3.0 to +2.0 points over 3 levels of shift" in told
         assert "above zero at 1 of them and below at 1" in told
         assert told.endswith("smallest effects that 5 seeds could have found is 2.0.")
 
     def test_without_two_seeds_there_is_no_summary(self):
         empty = Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {})
-        assert robustness.summary(empty, SD, WD) == ""
+        assert robustness.summary(place_with(empty), SD, WD) == ""
 
-    def test_convergence_reads_the_last_epochs_and_the_margins(self):
+    def test_convergence_reads_the_last_epochs_and_the_margins(self, recorded, row_of):
         targets = np.array([0, 1, 1, 0], np.int8)
         logits = {0: np.array([-4.0, 5.0, 1.0, 2.0]), 1: np.array([-1.0, 1.0, 9.0, -9.0])}
         history = [[{"train_loss": x} for x in seq] for seq in ((9, 0.4, 0.3), (9, 0.6, 0.5))]
-        rows = pd.DataFrame({"arm": WD, "seed": [0, 1], "history": history})
-        rows = pd.concat([rows, rows.assign(arm=SD)])
-        lam = {WD: None, SD: 0.1}
-        table = robustness.convergence(
-            place(
-                arms=[WD, SD],
-                rows=rows,
-                setting=lambda arm: {"lam": lam[arm]},
-                logits=lambda arm, name: logits,
-                targets=lambda name: targets,
-            )
-        )
+        place = Place("robustness", "smoke", "phantom")
+        arrays, rows = {"validation.targets": targets}, []
+        for arm, seed in itertools.product((WD, SD), logits):
+            rows.append(row_of(Run("robustness", arm, seed, "smoke")) | {"history": history[seed]})
+            arrays[f"{arm}/seed{seed}/validation.logits"] = logits[seed]
+        place.recorded_file(".jsonl").write_text("\n".join(map(json.dumps, rows)))
+        np.savez(place.recorded_file(".npz"), **arrays)
+        table = robustness.convergence(place)
+        assert list(table.index) == [place.label(WD), place.label(SD)]
         first, second = table.iloc[0], table.iloc[1]
         assert (first["before"], first["last loss"]) == pytest.approx((0.5, 0.4))
         assert first["margin"] == pytest.approx((4 + 5 + 1 - 2 + 1 + 1 + 9 + 9) / 8)
         assert first["above"] == pytest.approx(4 / 8)  # 4, 5, 9, 9 exceed 3.36
         assert np.isnan(first["cap"])
-        assert second["cap"] == pytest.approx(resting_logits(0.1)[1])
+        assert second["cap"] == pytest.approx(resting_logits(PAPER_EQ1)[1])

@@ -1,0 +1,83 @@
+"""Sources: known by name, refuse what they do not know, and say whether they are at hand."""
+
+import numpy as np
+import pytest
+
+from sdlib.datasets import sources
+from sdlib.datasets.sources import PARTS, SOURCES, Request, source_of
+from sdlib.errors import ConfigError
+from sdlib.experiments import Run
+from sdlib.experiments.cohorts import Cohort, load_cohort
+
+
+def request(part="test", **where):
+    return Request(part, size=32, count=160, seed=0, where=where)
+
+
+def test_names_are_keys_and_every_source_has_a_description():
+    assert all(name == source.name for name, source in SOURCES.items())
+    assert all(len(source.description) > 10 for source in SOURCES.values())
+
+
+@pytest.mark.parametrize("name", ["helsinki", "Phantom", ""])
+def test_an_unknown_source_is_a_sentence_and_loads_nothing(name):
+    sentence = f"unknown source '{name}'; expected one of: phantom, open, pcam"
+    with pytest.raises(ConfigError, match=sentence):
+        source_of(name)
+    with pytest.raises(ConfigError, match=sentence):
+        Run("cutout", "sd_eq2", 0, "quick", name)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_a_source_does_not_know_is_refused_before_anything_is_read(name, outputs):
+    source = SOURCES[name]
+    with pytest.raises(ConfigError, match="unknown part 'tset'; expected one of: train, val"):
+        source.tiles(request("tset"))
+    with pytest.raises(ConfigError, match=f"the source {name} knows no restriction 'ward'"):
+        source.tiles(request(ward="7"))
+
+
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        ({"cohort": "nowhere"}, "unknown cohort 'nowhere'; expected one of: development"),
+        ({"scanner": "flash9"}, "unknown scanner 'flash9'; expected one of: axioscan"),
+    ],
+)
+def test_a_phantom_without_such_a_cohort_or_scanner(smoke, where, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        SOURCES["phantom"].tiles(request(**where))
+
+
+def test_a_stain_cluster_that_there_is_not(monkeypatch, toy_tiles):
+    tiles = toy_tiles()
+    labelled = type(tiles)(
+        tiles.images, tiles.targets, tiles.groups, {"stain_cluster": np.full(len(tiles), "A")}
+    )
+    monkeypatch.setattr(sources, "load_open_pcam", lambda part, size: labelled)
+    assert len(SOURCES["open"].tiles(request(cluster="A"))) == len(tiles)
+    with pytest.raises(ConfigError, match="unknown cluster 'C'; expected one of: A, B"):
+        SOURCES["open"].tiles(request(cluster="C"))
+
+
+def test_patients_of_other_cohorts_are_in_no_training_part(smoke):
+    phantom = SOURCES["phantom"]
+    known = {group for part in PARTS for group in phantom.tiles(request(part)).groups}
+    external = phantom.tiles(request(cohort="external", scanner="flash2"))
+    assert not known & set(external.groups)
+    assert set(external.factors["scanner"]) == {"flash2"}
+
+
+def test_several_parts_are_one_cohort_and_a_limit_is_the_sum_of_theirs(smoke):
+    phantom = SOURCES["phantom"]
+    both = load_cohort(Cohort(("validation", "test")), phantom, 32, 160, 0)
+    groups = {g for part in ("validation", "test") for g in phantom.tiles(request(part)).groups}
+    assert set(both.groups) <= groups
+    assert both.targets.mean() == 0.5
+    assert SOURCES["open"].most("train", 300) + SOURCES["open"].most("validation", 300) == 250
+
+
+def test_a_cohort_of_no_part_is_refused():
+    for parts in ((), ("tset",)):
+        with pytest.raises(ConfigError, match="expected parts among train, validation, test"):
+            Cohort(parts)

@@ -1,0 +1,72 @@
+"""Rows counted and timed, on rows that are written here."""
+
+import json
+
+import pytest
+
+from sdlib.experiments import PROFILES, Run
+from sdlib.report import costs
+from sdlib.report.scale import images_seen
+from sdlib.results import Place
+
+SECONDS = (10.0, 20.0)
+
+
+def rows_of(row_of, **changes):
+    for seed, seconds in enumerate(SECONDS):
+        run = Run("cutout", "control", seed, "quick")
+        yield run, row_of(run, **changes, test__accuracy=0.8) | {"seconds": seconds}
+
+
+@pytest.fixture
+def recorded_here(outputs, recorded, row_of):
+    """Two recorded runs of one arm."""
+    place = Place("cutout", "quick", "phantom")
+    lines = [json.dumps(row) + "\n" for _, row in rows_of(row_of)]
+    place.recorded_file(".jsonl").write_text("".join(lines))
+    return place
+
+
+def test_recorded_rows_are_counted(recorded_here):
+    rows = costs.recorded_rows()
+    assert list(rows["seconds"]) == list(SECONDS)
+    assert set(rows["origin"]) == {"recorded"}
+    line = costs.row_counts(rows).loc[("cutout", "phantom", "quick", "cpu")]
+    assert dict(line) == {"runs": 2, "arms": 1, "stale": 0, "hours": round(30 / 3600, 2)}
+
+
+def test_stale_rows_are_counted_too(recorded_here, row_of):
+    lines = [json.dumps(row) + "\n" for _, row in rows_of(row_of, stamp="old")]
+    recorded_here.recorded_file(".jsonl").write_text("".join(lines))
+    assert costs.row_counts(costs.recorded_rows())["stale"].sum() == 2
+
+
+def test_this_machines_rows_have_the_same_columns(recorded_here, row_of):
+    for run, row in rows_of(row_of):
+        run.folder.mkdir(parents=True)
+        run.row_file.write_text(json.dumps(row))
+    own = costs.own_rows("quick", "phantom")
+    assert list(own.columns) == list(costs.recorded_rows().columns)
+    assert set(own["origin"]) == {"this run"}
+    assert len(own) == 2
+    assert not len(costs.own_rows("laptop", "phantom"))
+
+
+def test_speed_is_images_over_seconds(recorded_here):
+    table = costs.speed_table(costs.recorded_rows())
+    line = table.loc[("recorded", "quick", "phantom", "cpu")]
+    seen = images_seen(PROFILES["quick"])
+    assert line["count"] == 2
+    assert line["mean"] == round((seen / 10 + seen / 20) / 2)
+
+
+def test_hours_are_added_over_runs(recorded_here):
+    table = costs.cost_table([recorded_here.of("robustness")])
+    assert list(table.index) == [("recorded: phantom, quick", "cutout")]
+    assert list(table.iloc[0]) == [2, "0.01", "0.00", "cpu"]
+
+
+def test_without_rows_there_are_no_lines(outputs, recorded):
+    assert not len(costs.recorded_rows())
+    assert not len(costs.row_counts(costs.recorded_rows()))
+    assert not len(costs.cost_table([Place("cutout", "quick", "phantom")]))
