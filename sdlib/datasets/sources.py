@@ -10,16 +10,13 @@ import numpy as np
 from sdlib.datasets.open_he import load_open_pcam
 from sdlib.datasets.pcam import load_pcam
 from sdlib.datasets.phantom import generate
+from sdlib.datasets.splits import PAPER_PATIENTS, PARTS, deal
 from sdlib.datasets.store import data_folder
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 from sdlib.phantoms import COHORTS, SCANNERS
 
-__all__ = ["PARTS", "SOURCES", "Request", "Source", "balanced", "deal", "source_of"]
-
-#: The parts of every source, in the order in which patients are dealt.
-PARTS = ("train", "validation", "test")
-PAPER_PATIENTS = (21, 4, 5)  # of the 30 cases: training, validation, test
+__all__ = ["SOURCES", "Request", "Source", "balanced", "source_of"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Request:
     Parameters
     ----------
     part : str
-        One of :data:`PARTS`.
+        One of :data:`sdlib.datasets.splits.PARTS`.
     size : int
         Side of a tile in pixels.
     count : int
@@ -130,32 +127,6 @@ def balanced(tiles: TileSet, seed: int, most: int | None = None) -> TileSet:
         each = min(each, most // 2)
     chosen = [rng.choice(np.flatnonzero(tiles.targets == c), each, replace=False) for c in (0, 1)]
     return tiles.subset(np.sort(np.concatenate(chosen)))
-
-
-def deal(groups: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """The 30 patients of phantom tissue dealt 21 : 4 : 5, as the paper's were.
-
-    Parameters
-    ----------
-    groups : numpy.ndarray
-        Each tile's patient, (n,).
-    seed : int
-        Of the deal.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        ``train``, ``validation`` and ``test``: bool (n,), whether a tile is in that part.
-
-    Examples
-    --------
-    >>> parts = deal(np.repeat(np.arange(30), 10), seed=0)
-    >>> [int(chosen.sum()) for chosen in parts.values()]
-    [210, 40, 50]
-    """
-    patients = np.random.default_rng(seed).permutation(np.unique(groups))
-    dealt = np.split(patients, np.cumsum(PAPER_PATIENTS)[:-1])
-    return {part: np.isin(groups, some) for part, some in zip(PARTS, dealt, strict=True)}
 
 
 def _phantom(request: Request) -> TileSet:

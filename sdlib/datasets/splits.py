@@ -8,7 +8,17 @@ import numpy as np
 
 from sdlib.errors import ConfigError, DataError
 
-__all__ = ["FRACTIONS", "grouped_split"]
+__all__ = [
+    "FRACTIONS",
+    "PAPER_PATIENTS",
+    "PARTS",
+    "deal",
+    "grouped_split",
+]
+
+#: The parts of every source, in the order in which patients are dealt.
+PARTS = ("train", "validation", "test")
+PAPER_PATIENTS = (21, 4, 5)  # of the 30 cases: training, validation, test
 
 #: Shares of a split where none are given.
 FRACTIONS: Mapping[str, float] = {"train": 0.7, "validation": 0.15, "test": 0.15}
@@ -111,3 +121,29 @@ def _deal(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> n
         part_of[group] = np.argmin(cost / shares)
         filled[part_of[group]] = after[part_of[group]]
     return part_of
+
+
+def deal(groups: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """The 30 patients of phantom tissue dealt 21 : 4 : 5, as the paper's were.
+
+    Parameters
+    ----------
+    groups : numpy.ndarray
+        Each tile's patient, (n,).
+    seed : int
+        Of the deal.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``train``, ``validation`` and ``test``: bool (n,), whether a tile is in that part.
+
+    Examples
+    --------
+    >>> parts = deal(np.repeat(np.arange(30), 10), seed=0)
+    >>> [int(chosen.sum()) for chosen in parts.values()]
+    [210, 40, 50]
+    """
+    patients = np.random.default_rng(seed).permutation(np.unique(groups))
+    dealt = np.split(patients, np.cumsum(PAPER_PATIENTS)[:-1])
+    return {part: np.isin(groups, some) for part, some in zip(PARTS, dealt, strict=True)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sdlib.datasets.sources import PARTS, Request, Source, balanced
+from sdlib.datasets.sources import Request, Source, balanced
+from sdlib.datasets.splits import PARTS
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 

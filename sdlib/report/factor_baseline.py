@@ -11,7 +11,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sdlib.datasets.sources import deal
+from sdlib.datasets.splits import deal
 from sdlib.experiments import EXPERIMENTS, PROFILES
 from sdlib.phantoms import FACTORS, draw_tiles, tabulate
 from sdlib.report.tables import describe

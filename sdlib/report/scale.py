@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sdlib.cutouts import N_CUTOUTS, scaled_cutout_size
-from sdlib.datasets.sources import PAPER_PATIENTS
+from sdlib.datasets.splits import PAPER_PATIENTS
 from sdlib.experiments import EXPERIMENTS, PROFILES, Profile, runs_of
 
 __all__ = ["hours_table", "images_needed", "images_seen", "profile_table", "scale_table"]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sdlib.datasets import sources
-from sdlib.datasets.sources import PARTS, SOURCES, Request, source_of
+from sdlib.datasets.sources import SOURCES, Request, source_of
+from sdlib.datasets.splits import PARTS
 from sdlib.errors import ConfigError
 from sdlib.experiments import Run
 from sdlib.experiments.cohorts import Cohort, load_cohort

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from sdlib.datasets.sources import PARTS, deal
+from sdlib.datasets.splits import PARTS, deal
 from sdlib.metrics import mean_interval
 from sdlib.phantoms import FACTORS, draw_tiles, tabulate
 from sdlib.report import factor_baseline
