@@ -49,14 +49,14 @@ def list_runs(
 ) -> None:
     """Every run id, and whether its row is recorded, on this machine, or not there yet."""
     from sdlib.experiments import EXPERIMENTS, runs_of
-    from sdlib.results import is_recorded
+    from sdlib.results import is_recorded, own_row
 
     for name in [experiment] if experiment else EXPERIMENTS:
         for run in runs_of(name, profile, source):
             state = "-"
             if is_recorded(run):
                 state = "recorded"
-            if run.row_file.exists():
+            if own_row(run) is not None:
                 state = "this machine"
             print(f"{run.id:<44} {state}")
 
@@ -154,13 +154,9 @@ def fetch(name: Annotated[str, typer.Argument(help="such as pcam")]) -> None:
 @one_sentence
 def check(folder: Annotated[str, typer.Argument(help="a folder with manifest.csv")]) -> None:
     """Open a folder of your own images as a run would, decoding every image, and count."""
-    from sdlib.datasets.manifest import ManifestDataset
+    from sdlib.datasets.folder_check import check_folder
 
-    data = ManifestDataset(folder)
-    for index in range(len(data)):
-        data[index]
-    cancer, groups = int(data.targets.sum()), len(set(data.groups))
-    print(f"{len(data)} images, {cancer} of cancer, in {groups} groups: ready to use")
+    print(check_folder(folder, _log))
 
 
 @app.command()

@@ -1,16 +1,19 @@
-"""The check that an array is an RGB image of bytes, in one place for the whole library.
+"""The checks of what is given to functions of images, in one place for the whole library.
 
-Shifts, stains, augmentations and metrics refuse a wrong image by the same rule and in the same
-words: what was expected, what came, what to do.
+Shifts, stains, cutouts, augmentations and metrics refuse a wrong image, and a strength outside its
+range, by the same rules and in the same words: what was expected, what came, what to do.
 """
 
 from __future__ import annotations
+
+import math
+import reprlib
 
 import numpy as np
 
 from sdlib.errors import ConfigError
 
-__all__ = ["check_rgb"]
+__all__ = ["check_number", "check_rgb", "check_square_batch", "describe_value", "is_number"]
 
 
 def check_rgb(images: np.ndarray, batches: bool = False, grey: bool = False) -> None:
@@ -46,6 +49,114 @@ def check_rgb(images: np.ndarray, batches: bool = False, grey: bool = False) -> 
     if problem:
         found = f"{images.dtype} {images.shape}"
         raise ConfigError(f"{_expected(batches, grey)}, got {found}: {problem}")
+
+
+def check_square_batch(images: np.ndarray) -> None:
+    """Raise an error unless an array is a batch of square RGB images, uint8 (N, S, S, 3).
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        The array to check; N may be 0.
+
+    Raises
+    ------
+    ConfigError
+        Anything else; the message names the type, or the dtype and the shape.
+
+    Examples
+    --------
+    >>> check_square_batch(np.zeros((5, 8, 8, 3), np.uint8))
+    """
+    check_rgb(images, batches=True)
+    height, width = images.shape[-3:-1]
+    problem = ""
+    if images.ndim == 3:
+        problem = "make a batch of the image with image[None]"
+    elif height != width:
+        problem = "crop the images to squares"
+    if problem:
+        raise ConfigError(
+            "expected a batch of square uint8 images, RGB (N, S, S, 3), "
+            f"got {images.dtype} {images.shape}: {problem}"
+        )
+
+
+def is_number(value: object, whole: bool = False) -> bool:
+    """Whether a value is one number of Python's or NumPy's, NaN and infinities included.
+
+    Parameters
+    ----------
+    value : object
+        Truth values, texts, arrays and spans of time are no numbers.
+    whole : bool
+        Whether it has to be of a type for whole numbers.
+
+    Examples
+    --------
+    >>> is_number(2.5), is_number(np.float32(1)), is_number("1"), is_number(2.5, whole=True)
+    (True, True, False, False)
+    """
+    types = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    # A bool is an int to Python, and a span of time an integer to NumPy.
+    return isinstance(value, types) and not isinstance(value, (bool, np.timedelta64))
+
+
+def check_number(
+    what: str, value: float, low: float, high: float = math.inf, whole: bool = False
+) -> None:
+    """Raise an error unless a value is one finite number within a range.
+
+    Parameters
+    ----------
+    what : str
+        What the number is, for the message.
+    value : float
+        The value to check.
+    low, high : float
+        The range, both ends included; ``high`` may be left out.
+    whole : bool
+        Whether it has to be a whole number.
+
+    Raises
+    ------
+    ConfigError
+        Anything else; the message names the range and the value.
+
+    Examples
+    --------
+    >>> check_number("alpha", 0.3, 0, 1)
+    >>> try:
+    ...     check_number("alpha", float("nan"), 0, 1)
+    ... except ConfigError as error:
+    ...     print(error)
+    expected alpha from 0 to 1, got nan
+    """
+    if is_number(value, whole) and low <= value <= high and value != math.inf:
+        return
+    span = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+    kind = ", a whole number" if whole else ""
+    raise ConfigError(f"expected {what} {span}{kind}, got {describe_value(value)}")
+
+
+def describe_value(value: object) -> str:
+    """Write a value in a few characters, for a message; of an array or the like only its type.
+
+    Parameters
+    ----------
+    value : object
+        What came.
+
+    Examples
+    --------
+    >>> describe_value(np.float64(0.5)), describe_value("0.5"), describe_value([0.5])
+    ('0.5', "'0.5'", 'list')
+    """
+    if is_number(value) or isinstance(value, (bool, np.bool_)):
+        return reprlib.repr(value.item() if isinstance(value, np.generic) else value)
+    if isinstance(value, str):
+        return reprlib.repr(value)
+    return type(value).__name__
 
 
 def _expected(batches: bool, grey: bool) -> str:

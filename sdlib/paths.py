@@ -5,9 +5,39 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["data_folder", "outputs_folder", "recorded_folder"]
+__all__ = ["data_folder", "named_folder", "outputs_folder", "recorded_folder"]
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def named_folder(variable: str, otherwise: Path) -> Path:
+    """The folder that an environment variable names, the same from wherever it is asked for.
+
+    ``~`` is the home folder. A relative path counts from the repository, not from the working
+    folder: notebooks run in folders of their own, and must find what the command line has written.
+
+    Parameters
+    ----------
+    variable : str
+        Such as ``SDLIB_OUTPUTS``.
+    otherwise : pathlib.Path
+        The folder where the variable is not set, or empty.
+
+    Returns
+    -------
+    pathlib.Path
+        Absolute; it need not exist.
+
+    Examples
+    --------
+    >>> named_folder("SDLIB_NO_SUCH_VARIABLE", ROOT / "outputs").name
+    'outputs'
+    """
+    given = os.environ.get(variable)
+    if not given:
+        return otherwise
+    # Links stay as they are: snakemake remembers files by these names.
+    return Path(os.path.abspath(ROOT / os.path.expanduser(given)))
 
 
 def data_folder() -> Path:
@@ -20,9 +50,9 @@ def recorded_folder() -> Path:
 
     ``SDLIB_RECORDED`` names another folder, for tests and for trying things out.
     """
-    return Path(os.environ.get("SDLIB_RECORDED") or data_folder() / "results")
+    return named_folder("SDLIB_RECORDED", data_folder() / "results")
 
 
 def outputs_folder() -> Path:
     """Where runs write: ``SDLIB_OUTPUTS``, by default ``outputs`` in the repository."""
-    return Path(os.environ.get("SDLIB_OUTPUTS") or ROOT / "outputs")
+    return named_folder("SDLIB_OUTPUTS", ROOT / "outputs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -183,13 +184,18 @@ def row_of():
 @pytest.fixture
 def trial_of():
     """`trial_of(search, values, value)`: a finished trial of today's configuration."""
+    numbers = itertools.count()
 
     def make(search, values, value=0.8):
         return {
             "family": search.family,
             "config_hash": search.config_hash,
-            "value": value,
+            "trial": next(numbers),
+            "judged_on": "validation",
             "values": values,
+            "value": value,
+            "metrics": {"validation": {"accuracy": value}, "test": {"accuracy": value}},
+            "seconds": 1.0,
         }
 
     return make

@@ -2,15 +2,20 @@
 
 import errno
 import json
+import os
 import resource
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from sdlib.errors import SdlibError
-from sdlib.files import atomic_path, write_json
+from sdlib.files import all_or_none, atomic_path, write_json
+from sdlib.files.temporary import temporary_name
+from sdlib.paths import ROOT
 
 
 def names(folder):
@@ -126,3 +131,192 @@ def test_json_has_no_nan(tmp_path, value):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "row.json", {"accuracy": value})
     assert names(tmp_path) == []
+
+
+# -- Names
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".npz", "é" * 125 + ".json", "x." + "y" * 250])
+def test_the_longest_names_are_written(tmp_path, name):
+    with atomic_path(tmp_path / name) as temporary:
+        temporary.write_text("whole")
+    assert names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".json", "folder" * 50 + "/row.json"])
+def test_a_name_that_is_too_long_is_one_sentence(tmp_path, name):
+    with pytest.raises(SdlibError, match=r"cannot write .*: a name in the path is too long: .*255"):
+        write_json(tmp_path / name, {})
+    assert names(tmp_path) == []
+
+
+def test_links_in_a_circle_are_one_sentence(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(SdlibError, match=r"cannot write .*a is a link to .*b, which is not there"):
+        write_json(tmp_path / "a" / "row.json", {})
+
+
+# -- Power cuts
+
+
+def test_content_is_on_the_disk_before_its_name(tmp_path, monkeypatch):
+    """A rename without it may leave an empty file behind after a power cut."""
+    done = []
+    fsync, replace = os.fsync, os.replace
+
+    def watched_fsync(descriptor):
+        done.append(("to disk", os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    def watched_replace(source, target):
+        done.append(("renamed", os.fspath(source)))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    write_json(tmp_path / "row.json", {"seed": 3})
+    temporary = done[0][1]
+    assert temporary != str(tmp_path / "row.json")
+    assert done == [("to disk", temporary), ("renamed", temporary), ("to disk", str(tmp_path))]
+
+
+def test_a_disk_that_is_full_at_the_last_moment_is_one_sentence(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "row.json").write_text("old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SdlibError, match=r"^cannot write .*row.json: the disk is full"):
+        write_json(tmp_path / "row.json", {})
+    assert (tmp_path / "row.json").read_text() == "old"
+    assert names(tmp_path) == ["row.json"]
+
+
+# -- Several files at once
+
+
+def three(folder, content, error=None):
+    with all_or_none():
+        for name in ("rows.jsonl", "sweep.npz", "trials.jsonl"):
+            with atomic_path(folder / name) as temporary:
+                temporary.write_text(content)
+        if error:
+            raise error
+
+
+def test_files_take_their_places_together(tmp_path):
+    three(tmp_path, "first")
+    with all_or_none():
+        three(tmp_path, "second")  # a block within a block is a part of it
+        assert (tmp_path / "rows.jsonl").read_text() == "first"
+    assert names(tmp_path) == ["rows.jsonl", "sweep.npz", "trials.jsonl"]
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"second"}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SdlibError])
+def test_an_error_after_all_of_them_changes_nothing(tmp_path, error):
+    three(tmp_path, "first")
+    with pytest.raises(error):
+        three(tmp_path, "second", error)
+    assert names(tmp_path) == ["rows.jsonl", "sweep.npz", "trials.jsonl"]
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"first"}
+    write_json(tmp_path / "later.json", {})  # the block is over
+    assert (tmp_path / "later.json").exists()
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("links", [True, False])
+def test_a_place_that_cannot_be_taken_changes_nothing(tmp_path, monkeypatch, before, links):
+    if before:
+        (tmp_path / "rows.jsonl").write_text("first")
+    if not links:  # as on some file systems
+
+        def refused(source, target):
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refused)
+    (tmp_path / "trials.jsonl").mkdir()  # the last of the three
+    with pytest.raises(SdlibError, match=r"trials.jsonl: a folder of that name is in the way"):
+        three(tmp_path, "second")
+    assert names(tmp_path) == ["rows.jsonl", "trials.jsonl"][not before :]
+    if before:
+        assert (tmp_path / "rows.jsonl").read_text() == "first"
+
+
+# -- What killed processes leave
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from sdlib.files import atomic_path
+with atomic_path(Path(sys.argv[1]) / "row.json") as temporary:
+    temporary.write_text("half")
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def start_writer(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-B", "-c", WRITER, str(folder)],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_leftovers_of_the_killed_go_with_the_next_write_and_the_livings_stay(tmp_path):
+    killed, living = start_writer(tmp_path), start_writer(tmp_path)
+    try:
+        assert len(names(tmp_path)) == 2
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        write_json(tmp_path / "other.json", {})
+        kept = [name for name in names(tmp_path) if name != "other.json"]
+        assert [f".{living.pid}-" in name for name in kept] == [True]
+    finally:
+        for process in (killed, living):
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    write_json(tmp_path / "other.json", {})
+    assert names(tmp_path) == ["other.json"]
+
+
+def gone():
+    """The number of a process that has ended."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def test_leftovers_of_older_versions_and_of_an_earlier_process_of_this_number_go(tmp_path):
+    (tmp_path / f".row.{gone()}-0123abcd.json").write_text("half")
+    mine = temporary_name(tmp_path / "waiting.npy").name
+    machine = mine.split("-")[1][:8]
+    (tmp_path / f".row.{os.getpid()}-{machine}0123abcd.json").write_text("half")
+    (tmp_path / mine).write_text("being written")
+    write_json(tmp_path / "other.json", {})
+    assert names(tmp_path) == sorted([mine, "other.json"])
+
+
+def test_leftovers_of_another_machine_go_after_a_month(tmp_path):
+    """Whether a process of another machine is alive cannot be told on a shared disk."""
+    young, old = (tmp_path / f".row.{gone()}-{name * 16}.json" for name in "ab")
+    for file in (young, old):
+        file.write_text("half")
+    month = time.time() - 31 * 24 * 3600
+    os.utime(old, (month, month))
+    write_json(tmp_path / "other.json", {})
+    assert names(tmp_path) == [young.name, "other.json"]
+
+
+def test_files_of_other_names_stay(tmp_path):
+    mine = [".hidden.json", ".row.json", f".row.{gone()}-notes.json", f"row.{gone()}-0123abcd.json"]
+    for name in mine:
+        (tmp_path / name).write_text("mine")
+    write_json(tmp_path / "other.json", {})
+    assert names(tmp_path) == sorted([*mine, "other.json"])

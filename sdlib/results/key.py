@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sdlib.datasets.sources import SOURCES
 from sdlib.errors import ConfigError
 from sdlib.experiments import Experiment, Run, check_names, experiment_of, runs_of
 from sdlib.paths import recorded_folder
@@ -65,6 +66,30 @@ class PlaceKey:
         'cutout-open-laptop.jsonl'
         """
         return recorded_folder() / f"{self.experiment}-{self.source}-{self.profile}{ending}"
+
+    @property
+    def command(self) -> str:
+        """The command that makes its results.
+
+        >>> PlaceKey("cutout", "smoke", "phantom", "this run").command
+        'make reproduce PROFILE=smoke SOURCE=phantom'
+        """
+        make = f"make reproduce PROFILE={self.profile} SOURCE={self.source}"
+        if SOURCES[self.source].folder:
+            make += " SDLIB_DATA=/folder"
+        if not self.recorded:
+            return f"{make} FRESH=1" if os.path.exists(self.recorded_file(".jsonl")) else make
+        record = f"python -m sdlib record {self.experiment}"
+        return f"{make}, then {record} --profile {self.profile} --source {self.source}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do where a recorded file is damaged."""
+        recorded = replace(self, origin=RECORDED)
+        return (
+            "restore it with git checkout, or remove it and make it again with "
+            f"`{recorded.command}`"
+        )
 
 
 #: Environment variable: the experiments that the chapter in execution has declared.

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from sdlib.errors import ConfigError, DataError
+from sdlib.errors import ConfigError
 from sdlib.experiments import Look
 from sdlib.metrics import Interval, mean_interval
 from sdlib.results.key import PlaceKey
-from sdlib.results.predictions import read_predictions
+from sdlib.results.predictions import found_predictions
 from sdlib.results.rows import row_table
 from sdlib.results.sharpness import Sharpness, pairs, read_sharpness
 from sdlib.results.sweeps import Sweep, read_sweep
@@ -137,7 +137,14 @@ class Place(PlaceKey):
         return self.rows.merge(self.sweep.wide(), on=["arm", "seed"], how="left")
 
     def by_seed(self, metric: str, arm: str) -> pd.Series:
-        """One metric of one arm, float64, by seed; empty where there is none."""
+        """One metric of one arm, float64, by seed; empty where there is none.
+
+        Raises
+        ------
+        ConfigError
+            The experiment has no such arm.
+        """
+        self.definition.arm(arm)
         table = self.metrics
         if not len(table) or metric not in table:
             return pd.Series(dtype=np.float64)
@@ -167,10 +174,7 @@ class Place(PlaceKey):
 
     @cached_property
     def _predictions(self) -> dict[str, np.ndarray]:
-        try:
-            return read_predictions(self)
-        except DataError:
-            return {}
+        return found_predictions(self)
 
     def logits(self, arm: str, cohort: str) -> dict[int, np.ndarray]:
         """Logits of one arm on one cohort, float32 (n,), by seed; only of runs that count."""
@@ -195,14 +199,7 @@ class Place(PlaceKey):
             There are more or fewer targets than logits.
         """
         owner = self.definition.cohort_of_targets(cohort)
-        targets = self._predictions.get(f"{owner}.targets", np.empty(0, np.int8))
-        for name, stored in self._predictions.items():
-            if name.endswith(f"/{cohort}.logits") and len(stored) != len(targets):
-                raise DataError(
-                    f"expected {len(targets)} logits in {name} of {self.name}, as many as there "
-                    f"are targets of {owner}, got {len(stored)}: record the experiment anew"
-                )
-        return targets
+        return self._predictions.get(f"{owner}.targets", np.empty(0, np.int8))
 
     @property
     def scored(self) -> list[str]:

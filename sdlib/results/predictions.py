@@ -7,17 +7,29 @@ of close neighbours move an AUROC by up to .0002. The metrics in rows are those 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from sdlib.errors import DataError
-from sdlib.files import atomic_path
+from sdlib.experiments import Experiment, Run
+from sdlib.files import atomic_path, damaged, if_whole, read_arrays
 from sdlib.results.key import PlaceKey
+from sdlib.results.rows import own_rows_of_today
 
-__all__ = ["compact", "read_predictions", "write_recorded"]
+__all__ = [
+    "compact",
+    "found_predictions",
+    "lengths_that_differ",
+    "own_predictions",
+    "own_targets",
+    "read_predictions",
+    "write_recorded",
+]
 
+KINDS = {"logits": "f", "targets": "iu", "groups": "iu"}  # kinds of NumPy's types
 SMALLEST = np.finfo(np.float16).smallest_subnormal
 
 
@@ -65,9 +77,9 @@ def read_predictions(key: PlaceKey) -> dict[str, np.ndarray]:
     Raises
     ------
     DataError
-        There are none.
+        There are none, or the recorded file is damaged.
     """
-    found = _stored(recorded_file(key)) if key.recorded else _own(key)
+    found = found_predictions(key)
     if not found:
         raise DataError(
             f"no predictions of {key.experiment} on {key.source}, {key.profile} ({key.origin}): "
@@ -76,21 +88,89 @@ def read_predictions(key: PlaceKey) -> dict[str, np.ndarray]:
     return found
 
 
-def _stored(file: Path) -> dict[str, np.ndarray]:
-    if not file.exists():
-        return {}
-    with np.load(file) as stored:
-        return dict(stored)
+def found_predictions(key: PlaceKey) -> dict[str, np.ndarray]:
+    """As :func:`read_predictions`; empty if there are none.
+
+    Raises
+    ------
+    DataError
+        The recorded file is damaged, or there are more or fewer logits than targets.
+    """
+    file = recorded_file(key)
+    if not key.recorded:
+        found = _own(key)
+    elif os.path.exists(file):
+        found = read_arrays(file, _check, key.remedy)
+    else:
+        found = {}
+    for _, why in lengths_that_differ(key.definition, found):
+        if key.recorded:
+            raise damaged(file, why, key.remedy)
+        where = f"{key.experiment} on {key.source}, {key.profile}"
+        raise DataError(f"{why} ({where}, {key.origin}): run the experiment anew")
+    return found
+
+
+def lengths_that_differ(
+    experiment: Experiment, arrays: Mapping[str, np.ndarray]
+) -> list[tuple[str, str]]:
+    """The logits that are more or fewer than their cohort's targets, and a sentence on each."""
+    found = []
+    for name, values in arrays.items():
+        path, _, kind = name.rpartition(".")
+        cohort = path.rpartition("/")[2]
+        if kind != "logits" or cohort not in experiment.evaluation:
+            continue
+        owner = experiment.cohort_of_targets(cohort)
+        targets = arrays.get(f"{owner}.targets")
+        if targets is not None and len(targets) != len(values):
+            sentence = (
+                f"expected {len(targets)} logits in {name}, as many as there are targets of "
+                f"{owner}, got {len(values)}"
+            )
+            found.append((name, sentence))
+    return found
+
+
+def own_predictions(run: Run) -> dict[str, np.ndarray] | None:
+    """The logits that a run has left on this machine; None if there are none, or damaged ones."""
+    return if_whole(read_arrays, run.folder / "predictions.npz", _check)
+
+
+def own_targets(run: Run) -> dict[str, np.ndarray] | None:
+    """The targets that a run has left on this machine; None if there are none, or damaged ones."""
+    return if_whole(read_arrays, run.folder / "targets.npz", _check)
+
+
+def _check(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise a ValueError that says which array is not as it was written."""
+    if not any(name.endswith((".logits", ".targets")) for name in arrays):
+        raise ValueError("no logits or targets")
+    for name, values in arrays.items():
+        kind = name.rpartition(".")[2]
+        if kind not in KINDS:  # what a measurement has added
+            continue
+        if values.ndim != 1 or values.dtype.kind not in KINDS[kind]:
+            raise ValueError(f"expected {kind} (n,) in {name}, got {values.dtype} {values.shape}")
+        if kind == "logits" and not np.isfinite(values).all():
+            raise ValueError(f"expected finite logits in {name}")
+        if kind == "targets" and not ((values == 0) | (values == 1)).all():
+            raise ValueError(f"expected targets 0 and 1 in {name}")
+        if kind == "groups":
+            targets = arrays.get(name.removesuffix("groups") + "targets", values)
+            if len(targets) != len(values):
+                raise ValueError(f"expected {len(targets)} groups in {name}, got {len(values)}")
 
 
 def _own(key: PlaceKey) -> dict[str, np.ndarray]:
+    counted = {(row["arm"], row["seed"]) for row in own_rows_of_today(key)}
     found = {}
     for run in key.runs:
-        if not run.row_file.exists():
+        if (run.arm, run.seed) not in counted:
             continue
-        for name, values in _stored(run.folder / "predictions.npz").items():
+        for name, values in (own_predictions(run) or {}).items():
             found[f"{run.arm}/seed{run.seed}/{name}"] = values
-        found.update(_stored(run.folder / "targets.npz"))
+        found.update(own_targets(run) or {})
     return found
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+
+import numpy as np
 
 from sdlib.errors import DataError
 from sdlib.experiments import searches_of, trials
-from sdlib.files import atomic_path
-from sdlib.results.key import THIS_RUN, PlaceKey
-from sdlib.results.predictions import read_predictions, recorded_file, write_recorded
-from sdlib.results.rows import own_rows, recorded_file as recorded_row_file, recorded_rows
+from sdlib.files import all_or_none, atomic_path
+from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey
+from sdlib.results.predictions import found_predictions, lengths_that_differ, write_recorded
+from sdlib.results.rows import (
+    own_rows,
+    own_rows_of_today,
+    recorded_file as recorded_row_file,
+    recorded_rows,
+)
 
 __all__ = ["record"]
 
@@ -17,7 +25,8 @@ __all__ = ["record"]
 def record(experiment: str, profile: str, source: str) -> list[str]:
     """Copy everything that this machine has of an experiment to the recorded results.
 
-    Rows recorded before and not run again here are kept.
+    Rows recorded before and not run again here are kept; rows of another configuration than
+    today's are left out. Everything is recorded, or nothing.
 
     Returns
     -------
@@ -27,34 +36,67 @@ def record(experiment: str, profile: str, source: str) -> list[str]:
     Raises
     ------
     DataError
-        There is nothing to record.
+        There is nothing to record, a run's predictions are damaged, or a recorded file is.
+    SdlibError
+        A file cannot be written.
     """
     own = PlaceKey(experiment, profile, source, THIS_RUN)
     said = []
-    if own_rows(own):
-        said.append(f"{_record_runs(own)} rows recorded")
-    for measurement in own.definition.measurements:
-        if sentence := measurement.record(experiment, profile, source):
-            said.append(sentence)
+    with all_or_none():
+        for measurement in own.definition.measurements:
+            if sentence := measurement.record(experiment, profile, source):
+                said.append(sentence)
+        rows = own_rows_of_today(own)
+        left_out = len(own_rows(own)) - len(rows)
+        stale = f"; {left_out} stale ones left out" if left_out else ""
+        if rows:
+            _record_runs(own, rows)
+            said.insert(0, f"{len(rows)} rows recorded{stale}")
     if not said:
-        raise DataError(f"nothing to record of {experiment} on {source}, {profile}: run it first")
+        raise DataError(
+            f"nothing to record of {experiment} on {source}, {profile}{stale}: run it first"
+        )
     return said
 
 
-def _record_runs(own: PlaceKey) -> int:
-    """Copy rows, predictions and trials; returns the number of rows."""
-    key = PlaceKey(own.experiment, own.profile, own.source)
-    rows = own_rows(own)
+def _record_runs(own: PlaceKey, rows: list[dict]) -> None:
+    """Copy rows, predictions and trials."""
+    key = replace(own, origin=RECORDED)
     fresh = {(row["arm"], row["seed"]) for row in rows}
     kept = [row for row in recorded_rows(key) if (row["arm"], row["seed"]) not in fresh]
-    stored = read_predictions(key) if recorded_file(key).exists() else {}
-    write_recorded(key, {**stored, **read_predictions(own)})
+    write_recorded(key, _predictions(own, key, rows))
     found = searches_of(own.experiment, own.profile, own.source)
     lines = [json.dumps(trial) for search in found for trial in trials.read_trials(search)]
     if lines:
         file = trials.recorded_trials_file(own.experiment, own.profile, own.source)
         with atomic_path(file) as temporary:
-            temporary.write_text("\n".join(lines) + "\n")
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with atomic_path(recorded_row_file(key)) as temporary:
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in [*kept, *rows]))
-    return len(rows)
+        text = "".join(json.dumps(row) + "\n" for row in [*kept, *rows])
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _predictions(own: PlaceKey, key: PlaceKey, rows: list[dict]) -> dict[str, np.ndarray]:
+    """This machine's predictions, and those recorded before for the same tiles.
+
+    Raises
+    ------
+    DataError
+        A run has left a row, but no whole predictions.
+    """
+    mine = found_predictions(own)
+    for row in rows:
+        name = f"{row['arm']}/seed{row['seed']}"
+        if not any(other.startswith(f"{name}/") for other in mine):
+            raise DataError(
+                f"the predictions of {own.experiment}/{name} are missing or damaged: make them "
+                f"again with `python -m sdlib run {own.experiment}/{name} --profile "
+                f"{own.profile} --source {own.source} --fresh`"
+            )
+    found = {**found_predictions(key), **mine}
+    of_other_tiles = [name for name, _ in lengths_that_differ(key.definition, found)]
+    for name in found:
+        cohort, _, kind = name.rpartition(".")
+        if kind == "groups" and len(found[name]) != len(found.get(f"{cohort}.targets", ())):
+            of_other_tiles.append(name)
+    return {name: values for name, values in found.items() if name not in of_other_tiles}

@@ -6,24 +6,62 @@ and library versions, device, seconds, metrics. A row whose hash is not today's 
 
 from __future__ import annotations
 
-import json
+import os
 import platform
 import subprocess
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 
 from sdlib import __version__
 from sdlib.errors import ConfigError, DataError
-from sdlib.experiments import Run, config_hash
+from sdlib.experiments import Arm, Run, config_hash
+from sdlib.files import (
+    DamagedError,
+    all_within,
+    check_entries,
+    check_number,
+    if_whole,
+    read_json,
+    read_json_lines,
+)
 from sdlib.paths import ROOT
 from sdlib.results.key import PlaceKey, check_declared
 
-__all__ = ["circumstances", "is_recorded", "provenance", "read_rows", "recorded_rows", "row_table"]
+__all__ = [
+    "check_row",
+    "circumstances",
+    "is_recorded",
+    "own_row",
+    "own_rows",
+    "own_rows_of_today",
+    "provenance",
+    "read_rows",
+    "recorded_rows",
+    "row_table",
+]
 
+NUMBER = (int, float)
+IDENTITY = {"experiment": str, "arm": str, "seed": int, "profile": str, "source": str}
+ENTRIES = {
+    **IDENTITY,
+    "config_hash": str,
+    "config": dict,
+    "code_version": str,
+    "device": str,
+    "seconds": NUMBER,
+    "metrics": dict,
+    "history": list,
+}
+UNIQUE = ("arm", "seed")
+#: Metrics of a cohort that lie between 0 and 1, but for rounding.
+SHARES = {"accuracy", "recall", "specificity", "auroc", "brier", "calibration_error"}
+SHARE = (-1e-9, 1 + 1e-9)
 LIBRARIES = ("torch", "timm", "numpy", "scikit-learn", "albumentations", "optuna")
 
 
@@ -69,17 +107,76 @@ def recorded_file(key: PlaceKey) -> Path:
     return key.recorded_file(".jsonl")
 
 
+def check_row(row: Any) -> None:
+    """Raise a ValueError that says what is missing or wrong in a row that was read."""
+    check_entries(row, ENTRIES)
+    check_number("seed", row["seed"], 0)
+    check_number("seconds", row["seconds"], 0)
+    for cohort, metrics in row["metrics"].items():
+        check_entries(metrics, {})
+        if metrics.keys() <= SHARES:
+            right = all_within(metrics.values(), *SHARE)
+        else:
+            right = metrics.keys().isdisjoint(SHARES) and all_within(metrics.values())
+        if right:
+            continue
+        for name, value in metrics.items():
+            bounds = (0, 1) if name in SHARES else ()
+            check_number(f"{cohort} {name}", value, *bounds)
+    for epoch in row["history"]:
+        check_entries(epoch, {"train_loss": NUMBER})
+        if not all_within(epoch.values()):
+            for name, value in epoch.items():
+                check_number(f"{name} of an epoch", value)
+
+
+def _check_place(row: dict, names: dict[str, Any]) -> None:
+    """Raise a ValueError if a row is of another experiment, profile or the like."""
+    for name, wanted in names.items():
+        if row[name] != wanted:
+            raise ValueError(f"expected a row of {name} {wanted!r}, got {row[name]!r}")
+
+
 def recorded_rows(key: PlaceKey) -> list[dict]:
-    """The recorded rows as they were written; none where nothing is recorded."""
+    """The recorded rows as they were written; none where nothing is recorded.
+
+    Raises
+    ------
+    DamagedError
+        A line is no row, is of another place, or of a run that an earlier line is of.
+    """
     file = recorded_file(key)
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    if not os.path.exists(file):
+        return []
+    names = {name: getattr(key, name) for name in ("experiment", "profile", "source")}
+
+    def check(row: Any) -> None:
+        check_row(row)
+        _check_place(row, names)
+
+    return read_json_lines(file, check, key.remedy, UNIQUE)
+
+
+def own_row(run: Run) -> dict | None:
+    """The row that a run has left on this machine; None if there is none, or it is damaged."""
+
+    def check(row: Any) -> None:
+        check_row(row)
+        _check_place(row, {name: getattr(run, name) for name in IDENTITY})
+
+    return if_whole(read_json, run.row_file, check)
 
 
 def own_rows(key: PlaceKey) -> list[dict]:
-    """The rows that this machine's runs have left."""
+    """The rows that this machine's runs have left, without damaged ones."""
     check_declared(key)
-    files = (run.row_file for run in key.runs)
-    return [json.loads(file.read_text()) for file in files if file.exists()]
+    return [row for run in key.runs if (row := own_row(run)) is not None]
+
+
+def own_rows_of_today(key: PlaceKey) -> list[dict]:
+    """The same without the stale ones."""
+    rows = own_rows(key)
+    return [row for row, old in zip(rows, _stale(rows, recorded=False), strict=True) if not old]
 
 
 def read_rows(key: PlaceKey) -> list[dict]:
@@ -87,11 +184,17 @@ def read_rows(key: PlaceKey) -> list[dict]:
     return recorded_rows(key) if key.recorded else own_rows(key)
 
 
-def _todays_hash(run: Run, recorded: bool) -> str | None:
+def _resolved_arm(run: Run, recorded: bool) -> Arm | None:
     try:
-        return config_hash(run.config(run.resolved_arm(recorded)))
+        return run.resolved_arm(recorded)
+    except DamagedError:
+        raise
     except DataError:  # its search has not been run
         return None
+
+
+def _todays_hash(run: Run, arm: Arm | None) -> str | None:
+    return config_hash(run.config(arm)) if arm else None
 
 
 def _run_of(row: dict) -> Run | None:
@@ -99,6 +202,18 @@ def _run_of(row: dict) -> Run | None:
         return Run(*(row[key] for key in ("experiment", "arm", "seed", "profile", "source")))
     except ConfigError:  # the registry no longer knows it
         return None
+
+
+def _stale(rows: Sequence[dict], recorded: bool) -> list[bool]:
+    """Which rows are of another configuration than today's, or of a run that is no longer known."""
+    arms: dict[str, Arm | None] = {}  # a search is read once, not once per seed
+    found = []
+    for row in rows:
+        run = _run_of(row)
+        if run and run.arm not in arms:
+            arms[run.arm] = _resolved_arm(run, recorded)
+        found.append(run is None or row["config_hash"] != _todays_hash(run, arms[run.arm]))
+    return found
 
 
 def row_table(key: PlaceKey) -> pd.DataFrame:
@@ -112,9 +227,8 @@ def row_table(key: PlaceKey) -> pd.DataFrame:
         ``test.accuracy``. Empty without rows.
     """
     flat = []
-    for row in read_rows(key):
-        run = _run_of(row)
-        stale = run is None or row["config_hash"] != _todays_hash(run, key.recorded)
+    rows = read_rows(key)
+    for row, stale in zip(rows, _stale(rows, key.recorded), strict=True):
         metrics = {
             f"{cohort}.{metric}": value
             for cohort, found in row.pop("metrics").items()
@@ -132,8 +246,19 @@ def row_table(key: PlaceKey) -> pd.DataFrame:
 
 def is_recorded(run: Run) -> bool:
     """Whether git holds a row of this run with today's configuration."""
-    stamp = _todays_hash(run, recorded=True)
-    return stamp is not None and any(
-        row["arm"] == run.arm and row["seed"] == run.seed and row["config_hash"] == stamp
-        for row in recorded_rows(PlaceKey(run.experiment, run.profile, run.source))
-    )
+    stamp = _todays_hash(run, _resolved_arm(run, recorded=True))
+    key = PlaceKey(run.experiment, run.profile, run.source)
+    file = recorded_file(key)
+    if stamp is None or not os.path.exists(file):
+        return False
+    try:
+        content = file.read_bytes()
+    except OSError:  # the reader puts it into a sentence
+        content = b""
+    return (run.arm, run.seed, stamp) in _recorded_stamps(key, content)
+
+
+@lru_cache(maxsize=8)
+def _recorded_stamps(key: PlaceKey, content: bytes) -> frozenset[tuple[str, int, str]]:
+    """Arm, seed and hash of every recorded row; read anew when the file's content has changed."""
+    return frozenset((row["arm"], row["seed"], row["config_hash"]) for row in recorded_rows(key))

@@ -7,6 +7,7 @@ one number: the probability that a random tile of the one is sharper than one of
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sdlib.experiments.measurements import SHARPNESS
-from sdlib.files import atomic_path
+from sdlib.files import atomic_path, if_whole, read_arrays
 from sdlib.results.key import THIS_RUN, PlaceKey, check_declared
 
 __all__ = ["Sharpness", "file_of", "pairs", "read_sharpness", "record", "write_sharpness"]
@@ -65,21 +66,47 @@ def write_sharpness(key: PlaceKey, sets: Mapping[str, Sharpness]) -> Path:
 def read_sharpness(key: PlaceKey) -> dict[str, Sharpness]:
     """What was measured, by title; empty if nothing was.
 
+    A damaged file of this machine counts as not there.
+
+    Raises
+    ------
+    DamagedError
+        The recorded file is damaged.
+
+    Examples
+    --------
     >>> read_sharpness(PlaceKey("robustness", "smoke", "pcam"))
     {}
     """
     file = file_of(key)
     if not key.recorded:
         check_declared(key)
-    if not file.exists():
-        return {}
+        arrays = if_whole(read_arrays, file, _check) or {}
+    elif os.path.exists(file):
+        arrays = read_arrays(file, _check, key.remedy)
+    else:
+        arrays = {}
     found = {}
-    with np.load(file) as stored:
-        for name in dict.fromkeys(name.rsplit("/", 1)[0] for name in stored):
-            scanner, title = name.split("/", 1)
-            values, groups = stored[f"{name}/values"], stored[f"{name}/groups"]
-            found[title] = Sharpness(scanner, values, groups)
+    for name in dict.fromkeys(name.rsplit("/", 1)[0] for name in arrays):
+        scanner, title = name.split("/", 1)
+        found[title] = Sharpness(scanner, arrays[f"{name}/values"], arrays[f"{name}/groups"])
     return found
+
+
+def _check(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise a ValueError that says what is not as :func:`write_sharpness` leaves it."""
+    sets = {name.rpartition("/")[0] for name in arrays}
+    if not sets or any("/" not in name for name in sets):
+        raise ValueError("no sharpness: expected scanner/title/values and scanner/title/groups")
+    for name in sorted(sets):
+        both = [arrays.get(f"{name}/{kind}") for kind in ("values", "groups")]
+        if any(one is None or one.ndim != 1 for one in both) or len(both[0]) != len(both[1]):
+            raise ValueError(f"expected as many values (n,) as groups in {name}")
+        values, groups = both
+        if values.dtype.kind != "f" or not len(values) or not np.isfinite(values).all():
+            raise ValueError(f"expected finite floats in {name}/values")
+        if groups.dtype.kind not in "iu" or groups.min() < 0:
+            raise ValueError(f"expected whole numbers of at least 0 in {name}/groups")
 
 
 def _resampler(one: Sharpness) -> Callable[[np.random.Generator], np.ndarray]:
@@ -144,10 +171,10 @@ def pairs(sets: Mapping[str, Sharpness], resamples: int = BOOTSTRAP, seed: int =
 
 def record(experiment: str, profile: str, source: str) -> str:
     """Copy this machine's measurement to the recorded ones; says so, or nothing without one."""
-    own = file_of(PlaceKey(experiment, profile, source, THIS_RUN))
-    if not own.exists():
+    own = PlaceKey(experiment, profile, source, THIS_RUN)
+    if if_whole(read_arrays, file_of(own), _check) is None:
         return ""
     recorded = file_of(PlaceKey(experiment, profile, source))
     with atomic_path(recorded) as temporary:
-        temporary.write_bytes(own.read_bytes())
+        temporary.write_bytes(file_of(own).read_bytes())
     return "the sharpness of scanners recorded"

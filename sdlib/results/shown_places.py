@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from sdlib.datasets.sources import SOURCES
 from sdlib.errors import ConfigError
 from sdlib.experiments import EXPERIMENTS, PROFILES
+from sdlib.markdown import as_markdown
 from sdlib.results.key import ORIGINS, RECORDED, THIS_RUN
 from sdlib.results.place import Place
 
@@ -14,18 +17,12 @@ MAIN_PROFILE = "laptop"  # the one whose rows the book records
 
 
 def command(place: Place) -> str:
-    """The command that makes a place's rows.
+    """The command that makes a place's rows: :attr:`~sdlib.results.key.PlaceKey.command`.
 
     >>> command(Place("cutout", "smoke", "phantom", "this run"))
     'make reproduce PROFILE=smoke SOURCE=phantom'
     """
-    make = f"make reproduce PROFILE={place.profile} SOURCE={place.source}"
-    if SOURCES[place.source].folder:
-        make += " SDLIB_DATA=/folder"
-    if not place.recorded:
-        return f"{make} FRESH=1" if place.recorded_file(".jsonl").exists() else make
-    record = f"python -m sdlib record {place.experiment}"
-    return f"{make}, then {record} --profile {place.profile} --source {place.source}"
+    return place.command
 
 
 def sentence(place: Place) -> str:
@@ -34,7 +31,7 @@ def sentence(place: Place) -> str:
         left_out = f" ({place.stale} stale left out)" if place.stale else ""
         return f"{place.name}: no rows{left_out}. They come from: `{command(place)}`"
     hours = place.rows["seconds"].sum() / 3600
-    devices = " and ".join(sorted(place.rows["device"].unique()))
+    devices = " and ".join(as_markdown(one) for one in sorted(place.rows["device"].unique()))
     stale = f"; {place.stale} stale rows left out" if place.stale else ""
     return (
         f"{place.name}: {len(place.rows)} runs, {len(place.arms)} arms, up to {place.seeds} seeds, "
@@ -53,7 +50,7 @@ def columns(experiment: str, profile: str, source: str) -> list[Place]:
     """
     standard = [Place(experiment, MAIN_PROFILE, s) for s in ("phantom", "open")]
     others = [Place(experiment, p, s) for p in PROFILES for s in SOURCES]
-    there = [p for p in others if p not in standard and p.recorded_file(".jsonl").exists()]
+    there = [p for p in others if p not in standard and os.path.exists(p.recorded_file(".jsonl"))]
     return [*standard, *there, Place(experiment, profile, source, THIS_RUN)]
 
 

@@ -7,18 +7,20 @@ the lines before it and only the errors are kept, which compress well.
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from sdlib.errors import ConfigError, DataError
-from sdlib.files import atomic_path
+from sdlib.errors import ConfigError
+from sdlib.files import atomic_path, read_arrays
 
 __all__ = ["GRID", "on_grid", "pack", "read", "unpack", "write"]
 
 GRID = 8  # steps a logit
+NETWORK = re.compile(r"(.+)/seed(\d+)")  # the name of its array
 FARTHEST = 512.0  # logits beyond it are kept as it: far beyond any cut-off
 
 
@@ -159,25 +161,52 @@ def write(
 
 
 def read(
-    file: Path,
+    file: Path, remedy: str = "record it anew"
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, dict[tuple[str, int], np.ndarray]]:
     """Levels, targets, groups and logits of a file by :func:`write`.
 
+    Parameters
+    ----------
+    file : pathlib.Path
+        The file.
+    remedy : str
+        What the user can do if it is damaged.
+
     Raises
     ------
-    DataError
+    DamagedError
         The file is broken or of another kind.
     """
-    try:
-        with np.load(file) as stored:
-            arrays = dict(stored)
-        levels, targets, groups = (arrays.pop(name) for name in ("levels", "targets", "groups"))
-        levels = tuple(levels.tolist())
-        keys = [name.rsplit("/seed", 1) for name in arrays]
-        logits = {
-            (arm, int(seed)): unpack(packed, levels)
-            for (arm, seed), packed in zip(keys, arrays.values(), strict=True)
-        }
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{file} is not a whole sweep: {error}; record it anew") from error
-    return levels, targets, groups, logits
+    arrays = read_arrays(file, _check, remedy)
+    levels, targets, groups = (arrays.pop(name) for name in ("levels", "targets", "groups"))
+    names = tuple(levels.tolist())
+    logits = {}
+    for network, packed in arrays.items():
+        arm, seed = NETWORK.fullmatch(network).groups()
+        logits[arm, int(seed)] = unpack(packed, names)
+    return names, targets, groups, logits
+
+
+def _check(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise a ValueError that says what is not as :func:`write` leaves it."""
+    for name, kinds in (("levels", "U"), ("targets", "iu"), ("groups", "iu")):
+        if name not in arrays:
+            raise ValueError(f"no whole sweep: {name} are missing")
+        found = arrays[name]
+        if found.ndim != 1 or found.dtype.kind not in kinds:
+            raise ValueError(f"no whole sweep: {name} are {found.dtype} {found.shape}")
+    targets, groups = arrays["targets"], arrays["groups"]
+    if len(groups) != len(targets):
+        raise ValueError(f"expected {len(targets)} groups, one per target, got {len(groups)}")
+    if not ((targets == 0) | (targets == 1)).all():
+        raise ValueError("expected targets 0 and 1")
+    wanted = (2, len(arrays["levels"]), len(targets))
+    for name, packed in arrays.items():
+        if name in ("levels", "targets", "groups"):
+            continue
+        if not NETWORK.fullmatch(name):
+            raise ValueError(f"expected arm/seedK, got {name!r}")
+        if packed.shape != wanted or packed.dtype != np.uint8:
+            raise ValueError(
+                f"expected uint8 {wanted} in {name}, got {packed.dtype} {packed.shape}"
+            )

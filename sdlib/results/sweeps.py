@@ -9,17 +9,28 @@ cut-off of .5, is exact.
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sdlib.experiments import Run
 from sdlib.experiments.measurements import SWEEP
-from sdlib.files import atomic_path
+from sdlib.files import (
+    atomic_path,
+    check_entries,
+    damaged,
+    if_whole,
+    read_arrays,
+    read_json,
+)
 from sdlib.results import sweep_format
 from sdlib.results.key import THIS_RUN, PlaceKey
+from sdlib.results.predictions import own_predictions, own_targets
 from sdlib.shifts import LEVELS, Level
 
 __all__ = [
@@ -98,18 +109,45 @@ def levels_of(profile: str) -> tuple[Level, ...]:
 
 
 def stamp_of(run: Run) -> str:
-    """A text that changes whenever the run has been made again."""
-    row = json.loads(run.row_file.read_text())
+    """A text that changes whenever the run has been made again.
+
+    Raises
+    ------
+    DataError
+        The run has left no row on this machine, or a damaged one.
+    """
+    command = f"python -m sdlib run {run.id} --profile {run.profile} --source {run.source}"
+    row = read_json(run.row_file, _check_stamp, f"make it again with `{command} --fresh`")
     return f"{row['config_hash']} {row['finished']}"
 
 
+def _check_stamp(row: Any) -> None:
+    check_entries(row, {"config_hash": str, "finished": str})
+
+
+def _stamp_if_whole(run: Run) -> str | None:
+    if if_whole(read_json, run.row_file, _check_stamp) is None:
+        return None
+    return stamp_of(run)
+
+
 def read_level(file: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    """Stamps and logits of one level, by run; empty without a file."""
-    if not file.exists():
+    """Stamps and logits of one level, by run; empty without a file, or with a damaged one."""
+    arrays = if_whole(read_arrays, file, _check_level)
+    if arrays is None:
         return {}, {}
-    with np.load(file) as stored:
-        arrays = dict(stored)
     return json.loads(str(arrays.pop("stamps"))), arrays
+
+
+def _check_level(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise a ValueError unless every network of a level has a stamp and logits (n,)."""
+    if "stamps" not in arrays:
+        raise ValueError("stamps are missing")
+    logits = {name: values for name, values in arrays.items() if name != "stamps"}
+    check_entries(json.loads(str(arrays["stamps"])), dict.fromkeys(logits, str))
+    for name, values in logits.items():
+        if values.ndim != 1 or values.dtype.kind != "f":
+            raise ValueError(f"expected floats (n,) in {name}, got {values.dtype} {values.shape}")
 
 
 def write_level(file: Path, stamps: dict[str, str], logits: dict[str, np.ndarray]) -> None:
@@ -125,16 +163,17 @@ def _own(key: PlaceKey) -> Sweep:
     stored = [read_level(folder / f"{level.name}.npz") for level in swept]
     logits, truth = {}, {}
     for run in key.runs:
-        if not run.row_file.exists():
+        stamp = _stamp_if_whole(run)
+        if stamp is None or any(stamps.get(run.id) != stamp for stamps, _ in stored):
             continue
-        stamp = stamp_of(run)
-        if any(stamps.get(run.id) != stamp for stamps, _ in stored):
+        own, owned = own_predictions(run) or {}, own_targets(run) or {}
+        if "test.logits" not in own or "test.targets" not in owned:
             continue
-        with np.load(run.folder / "predictions.npz") as own:
-            clean = own["test.logits"].astype(np.float16)
-        with np.load(run.folder / "targets.npz") as own:
-            truth = dict(own)
+        clean = own["test.logits"].astype(np.float16)
         lines = [clean, *(arrays[run.id] for _, arrays in stored)]
+        if {len(line) for line in lines} != {len(owned["test.targets"])}:
+            continue  # damaged: some are of other tiles
+        truth = owned
         logits[run.arm, run.seed] = np.stack(lines)
     targets = truth.get("test.targets", np.empty(0, np.int8))
     groups = truth.get("test.groups", np.arange(len(targets), dtype=np.int16))
@@ -143,11 +182,26 @@ def _own(key: PlaceKey) -> Sweep:
 
 
 def read_sweep(key: PlaceKey) -> Sweep:
-    """The sweep of a place; without networks if there is none."""
+    """The sweep of a place; without networks if there is none.
+
+    Raises
+    ------
+    DamagedError
+        The recorded file is damaged.
+    """
     if not key.recorded:
         return _own(key)
     file = SWEEP.recorded_file(key.experiment, key.profile, key.source)
-    return Sweep(*sweep_format.read(file)) if file.exists() else EMPTY
+    if not os.path.exists(file):
+        return EMPTY
+    found = Sweep(*sweep_format.read(file, key.remedy))
+    known = (CLEAN, *BY_NAME)
+    if found.levels[:1] != (CLEAN,) or len(set(found.levels)) < len(found.levels):
+        raise damaged(file, f"expected {CLEAN} and levels, each once", key.remedy)
+    unknown = [name for name in found.levels if name not in known]
+    if unknown:
+        raise damaged(file, f"unknown level {unknown[0]!r}", key.remedy)
+    return found
 
 
 def record(experiment: str, profile: str, source: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from sdlib.experiments import searches_of
 from sdlib.experiments.trials import read_trials
-from sdlib.results.key import PlaceKey
+from sdlib.results.key import PlaceKey, check_declared
 
 __all__ = ["trial_table"]
 
@@ -25,6 +25,8 @@ def trial_table(key: PlaceKey) -> pd.DataFrame:
         had trained it), validation and test (balanced accuracies), and one column for each
         searched value. Without lines if nothing was searched.
     """
+    if not key.recorded:
+        check_declared(key)
     lines = []
     for search in searches_of(key.experiment, key.profile, key.source):
         trials = read_trials(search, key.recorded)

@@ -151,8 +151,13 @@ def test_where_an_experiment_is_not_run_the_laptop_is_pointed_to(nothing):
 
 
 def test_nothing_to_pair(rows, nothing):
-    assert rows.paired("test.accuracy", "sd_eq2", "nobody").shape == (0,)
+    assert rows.paired("test.nothing", "sd_eq2", "weight_decay").shape == (0,)
     assert nothing.paired("test.accuracy", "sd_eq2", "weight_decay").shape == (0,)
+
+
+def test_an_unknown_arm_is_not_an_empty_one(rows):
+    with pytest.raises(ConfigError, match="unknown arm of cutout 'nobody'"):
+        rows.paired("test.accuracy", "sd_eq2", "nobody")
 
 
 def test_pairs_are_of_the_seeds_that_both_have(nothing):
@@ -192,7 +197,7 @@ def test_targets_that_do_not_match_the_logits_are_an_error(nothing):
     folder = Run("cutout", "sd_eq2", 0, "laptop").folder
     with np.load(folder / "targets.npz") as stored:
         np.savez(folder / "targets.npz", **{**stored, "test.targets": np.zeros(7, np.int8)})
-    with pytest.raises(DataError, match=r"expected 7 logits in sd_eq2/seed0/clean\.logits"):
+    with pytest.raises(DataError, match=r"expected 7 logits in sd_eq2/seed0/test\.logits"):
         nothing.targets("clean")
 
 

@@ -10,7 +10,7 @@ from sdlib.experiments import EXPERIMENTS, PROFILES, Search
 from sdlib.experiments.trials import read_trials
 from sdlib.metrics import summary
 from sdlib.paths import ROOT, recorded_folder
-from sdlib.report.readme_table import MARKERS, readme_table
+from sdlib.report.readme_table import MARKERS, index_table, readme_table
 from sdlib.results import Place
 from sdlib.shifts import LEVELS
 
@@ -108,8 +108,11 @@ def test_the_profiles_learning_rate_is_the_one_its_search_chose():
     assert chosen["values"]["learning_rate"] == PROFILES["laptop"].learning_rate
 
 
-def test_the_readme_shows_the_recorded_rows():
-    readme = (ROOT / "README.md").read_text()
-    between = readme.split(MARKERS[0])[1].split(MARKERS[1])[0]
+@pytest.mark.parametrize(
+    ("page", "table"), [("README.md", readme_table), ("book/index.md", index_table)]
+)
+def test_readme_and_first_page_show_the_recorded_rows(page, table):
+    text = (ROOT / page).read_text()
+    between = text.split(MARKERS[0])[1].split(MARKERS[1])[0]
     message = "python -m sdlib.report.readme_table rewrites it"
-    assert between.strip() == readme_table(), message
+    assert between.strip() == table(), message

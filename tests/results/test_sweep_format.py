@@ -82,5 +82,5 @@ def test_says_what_is_wrong(tmp_path):
     short.write_bytes(whole.read_bytes()[:-99])
     np.savez(other, targets=np.zeros(9))
     for file in (short, other):
-        with pytest.raises(DataError, match=f"{file.name} is not a whole sweep"):
+        with pytest.raises(DataError, match=rf"{file.name} is damaged \(no whole .*record it anew"):
             sweep_store.read(file)

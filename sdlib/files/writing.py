@@ -1,24 +1,25 @@
 """Writing files so that they are either whole or absent, even if the run is killed.
 
-Everything that the library writes (rows, predictions, caches, downloads) goes through
-:func:`atomic_path`: the content is written under a temporary name beside the target and then moved
-over it in one step.
+The content is written under a temporary name beside the target and then moved over it in one step.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
-import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from sdlib.errors import SdlibError
+from sdlib.files.temporary import discard, remove_leftovers, temporary_name
 
-__all__ = ["atomic_path", "cannot_write", "write_json"]
+__all__ = ["REASONS", "all_or_none", "atomic_path", "cannot_write", "write_json"]
 
 REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or choose another folder",
@@ -28,7 +29,10 @@ REASONS = {
     errno.EROFS: "the file system is read-only: choose another folder",
     errno.EFBIG: "the file is larger than allowed there: choose another folder",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EEXIST: "something else of that name is in the way",
     errno.EISDIR: "a folder of that name is in the way",
+    errno.ENAMETOOLONG: "a name in the path is too long: expected 255 bytes at most",
+    errno.ELOOP: "links in the path lead round in a circle",
 }
 PROBE_BYTES = 1 << 16  # more than the last free block of a full disk may hold
 
@@ -54,7 +58,26 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> SdlibError:
     cannot write row.json: the disk is full: free some space, or choose another folder
     """
     reason = REASONS.get(error.errno or 0, error.strerror or str(error))
+    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
+        reason = _in_the_way(Path(path)) or reason
     return SdlibError(f"cannot write {os.fspath(path)}: {reason}")
+
+
+def _in_the_way(path: Path) -> str:
+    """Which folder above a file is not one; empty if all are, or can be made."""
+    for part in reversed(path.parents):
+        if not os.path.lexists(part) or os.path.isdir(part):
+            continue
+        if os.path.exists(part):
+            return (
+                f"a part of the path is a file, not a folder ({part}): remove it, or choose "
+                "another folder"
+            )
+        return (
+            f"{part} is a link to {os.readlink(part)}, which is not there: make that folder, "
+            "remove the link, or choose another folder"
+        )
+    return ""
 
 
 def _cause(error: Exception, path: Path, temporary: Path) -> OSError | None:
@@ -73,6 +96,25 @@ def _cause(error: Exception, path: Path, temporary: Path) -> OSError | None:
     return None
 
 
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would outlive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _names_to_disk(folder: Path) -> None:
+    # The file is in place already; some network file systems refuse this for folders.
+    with contextlib.suppress(OSError):
+        _to_disk(folder)
+
+
+#: What waits for the end of :func:`all_or_none`: temporary files and their final names.
+_together: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("together", default=None)
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` which replaces it when the block succeeds.
@@ -81,7 +123,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     that was at ``path`` before is kept, and the exception goes on. A failure of the writing itself,
     whatever exception a library makes of it, becomes an :class:`~sdlib.errors.SdlibError` of one
     sentence. The temporary name has the suffix of the final name, for libraries that choose a
-    format by it.
+    format by it. The content is on the disk before the name is, so that a power cut leaves no empty
+    file. Temporary files of killed processes in the same folder are removed.
 
     Parameters
     ----------
@@ -109,15 +152,23 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['row.json']
     """
     path = Path(path)
-    # Process id and a random part: two runs may write the same file at the same time.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(path, error) from error
+    remove_leftovers(path.parent)
+    temporary = temporary_name(path)
+    waits = False
     try:
         yield temporary
-        os.replace(temporary, path)
+        _to_disk(temporary)
+        together = _together.get()
+        if together is None:
+            os.replace(temporary, path)
+            _names_to_disk(path.parent)
+        else:
+            together.append((temporary, path))
+            waits = True
     except SdlibError:
         raise
     except Exception as error:
@@ -126,8 +177,86 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise
         raise cannot_write(path, cause) from error
     finally:
-        # After success the name is gone already.
-        temporary.unlink(missing_ok=True)
+        if not waits:
+            discard(temporary)  # after success the name is gone already
+
+
+@contextmanager
+def all_or_none() -> Iterator[None]:
+    """Let all files that the block writes by :func:`atomic_path` take their places at its end.
+
+    If the block fails, or one of the files cannot be moved to its place, every file is as it was.
+
+    Raises
+    ------
+    SdlibError
+        A file cannot be moved to its place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with all_or_none():
+    ...     write_json(folder / "one.json", 1)
+    ...     write_json(folder / "two.json", 2)
+    ...     there = (folder / "one.json").exists()
+    >>> there, sorted(found.name for found in folder.iterdir())
+    (False, ['one.json', 'two.json'])
+    """
+    if _together.get() is not None:  # part of a larger block
+        yield
+        return
+    files: list[tuple[Path, Path]] = []
+    token = _together.set(files)
+    try:
+        yield
+        _replace_all(files)
+    finally:
+        _together.reset(token)
+        for temporary, _ in files:
+            discard(temporary)
+
+
+def _replace_all(files: list[tuple[Path, Path]]) -> None:
+    """Move every temporary file to its place, or leave every place as it was."""
+    before: list[tuple[Path, Path | None]] = []
+    try:
+        for temporary, path in files:
+            try:
+                before.append((path, _second_name(path)))
+                os.replace(temporary, path)
+            except OSError as error:
+                raise cannot_write(path, error) from error
+    except BaseException:
+        for path, kept in reversed(before):
+            with contextlib.suppress(OSError):
+                if kept is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    os.replace(kept, path)
+        raise
+    finally:
+        for _, kept in before:
+            if kept is not None:
+                discard(kept)
+    for folder in {path.parent for _, path in files}:
+        _names_to_disk(folder)
+
+
+def _second_name(path: Path) -> Path | None:
+    """Another name for a file that is about to be replaced; None if there is none."""
+    if not os.path.lexists(path):
+        return None
+    second = temporary_name(path)
+    try:
+        os.link(path, second)
+    except OSError:  # a folder, or a file system without such links
+        try:
+            shutil.copy2(path, second)
+        except BaseException:
+            discard(second)
+            raise
+    return second
 
 
 def write_json(path: str | os.PathLike[str], obj: Any) -> None:

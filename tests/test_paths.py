@@ -1,0 +1,98 @@
+"""Folders that environment variables name: the same from wherever they are asked for."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sdlib.datasets.store import data_folder as folder_of_data
+from sdlib.errors import SdlibError
+from sdlib.files import write_json
+from sdlib.paths import ROOT, data_folder, named_folder, outputs_folder, recorded_folder
+
+FOLDERS = {"SDLIB_OUTPUTS": outputs_folder, "SDLIB_RECORDED": recorded_folder}
+each_folder = pytest.mark.parametrize(("variable", "folder"), FOLDERS.items(), ids=list(FOLDERS))
+
+
+@each_folder
+def test_a_relative_path_counts_from_the_repository(variable, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv(variable, "out/of the way")
+    expected = ROOT / "out" / "of the way"
+    assert folder() == expected
+    monkeypatch.chdir(tmp_path)  # as a chapter's kernel does
+    assert folder() == expected
+    monkeypatch.setenv(variable, "../beside")
+    assert folder() == ROOT.parent / "beside"
+
+
+@each_folder
+def test_the_home_folder_is_known(variable, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(variable, "~/rows")
+    assert folder() == tmp_path / "rows"
+
+
+@each_folder
+def test_absolute_paths_are_as_they_were_given(variable, folder, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.setenv(variable, str(tmp_path / "link"))
+    assert folder() == tmp_path / "link"
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_without_the_variables_the_repositorys_own(value, monkeypatch):
+    for variable in FOLDERS:
+        if value is None:
+            monkeypatch.delenv(variable, raising=False)
+        else:
+            monkeypatch.setenv(variable, value)
+    assert outputs_folder() == ROOT / "outputs"
+    assert recorded_folder() == data_folder() / "results" == ROOT / "data" / "results"
+    assert named_folder("SDLIB_OUTPUTS", Path("/other")) == Path("/other")
+
+
+def test_a_process_in_a_chapters_folder_finds_the_same(monkeypatch):
+    chapter = next((ROOT / "book").glob("2_*"))
+    script = "from sdlib.paths import outputs_folder; print(outputs_folder())"
+    found = {
+        subprocess.run(
+            [sys.executable, "-B", "-c", script],
+            cwd=cwd,
+            env={**os.environ, "SDLIB_OUTPUTS": "out", "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for cwd in (ROOT, chapter)
+    }
+    assert found == {str(ROOT / "out")}
+
+
+def test_data_lie_in_the_home_folder_too(tmp_path, monkeypatch):
+    (tmp_path / "tiles" / "pcam").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SDLIB_DATA", "~/tiles")
+    assert folder_of_data("pcam") == tmp_path / "tiles" / "pcam"
+
+
+# -- What stands where the folder should be
+
+
+def test_a_dangling_link_is_said(tmp_path, monkeypatch):
+    (tmp_path / "outputs").symlink_to(tmp_path / "unplugged disk")
+    monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path / "outputs"))
+    sentence = r"outputs is a link to .*unplugged disk, which is not there: make that folder"
+    for file in ("row.json", "phantom/quick/row.json"):
+        with pytest.raises(SdlibError, match=sentence):
+            write_json(outputs_folder() / file, {})
+
+
+def test_a_file_is_said(tmp_path, monkeypatch):
+    (tmp_path / "outputs").write_text("")
+    monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path / "outputs"))
+    sentence = r"a part of the path is a file, not a folder \(.*outputs\): remove it, or choose"
+    for file in ("row.json", "phantom/quick/row.json"):
+        with pytest.raises(SdlibError, match=sentence):
+            write_json(outputs_folder() / file, {})
