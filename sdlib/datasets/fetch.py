@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pooch
 
+from sdlib.datasets.downloading import download
+from sdlib.datasets.file_paths import inside_paths, tidy_path
 from sdlib.datasets.table import read_table
-from sdlib.errors import ConfigError, DataError, SdlibError
-from sdlib.files import REASONS, cannot_write
+from sdlib.errors import ConfigError, DataError
+from sdlib.files import cannot_write
 from sdlib.paths import data_folder
 
 __all__ = ["fetch"]
 
 COLUMNS = ("dataset", "file", "md5", "url")
-CHUNK_BYTES = 1 << 20
-RANGE_NOT_SATISFIABLE = 416  # HTTP status: there is nothing after the given byte
 
 
 def fetch(
@@ -42,7 +38,8 @@ def fetch(
         Where to put the files; by default the folder ``name`` under the root that ``SDLIB_DATA``
         names, where the loaders look for it.
     registry : str or os.PathLike, optional
-        CSV file with the columns dataset, file, md5 and url; by default ``data/registry.csv``.
+        CSV file with the columns dataset, file, md5 and url, and perhaps bytes, the size of the
+        file; by default ``data/registry.csv``.
 
     Returns
     -------
@@ -54,7 +51,8 @@ def fetch(
     ConfigError
         If the registry has no such data set.
     DataError
-        If no folder is known, a server cannot be reached, or a downloaded file has another hash.
+        If no folder is known, a path leads out of it, a server cannot be reached or refuses, or
+        a downloaded file has another size or hash.
     SdlibError
         If the files cannot be written, or are too large for the disk.
 
@@ -63,17 +61,21 @@ def fetch(
     >>> fetch("pcam").name  # doctest: +SKIP
     'pcam'
     """
-    table = read_table(registry or data_folder() / "registry.csv", COLUMNS)
+    registry = Path(registry or data_folder() / "registry.csv")
+    table = read_table(registry, COLUMNS)
     if name not in set(table["dataset"]):
         known = ", ".join(sorted(set(table["dataset"])))
         raise ConfigError(f"expected a data set of {known}, got {name!r}")
+    table = table[table["dataset"] == name].copy()
+    table["file"] = inside_paths(table["file"].items(), str(registry), "the data set's folder")
+    sizes = [_size(row, number, registry) for number, row in table.iterrows()]
     folder = _target(name, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    for _, row in table[table["dataset"] == name].iterrows():
-        _retrieve(row, folder)
+    for (_, row), size in zip(table.iterrows(), sizes, strict=True):
+        _retrieve(row, size, folder)
     return folder
 
 
@@ -81,72 +83,50 @@ def _target(name: str, folder: str | os.PathLike[str] | None) -> Path:
     """Find the folder to download into."""
     if folder is not None:
         return Path(folder)
-    root = os.environ.get("SDLIB_DATA")
+    root = os.path.expanduser(os.environ.get("SDLIB_DATA", ""))
     if not root:
         raise DataError(
             f"set SDLIB_DATA to the folder that is to hold your data sets; {name} will be put "
             f"into {name}/ there"
         )
+    # The name is the registry's, which must not choose another place on the disk.
+    if tidy_path(name) != name:
+        raise DataError(f"expected the name of a folder, got the data set {name!r}: give a folder")
     return Path(root) / name
 
 
-def _retrieve(row: pd.Series, folder: Path) -> None:
+def _retrieve(row: pd.Series, size: int | None, folder: Path) -> None:
     """Download the file of one row of the registry, unless it is there and has its hash."""
+    target, md5 = folder / row["file"], row["md5"].lower()
+    part = target.with_name(f"{target.name}.part")
     try:
-        pooch.retrieve(
-            row["url"],
-            known_hash=f"md5:{row['md5']}",
-            fname=row["file"],
-            path=folder,
-            downloader=partial(_resume, part=folder / f"{row['file']}.part"),
-        )
+        if target.is_file() and pooch.file_hash(str(target), "md5") == md5:
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        if error.errno in REASONS:
-            raise cannot_write(folder / row["file"], error) from error
+        raise cannot_write(target, error) from error
+    download(row["url"], part, row["file"], size)
+    try:
+        if pooch.file_hash(str(part), "md5") == md5:
+            os.replace(part, target)
+            return
+        part.unlink()
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    raise DataError(
+        f"expected the MD5 hash {row['md5']} of the file from {row['url']}, got another: the "
+        f"file was deleted, try again later"
+    )
+
+
+def _size(row: pd.Series, number: int, place: Path) -> int | None:
+    """The size that the registry gives for a file, None where it gives none."""
+    size = row.get("bytes", "")
+    if not size:
+        return None
+    if not (size.isascii() and size.isdigit() and int(size)):
         raise DataError(
-            f"could not download {row['file']} ({type(error).__name__}): connect to the internet "
-            f"and try again, which continues where it stopped, or put the file from {row['url']} "
-            f"into {folder} by other means"
-        ) from error
-    # Pooch raises it for a wrong hash, after it has deleted the file.
-    except ValueError as error:
-        raise DataError(
-            f"expected the MD5 hash {row['md5']} of the file from {row['url']}, got another: the "
-            f"file was deleted, try again later"
-        ) from error
-
-
-def _resume(url: str, output_file: str, _: Any, part: Path) -> None:
-    """Append the rest of a download to ``part``, then move it to ``output_file``.
-
-    The signature is that of a downloader of pooch.
-    """
-    with part.open("ab") as stream:
-
-        def prepare(response: Any, **_: Any) -> None:
-            # 200 is not 206: the server sends the whole file, not the rest of it.
-            if response.status_code == 200:
-                stream.truncate(0)
-            needed = int(response.headers.get("content-length", 0))
-            free = shutil.disk_usage(part.parent).free
-            if response.ok and needed > free:
-                raise SdlibError(
-                    f"{part.stem} needs {needed / 2**30:.1f} GiB in {part.parent}, which has "
-                    f"{free / 2**30:.1f} GiB left: free some space, or choose another folder"
-                )
-
-        # Without compression on the way, bytes in the part are bytes of the file.
-        download = pooch.HTTPDownloader(
-            progressbar=sys.stderr.isatty(),
-            chunk_size=CHUNK_BYTES,
-            headers={"Range": f"bytes={part.stat().st_size}-", "Accept-Encoding": "identity"},
-            hooks={"response": prepare},
+            f"expected bytes to be a whole number above 0, got {size} in row {number} of {place}: "
+            f"correct it, or leave it empty"
         )
-        try:
-            download(url, stream, None)
-        except OSError as error:
-            # If nothing is left to send, the part is whole; pooch checks its hash next.
-            status = getattr(getattr(error, "response", None), "status_code", None)
-            if status != RANGE_NOT_SATISFIABLE:
-                raise
-    os.replace(part, output_file)
+    return int(size)

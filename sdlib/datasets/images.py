@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
+import simplejpeg
 from PIL import Image
 
+from sdlib.datasets.file_paths import is_file
 from sdlib.errors import DataError
 
 __all__ = ["fit_square", "read_image"]
@@ -20,12 +23,19 @@ BACKGROUND = "white"
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
 DIRECT = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr")
+# Pillow reads others by starting other programs (EPS, WMF), or knows only their headers.
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
+# Tags of TIFF: its compression, JPEG's shared tables, and where the strips or tiles are.
+COMPRESSION, JPEG_IN_TIFF, JPEG_TABLES = 259, 7, 347
+OFFSETS, BYTE_COUNTS = (273, 324), (279, 325)
+START_OF_JPEG, END_OF_JPEG = b"\xff\xd8", b"\xff\xd9"
+JPEG_WARNINGS = ("Corrupt JPEG data", "Premature end of JPEG")
 # What Pillow's decoders raise on broken files.
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 
 
 def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.ndarray:
-    """Read an image file as 8-bit RGB.
+    """Read an image file as 8-bit RGB: PNG, JPEG, TIFF, BMP, GIF, WebP, JPEG 2000 or PPM.
 
     - Grey, palette, CMYK and YCbCr images are converted to RGB.
     - Transparency is laid over white.
@@ -34,11 +44,14 @@ def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.nda
       a 16-bit file is therefore dark, and should be windowed first. Of 16-bit *colour* files
       Pillow keeps the high byte of each channel, which is the same scale without the rounding.
     - Of a file with several pages the first is read. Orientation tags are ignored.
+    - Damage inside a file is an error, not grey or shifted blocks, where the format lets it be
+      seen: JPEG (also in TIFF) by libjpeg's warnings, PNG by its checksums. Wrong bits of a JPEG
+      may be valid codes again; only a hash finds all of them.
 
     Parameters
     ----------
     path : str or os.PathLike
-        A file that Pillow reads.
+        A file of one of these formats, whatever its name.
     where : str, optional
         The place that names the path, for example ``"row 17 of manifest.csv"``; it is repeated
         in errors.
@@ -51,8 +64,8 @@ def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.nda
     Raises
     ------
     DataError
-        If the file is missing, truncated, not an image, too large, or of a kind without a scale
-        to 8 bits (32-bit integers, floating point, Lab).
+        If the file is missing, truncated, damaged, not an image, too large, or of a kind
+        without a scale to 8 bits (32-bit integers, floating point, Lab).
 
     Examples
     --------
@@ -64,12 +77,17 @@ def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.nda
     """
     path = Path(path)
     name = f"{path} ({where})" if where else f"{path}"
-    if not path.is_file():
+    if not is_file(path, name):
         raise DataError(f"expected an image file at {name}, found none: check the path")
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             # Pillow reads the header first; broken content shows only when all is loaded.
             image.load()
+            damage = _damage(image, path)
+            if damage:
+                raise DataError(
+                    f"{name} is damaged inside ({damage}): copy it again from where it came from"
+                )
             return _to_rgb(image, name)
     except Image.DecompressionBombError as error:
         raise DataError(f"{name} is too large for a tile: cut it into tiles first") from error
@@ -78,7 +96,55 @@ def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.nda
             f"{name} is not an image that can be read: save it as PNG, JPEG or TIFF"
         ) from error
     except BROKEN as error:
+        # The operating system's errors have a number, Pillow's have none.
+        if getattr(error, "errno", None):
+            raise DataError(f"{name} cannot be read: {error.strerror}") from error
         raise DataError(f"{name} cannot be decoded: {error}; is it truncated?") from error
+
+
+def _damage(image: Image.Image, path: Path) -> str:
+    """Say what is damaged in a loaded image although its decoder has not complained."""
+    if image.format == "PNG":
+        # Checks the checksums, which loading skips; it raises one of the broken files' errors.
+        with Image.open(path, formats=("PNG",)) as again:
+            again.verify()
+    elif image.format in ("JPEG", "MPO"):
+        return _jpeg_damage(path.read_bytes())
+    elif image.format == "TIFF" and image.tag_v2.get(COMPRESSION) == JPEG_IN_TIFF:
+        tables = image.tag_v2.get(JPEG_TABLES, b"")
+        offsets, lengths = (_first(image.tag_v2, tags) for tags in (OFFSETS, BYTE_COUNTS))
+        with path.open("rb") as stream:
+            for offset, length in zip(offsets, lengths, strict=False):
+                stream.seek(offset)
+                damage = _jpeg_damage(stream.read(length), tables)
+                if damage:
+                    return damage
+    return ""
+
+
+def _jpeg_damage(data: bytes, tables: bytes = b"") -> str:
+    """Say what libjpeg warns of in a JPEG; empty where it is silent.
+
+    Pillow and OpenCV drop these warnings and show grey or shifted blocks. ``tables`` are those
+    that the strips of a TIFF share, themselves a JPEG without an image.
+    """
+    if tables:
+        data = tables[: -len(END_OF_JPEG)] + data[len(START_OF_JPEG) :]
+    try:
+        simplejpeg.decode_jpeg(data, strict=True)
+    except ValueError as error:
+        # Other messages are of kinds that libjpeg's simple interface does not decode.
+        if str(error).startswith(JPEG_WARNINGS):
+            return str(error)
+    return ""
+
+
+def _first(tags: Mapping[int, int | tuple[int, ...]], names: Iterable[int]) -> tuple[int, ...]:
+    """The values of the first tag that there is."""
+    for name in names:
+        if name in tags:
+            return tuple(np.atleast_1d(tags[name]).tolist())
+    return ()
 
 
 def _to_rgb(image: Image.Image, name: str) -> np.ndarray:

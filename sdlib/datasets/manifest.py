@@ -35,6 +35,8 @@ from sdlib.errors import DataError
 __all__ = ["MANIFEST", "SPLITS", "ManifestDataset"]
 
 COLUMNS = ("file", "label", "group")
+# Caches of earlier readers may hold damaged images, which are errors since 2.
+READER = 2
 
 
 class ManifestDataset(Dataset):
@@ -46,7 +48,8 @@ class ManifestDataset(Dataset):
     Parameters
     ----------
     folder : str or os.PathLike
-        The folder with ``manifest.csv``, separated by commas or semicolons, UTF-8.
+        The folder with ``manifest.csv`` (see :func:`~sdlib.datasets.table.read_table`). Images may
+        be links to files elsewhere.
     size : int, optional
         Side in pixels to which each image is cut square and resized; by default an image is left
         as it is.
@@ -60,7 +63,8 @@ class ManifestDataset(Dataset):
     targets : numpy.ndarray
         int64, shape ``(n,)``: 0 benign, 1 cancer.
     groups : numpy.ndarray
-        str, shape ``(n,)``.
+        str, shape ``(n,)``: canonical names, so ``17.0`` is ``17`` (see
+        :func:`~sdlib.datasets.group_names.canonical`).
 
     Raises
     ------
@@ -196,7 +200,7 @@ class ManifestDataset(Dataset):
         # Names, sizes and times of change identify the content without reading it.
         paths = [self.folder / file for file in self.table["file"]]
         stamps = [(str(path.resolve()), path.stat()) for path in paths]
-        key = fingerprint([size, *((name, s.st_size, s.st_mtime_ns) for name, s in stamps)])
+        key = fingerprint([READER, size, *((name, s.st_size, s.st_mtime_ns) for name, s in stamps)])
         where = [f"row {row} of {MANIFEST}" for row in self.table.index]
         images = cached_tiles(
             Path(cache or cache_folder()) / f"{self.folder.resolve().name}-{size}-{key}.npy",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 from pathlib import Path
 
 import pandas as pd
 
+from sdlib.datasets.file_paths import check_files, inside_paths, is_file
+from sdlib.datasets.group_names import canonical, visible
 from sdlib.errors import DataError
 
 __all__ = ["LABELS", "MANIFEST", "SPLITS", "check_manifest"]
@@ -20,7 +21,8 @@ LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 def check_manifest(table: pd.DataFrame, folder: Path) -> None:
     """Check every row of a manifest, then its splits, then that there are two classes.
 
-    Paths in the column ``file`` are tidied in place: ``./a.png`` becomes ``a.png``.
+    Paths and groups are written in one form in place: ``./a.png`` becomes ``a.png``, and group
+    ``17.0`` becomes ``17`` (see :func:`~sdlib.datasets.group_names.canonical`).
 
     Parameters
     ----------
@@ -43,42 +45,36 @@ def check_manifest(table: pd.DataFrame, folder: Path) -> None:
     ...     print(str(error).partition(":")[0])
     expected label in {0, 1}, got 2 in row 2 of manifest.csv
     """
-    seen: dict[str, int] = {}  # row of each file
-    for number, file, label in table[["file", "label"]].itertuples():
+    for name in table.columns.intersection(["label", "split"]):
+        table[name] = table[name].map(visible)
+    for number, label in table["label"].items():
         if label not in LABELS:
             raise DataError(
                 f"expected label in {{0, 1}}, got {label} in row {number} of {MANIFEST}: "
                 f"write 0 for benign and 1 for cancer"
             )
-        # Two spellings of one path must be seen as one file, on every operating system.
-        tidy = posixpath.normpath(file.replace("\\", "/"))
-        if tidy.startswith(("/", "../")) or tidy[1:2] == ":" or tidy in (".", ".."):
+    table["file"] = inside_paths(table["file"].items(), MANIFEST)
+    for number, file in table["file"].items():
+        path = folder / file
+        if not is_file(path, f"{path} (row {number} of {MANIFEST})"):
             raise DataError(
-                f"expected a path inside the manifest's folder, got {file} in row {number} of "
-                f"{MANIFEST}: write it relative to the folder"
-            )
-        if tidy in seen:
-            raise DataError(
-                f"expected each file once, got {file} in row {seen[tidy]} and again in row "
-                f"{number} of {MANIFEST}: remove one"
-            )
-        if not (folder / tidy).is_file():
-            raise DataError(
-                f"expected an image at {folder / tidy}, found none (row {number} of {MANIFEST}): "
+                f"expected an image at {path}, found none (row {number} of {MANIFEST}): "
                 f"check the path, or remove the row"
             )
-        seen[tidy] = number
-    table["file"] = list(seen)
+    # Users may keep their images elsewhere and link them into the folder.
+    check_files(table["file"].items(), folder, MANIFEST, links=True)
+    written = table["group"]
+    table["group"] = [canonical(group) for group in written]
     if "split" in table:
-        _check_splits(table)
+        _check_splits(table, written)
     _check_classes(table, MANIFEST)
     if "split" in table:
         training = table[table["split"] == "train"]
         _check_classes(training, f"the train split of {MANIFEST}")
 
 
-def _check_splits(table: pd.DataFrame) -> None:
-    """Check that splits have known names and that no group is in two of them."""
+def _check_splits(table: pd.DataFrame, written: pd.Series) -> None:
+    """Check that splits have known names and that no group, as written, is in two of them."""
     home: dict[str, tuple[str, int]] = {}  # split and row in which a group was first seen
     for number, group, split in table[["group", "split"]].itertuples():
         if split not in SPLITS:
@@ -88,9 +84,13 @@ def _check_splits(table: pd.DataFrame) -> None:
             )
         first, row = home.setdefault(group, (split, number))
         if split != first:
+            spellings = ""
+            if written[row] != written[number]:
+                spellings = f" ({written[row]!r} and {written[number]!r} are one name)"
             raise DataError(
                 f"expected each group in one split, got group {group} in {first} (row {row}) and "
-                f"{split} (row {number}) of {MANIFEST}: images of one patient must stay together"
+                f"{split} (row {number}) of {MANIFEST}: images of one patient must stay "
+                f"together{spellings}"
             )
 
 

@@ -17,12 +17,14 @@ the stains of the two classes differ already, and patients cannot be told apart.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from sdlib.datasets.file_paths import check_files, inside_paths
+from sdlib.datasets.group_names import canonical_groups
 from sdlib.datasets.manifest import MANIFEST, SPLITS
 from sdlib.datasets.splits import FRACTIONS, grouped_split
 from sdlib.datasets.store import (
@@ -88,7 +90,7 @@ def load_open_pcam(
     """
     _check_split(split)
     folder = data_folder("open-pcam", root, FETCH_HINT)
-    table = read_table(folder / MANIFEST, ["file", "label", "split", "sha256"])
+    table = _read(folder, ["file", "label", "split", "sha256"])
     table = table[table["split"] == split]
     return _load(folder, table, size, cache, groups="file", factors=("stain_cluster", "file"))
 
@@ -144,7 +146,8 @@ def load_lc25000_lung(
     _check_split(split, fractions)
     folder = data_folder("open-he", root)
     needed = ["file", "label", "group", "source", "sha256"]
-    table = read_table(folder / MANIFEST, needed)
+    table = _read(folder, needed)
+    table["group"] = canonical_groups(table["group"].to_numpy(str))
     table = table[table["source"] == "lc25000_lung"]
     targets = table["label"].map(LABELS).to_numpy()
     rows = grouped_split(targets, table["group"].to_numpy(str), fractions, seed)[split]
@@ -159,6 +162,13 @@ def _check_split(split: str, known: Iterable[str] = SPLITS) -> None:
     """Check that a split has one of the known names."""
     if split not in known:
         raise ConfigError(f"expected a split of {', '.join(known)}, got {split!r}")
+
+
+def _read(folder: Path, needed: list[str]) -> pd.DataFrame:
+    """Read the folder's manifest; all its files, of every split, are checked together."""
+    table = read_table(folder / MANIFEST, needed)
+    table["file"] = inside_paths(table["file"].items(), str(folder / MANIFEST))
+    return table
 
 
 def _load(
@@ -181,13 +191,19 @@ def _load(
     images = cached_tiles(
         Path(cache or cache_folder()) / f"{folder.name}-{size}-{key}.npy",
         (len(table), size, size, 3),
-        decode_tiles(
-            [folder / file for file in table["file"]],
-            size,
-            [f"row {number} of {MANIFEST}" for number in table.index],
-            table["sha256"].tolist(),
-        ),
+        _decode(folder, table, size),
     )
     targets = table["label"].map(LABELS).to_numpy(np.int64)
     columns = {name: table[name].to_numpy(str) for name in factors}
     return TileSet(images, targets, table[groups].to_numpy(str), columns)
+
+
+def _decode(folder: Path, table: pd.DataFrame, size: int) -> Iterator[np.ndarray]:
+    """Yield a table's tiles in batches; files are looked at only if the cache has none."""
+    check_files(table["file"].items(), folder, MANIFEST)
+    yield from decode_tiles(
+        [folder / file for file in table["file"]],
+        size,
+        [f"row {number} of {MANIFEST}" for number in table.index],
+        table["sha256"].tolist(),
+    )

@@ -23,6 +23,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from sdlib.datasets.group_names import canonical_groups
 from sdlib.datasets.images import fit_square
 from sdlib.datasets.store import cache_folder, cached_tiles, data_folder, fingerprint
 from sdlib.datasets.tiles import TileSet
@@ -187,7 +188,11 @@ def _meta(path: Path, targets: np.ndarray) -> tuple[np.ndarray, dict[str, np.nda
     """Read the group of every tile, and the factor ``centre`` if the file has it."""
     if not path.is_file():
         return np.arange(len(targets)).astype(str), {}
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    # Pandas' errors of parsing and Python's of decoding are of this kind.
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not a readable table: fetch it again, or remove it") from error
     if "wsi" not in table or len(table) != len(targets):
         raise DataError(
             f"expected a column wsi and {len(targets)} rows in {path}, got "
@@ -196,4 +201,4 @@ def _meta(path: Path, targets: np.ndarray) -> tuple[np.ndarray, dict[str, np.nda
     factors = {}
     if "center" in table:
         factors["centre"] = table["center"].to_numpy(str)
-    return table["wsi"].to_numpy(str), factors
+    return canonical_groups(table["wsi"].to_numpy(str)), factors

@@ -19,6 +19,7 @@ from joblib import Parallel, delayed
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 from sdlib.files import atomic_path, write_json
+from sdlib.paths import named_folder
 from sdlib.phantoms.cohorts import find_cohort
 from sdlib.phantoms.histology import MIN_SIZE, PHANTOM_VERSION, draw_tiles, render, tabulate
 from sdlib.phantoms.tile import HistologyTile
@@ -42,7 +43,7 @@ def cache_folder() -> Path:
     >>> isinstance(cache_folder(), Path)
     True
     """
-    return Path(os.environ.get("SDLIB_CACHE") or pooch.os_cache("sdlib"))
+    return named_folder("SDLIB_CACHE", Path(pooch.os_cache("sdlib")))
 
 
 def generate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from sdlib.datasets.open_he import load_open_pcam
 from sdlib.datasets.pcam import load_pcam
-from sdlib.datasets.phantom import generate
+from sdlib.datasets.phantom import cache_folder, generate
 from sdlib.datasets.splits import PAPER_PATIENTS, PARTS, deal
 from sdlib.datasets.store import data_folder
 from sdlib.datasets.tiles import TileSet
@@ -50,8 +51,8 @@ class Source:
 
     Parameters
     ----------
-    name, description : str
-        Used in commands; shown in tables.
+    name, title, description : str
+        Used in commands; what a heading calls it; shown in tables.
     load : callable
         A :class:`Request` to a TileSet, not yet balanced between the classes.
     where : tuple of str
@@ -62,15 +63,19 @@ class Source:
         Whether a profile's number of tiles is a limit (files) rather than what is drawn (phantom).
     fetch : str
         The command that gets the files, if there is one.
+    procedural : bool
+        Whether its tiles are drawn: what was built into them is no finding about the world.
     """
 
     name: str
+    title: str
     description: str
     load: Callable[[Request], TileSet] = field(repr=False)
     where: tuple[str, ...] = ()
     folder: str = ""
     limited: bool = True
     fetch: str = ""
+    procedural: bool = False
 
     def tiles(self, request: Request) -> TileSet:
         """The tiles of a part, not yet balanced between the classes.
@@ -134,10 +139,20 @@ def _phantom(request: Request) -> TileSet:
     scanner = request.where.get("scanner")
     if scanner is not None:
         _known("scanner", scanner, SCANNERS)
-    tiles = generate(request.count, request.size, request.seed, cohort=cohort, scanner=scanner)
-    if cohort != "development":  # patients whom no network has been trained on
+    if cohort != "development" and request.part != "test":
+        raise ConfigError(
+            f"the cohort {cohort} has no part {request.part!r}: its patients are for testing only"
+        )
+    tiles = _generated(request.count, request.size, request.seed, cohort, scanner, cache_folder())
+    if cohort != "development":
         return tiles
     return tiles.subset(deal(tiles.groups, request.seed)[request.part])
+
+
+@functools.lru_cache(maxsize=2)
+def _generated(count, size, seed, cohort, scanner, cache):
+    """A cohort's tiles; its three parts need not check the whole file three times."""
+    return generate(count, size, seed, cohort=cohort, scanner=scanner, cache=cache)
 
 
 def _open(request: Request) -> TileSet:
@@ -163,13 +178,16 @@ SOURCES = {
     for source in (
         Source(
             "phantom",
+            "phantom (procedural tissue)",
             "procedural prostate tissue, made on the spot",
             _phantom,
             where=("cohort", "scanner"),
             limited=False,
+            procedural=True,
         ),
         Source(
             "open",
+            "PatchCamelyon (lymph nodes)",
             "PatchCamelyon tiles in the folder open-pcam under SDLIB_DATA",
             _open,
             where=("cluster",),
@@ -177,6 +195,7 @@ SOURCES = {
         ),
         Source(
             "pcam",
+            "PatchCamelyon, as published",
             "PatchCamelyon as published (HDF5), in the folder pcam under SDLIB_DATA",
             _pcam,
             folder="pcam",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from sdlib.datasets.group_names import canonical_groups
 from sdlib.errors import ConfigError, DataError
 
 __all__ = [
@@ -46,7 +47,8 @@ def grouped_split(
     targets : numpy.ndarray
         Integers 0 or 1, shape ``(n,)``.
     groups : numpy.ndarray
-        str or int, shape ``(n,)``: the patient, slide or session of each example.
+        str or int, shape ``(n,)``: the patient, slide or session of each example. Two spellings
+        of one name are one group (see :func:`~sdlib.datasets.group_names.canonical`).
     fractions : mapping of str to float
         Wanted share of each part, in (0, 1]; they add up to 1.
     seed : int
@@ -81,7 +83,7 @@ def grouped_split(
             f"shape {targets.shape}"
         )
     classes, class_of = np.unique(targets, return_inverse=True)
-    names, group_of = np.unique(groups, return_inverse=True)
+    names, group_of = np.unique(canonical_groups(groups), return_inverse=True)
     counts = np.zeros((len(names), len(classes)))
     np.add.at(counts, (group_of, class_of), 1)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sdlib.datasets.file_paths import is_file
 from sdlib.datasets.images import fit_square, read_image
 from sdlib.errors import DataError
 from sdlib.files import atomic_path
@@ -56,7 +57,7 @@ def data_folder(name: str, root: str | os.PathLike[str] | None = None, otherwise
     >>> data_folder("mine", root).name
     'mine'
     """
-    given = root if root is not None else os.environ.get("SDLIB_DATA")
+    given = root if root is not None else os.path.expanduser(os.environ.get("SDLIB_DATA", ""))
     if not given:
         raise DataError(
             f"the data set {name!r} is not part of the project: set SDLIB_DATA to the folder that "
@@ -65,7 +66,8 @@ def data_folder(name: str, root: str | os.PathLike[str] | None = None, otherwise
     # Notebooks run in folders of their own, where a path from the repository means nothing.
     candidates = [Path(given) / name, ROOT / given / name]
     for candidate in candidates:
-        if candidate.is_dir():
+        # Never an error, not even for a path that is too long.
+        if os.path.isdir(candidate):
             return candidate
     raise DataError(
         f"expected the data set {name!r} in {candidates[0]}, found no such folder: "
@@ -156,8 +158,8 @@ def cached_tiles(
         tiles = np.load(path, mmap_mode="r")
         if tiles.shape == shape and tiles.dtype == np.uint8:
             return tiles
-    except (FileNotFoundError, NotADirectoryError, ValueError, EOFError):
-        pass  # missing or damaged: it is written below
+    except (OSError, ValueError, EOFError):
+        pass  # missing, unreadable or damaged: it is written below
     # A plain stream, not a writable map: on a full disk a map kills the process, while a stream
     # raises an error that can be explained.
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
@@ -211,7 +213,7 @@ def decode_tiles(
         path = paths[index]
         place = where[index] if where else None
         # A missing file gets the reader's sentence, which tells its row.
-        if sha256 and path.is_file():
+        if sha256 and is_file(path, f"{path} ({place})"):
             with path.open("rb") as stream:
                 found = hashlib.file_digest(stream, "sha256").hexdigest()
             if found != sha256[index]:

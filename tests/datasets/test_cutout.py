@@ -94,8 +94,53 @@ def test_add_cutouts_has_the_papers_defaults():
 
 @pytest.mark.parametrize("image", [np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8)])
 def test_add_cutouts_wants_hwc_uint8(image):
-    with pytest.raises(ConfigError, match="HWC uint8"):
+    with pytest.raises(ConfigError, match=r"expected a uint8 image, RGB \(H, W, 3\), got"):
         add_cutouts(image, size=2, rng=0)
+
+
+@pytest.mark.parametrize("number", [-1, 2.5, np.nan, np.inf, "2", None, True, [2]])
+def test_numbers_of_cutouts_and_pixels_are_whole(number):
+    image = np.zeros((9, 9, 3), np.uint8)
+    for options in ({"n": number}, {"size": number}):
+        with pytest.raises(ConfigError, match=r"expected .*cutout.* a whole number, got"):
+            add_cutouts(image, **{"n": 1, "size": 2, **options}, rng=0)
+    with pytest.raises(ConfigError, match="expected n_images of at least 0"):
+        cutout_positions(number, 9, size=2)
+
+
+@pytest.mark.parametrize("side", [0, -5, 12.5, np.nan, "9", None, 40_000])
+def test_sides_beyond_what_positions_can_hold_are_refused(side):
+    """Positions are int16: on a larger image they would silently become negative."""
+    with pytest.raises(ConfigError, match="expected an image side in px from 1 to 32767"):
+        cutout_positions(1, side, size=1, seed=0)
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        np.zeros((2, 1, 2), int),  # of two images
+        np.zeros((1, 2), int),
+        np.zeros((1, 1, 3), int),
+        np.array([[[7, 0]]]),
+        np.array([[[0, 7]]]),
+        np.array([[[0, -1]]]),
+    ],
+)
+def test_squares_that_are_not_inside_the_images_are_refused(positions):
+    images = np.zeros((1, 9, 9, 3), np.uint8)
+    with pytest.raises(ConfigError, match=r"expected (positions of shape|squares of 3 px inside)"):
+        apply_cutouts(images, positions, size=3)
+
+
+def test_a_mask_has_no_squares_over_its_border():
+    with pytest.raises(ConfigError, match="expected squares of 3 px inside images of 9 x 9 px"):
+        cutout_mask(np.array([[[7, 0]]]), image_size=9, size=3)
+
+
+@pytest.mark.parametrize("images", [np.zeros((1, 9, 9, 3)), np.zeros((9, 9, 3), np.uint8)])
+def test_apply_cutouts_wants_a_batch_of_bytes(images):
+    with pytest.raises(ConfigError, match=r"expected .*(batch \(N|a batch of images)"):
+        apply_cutouts(images, np.zeros((1, 1, 2), int), size=3)
 
 
 @given(st.integers(0, 5), st.integers(1, 20), st.integers(1, 6), st.integers(0, 99))

@@ -3,6 +3,7 @@
 import contextlib
 import io
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -90,8 +91,6 @@ def test_big_endian_sixteen_bits(save):
 
 
 def test_sixteen_bit_colour_keeps_the_scale(tmp_path):
-    import cv2
-
     deep = RNG.integers(0, 65536, (5, 7, 3)).astype(np.uint16)
     cv2.imwrite(str(tmp_path / "deep.png"), deep[:, :, ::-1])
     np.testing.assert_allclose(read_image(tmp_path / "deep.png"), deep / 257, atol=1)
@@ -150,6 +149,75 @@ def test_damage_anywhere_is_an_image_or_an_explanation(tmp_path_factory, kind):
             assert image.shape[2] == 3
 
     check()
+
+
+def test_formats_that_start_other_programs_are_not_opened(tmp_path, monkeypatch):
+    """EPS would start Ghostscript; other formats of Pillow are not documented as read."""
+    opened = []
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *a, **k: opened.append(a))
+    Image.fromarray(RGB).save(tmp_path / "tile.eps")
+    (tmp_path / "tile.eps").rename(tmp_path / "tile.png")
+    with pytest.raises(DataError, match=r"tile.png \(row 9\) is not an image that can be read"):
+        read_image(tmp_path / "tile.png", "row 9")
+    assert opened == []
+    for name in ("tile.ico", "tile.pcx", "tile.tga", "tile.dds"):
+        Image.fromarray(RGB).save(tmp_path / name)
+        with pytest.raises(DataError, match="save it as PNG, JPEG or TIFF"):
+            read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.bmp", "a.gif", "a.webp", "a.jp2"])
+def test_every_documented_format_is_read(save, name):
+    flat = np.full((16, 16, 3), 128, np.uint8)
+    np.testing.assert_allclose(read_image(save(flat, name)), flat, atol=2)
+    np.testing.assert_array_equal(read_image(save(RGB, "a.ppm")), RGB)
+
+
+def test_a_name_that_is_too_long(tmp_path):
+    with pytest.raises(DataError, match=r"\(row 9\) cannot be read: its name is longer than the"):
+        read_image(tmp_path / ("x" * 300 + ".png"), "row 9")
+    with pytest.raises(DataError, match="found none"):
+        read_image(tmp_path / "a\0b.png")
+
+
+def smooth(size=96, seed=0):
+    noise = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    return cv2.GaussianBlur(noise, (0, 0), 2)
+
+
+def overwrite(path, position, content):
+    damaged = bytearray(path.read_bytes())
+    damaged[position : position + len(content)] = content
+    path.write_bytes(damaged)
+
+
+def test_a_jpeg_damaged_inside_is_not_read_as_garbage(save):
+    path = save(smooth(), "tile.jpg", quality=90)
+    whole = read_image(path)
+    overwrite(path, 1200, b"\x12\x34\x56\x78")
+    # Pillow does not complain, though most rows are wrong.
+    garbage = np.asarray(Image.open(path)).astype(int)
+    assert (np.abs(garbage - whole) > 30).any(axis=(1, 2)).sum() > 40
+    with pytest.raises(DataError, match=r"tile.jpg \(row 9\) is damaged inside \(.*\): copy it"):
+        read_image(path, "row 9")
+
+
+def test_a_png_damaged_inside(save):
+    path = save(smooth(), "tile.png", compress_level=0)
+    content = path.read_bytes()
+    overwrite(path, len(content) // 2, bytes([content[len(content) // 2] ^ 255]))
+    with pytest.raises(DataError, match=r"tile.png \(row 9\) cannot be decoded"):
+        read_image(path, "row 9")
+
+
+def test_a_jpeg_damaged_inside_a_tiff(save):
+    path = save(smooth(200), "tile.tif", compression="jpeg")
+    read_image(path)
+    with Image.open(path) as image:
+        offset = image.tag_v2[273][-1]
+    overwrite(path, offset + 300, b"\x12\x34\x56\x78\x9a")
+    with pytest.raises(DataError, match=r"tile.tif \(row 9\) "):
+        read_image(path, "row 9")
 
 
 def test_a_decompression_bomb_is_refused(save, monkeypatch):

@@ -89,7 +89,128 @@ def test_extra_columns_quotes_and_number_styles(folder):
     assert factors["file"].tolist() == ["tile0.png", "tile1.png", "tile2.png"]
 
 
+SPELLINGS = {
+    "a number": ("17", "17.0"),
+    "a number of a spreadsheet": ("123456000000", "1.23456E+11"),
+    "a normal form": ("Åsa", "A\u030asa"),
+    "a no-break space": ("Anna M", "Anna\u00a0M"),
+    "a zero-width space": ("Anna", "An\u200bna"),
+    "a byte order mark": ("Anna", "\ufeffAnna"),
+    "a doubled space": ("Anna M", "Anna  M"),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_a_patient_in_two_spellings_is_one_group(folder, one, other):
+    names = [one, other, "p1", "p1", "p2", "p2", "p3", "p3", "p4", "p4", "p5", "p5"]
+    rows = [f"tile{i}.png,{i % 2},{name}" for i, name in enumerate(names)]
+    dataset = ManifestDataset(write(folder, rows))
+    assert dataset.groups.tolist() == [one, one, *names[2:]]
+    for seed in range(20):
+        made = dataset.with_splits({"train": 0.5, "test": 0.5}, seed=seed)
+        assert not set(made.split("train").groups) & set(made.split("test").groups)
+        assert made.table["split"].iloc[0] == made.table["split"].iloc[1]
+    splits = [f"{row},{'test' if i == 1 else 'train'}" for i, row in enumerate(rows)]
+    with pytest.raises(
+        DataError,
+        match=rf"group {one} in train \(row 2\) and test \(row 3\).*are one name",
+    ):
+        ManifestDataset(write(folder, splits, HEADER))
+
+
+def test_a_group_that_cannot_be_seen_is_empty(folder):
+    with pytest.raises(DataError, match=r"expected a group in row 5 of manifest.csv, got an empty"):
+        ManifestDataset(write(folder, with_row("tile3.png,1,\u200b\u00a0")))
+
+
+def test_labels_splits_and_headers_are_read_as_they_are_seen(folder):
+    rows = [
+        f"{row}\u200b,\u00a0{split}\u200b" for row, split in zip(ROWS, GOOD_SPLITS, strict=True)
+    ]
+    rows = [row.replace(",1,", ",1\u200b,") for row in rows]
+    dataset = ManifestDataset(write(folder, rows, "file,label\u200b,group,\u2060split"))
+    assert dataset.targets.tolist() == [0, 1] * 6
+    assert len(dataset.split("test")) == 3
+
+
+def test_links_may_lead_out_but_no_image_is_there_twice(folder):
+    (folder / "tile5.png").unlink()
+    (folder / "tile5.png").symlink_to(folder.parent / "outside.png")
+    assert len(ManifestDataset(write(folder))) == 12
+    (folder / "tile7.png").unlink()
+    (folder / "tile7.png").symlink_to(folder.parent / "outside.png")
+    with pytest.raises(DataError, match=r"tile5.png in row 7 and the same file by the name tile7"):
+        ManifestDataset(write(folder))
+
+
+def test_a_tab_separated_manifest_is_read(folder):
+    rows = [row.replace(",", "\t") for row in ROWS]
+    assert len(ManifestDataset(write(folder, rows, "file\tlabel\tgroup"))) == 12
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "sep=;;;"])
+def test_a_line_that_names_the_separator_is_no_header(folder, line):
+    rows = ["file;label;group", *(row.replace(",", ";") for row in ROWS)]
+    assert len(ManifestDataset(write(folder, rows, line))) == 12
+    rows[4] = "tile3.png;2;p1"
+    with pytest.raises(DataError, match=r"got 2 in row 6 of manifest.csv"):
+        ManifestDataset(write(folder, rows, line))
+
+
+def test_a_comma_in_a_quoted_header_separates_nothing(folder):
+    rows = [f"old;{row.replace(',', ';')}" for row in ROWS]
+    dataset = ManifestDataset(write(folder, rows, '"scanner, make";file;label;group'))
+    assert dataset.table.columns.tolist() == ["scanner, make", "file", "label", "group"]
+
+
+@pytest.mark.parametrize(
+    ("separator", "name"), [("\t", "tabs"), (";", "semicolons"), (",", "commas"), ("|", "vertical")]
+)
+def test_the_separator_that_was_found_is_named(folder, separator, name):
+    header = separator.join(["file", "label", "patient"])
+    rows = [row.replace(",", separator) for row in ROWS]
+    with pytest.raises(DataError, match=rf"patient \(separated by {name}.*\): add group"):
+        ManifestDataset(write(folder, rows, header))
+    rows[3] += f"{separator}x"
+    header = separator.join(["file", "label", "group"])
+    with pytest.raises(DataError, match=f"3 fields in row 5 of .*the separator, {name}.*, in quo"):
+        ManifestDataset(write(folder, rows, header))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_encodings_with_a_byte_order_mark_are_read(folder, encoding):
+    rows = [row.replace("p0", "Åsa") for row in ROWS]
+    dataset = ManifestDataset(write(folder, rows, encoding=encoding))
+    assert dataset.groups[0] == "Åsa"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("utf-16-le", r"UTF-16 \(little-endian\)"),
+        ("utf-16-be", r"UTF-16 \(big-endian\)"),
+        ("utf-32-le", r"UTF-32 \(little-endian\)"),
+        ("utf-32-be", r"UTF-32 \(big-endian\)"),
+    ],
+)
+def test_encodings_without_a_byte_order_mark_are_named(folder, encoding, name):
+    with pytest.raises(DataError, match=rf"is {name} text without a byte-order mark: save it as"):
+        ManifestDataset(write(folder, encoding=encoding))
+
+
+def test_a_workbook_is_named(folder):
+    (folder / "manifest.csv").write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(DataError, match="is a workbook or another packed file, not CSV: save it"):
+        ManifestDataset(folder)
+
+
 BAD_ROWS = {
+    "label percent": ("tile3.png,50%,p1", "got 50% in row 5"),
+    "name too long": (
+        f"{'x' * 300}.png,1,p1",
+        r"\(row 5 of manifest.csv\) cannot be read: its name is longer than the file system",
+    ),
+    "zero byte": ("a\0b.png,1,p1", "in row 5 of manifest.csv"),
     "label": ("tile3.png,2,p1", r"expected label in \{0, 1\}, got 2 in row 5 of manifest.csv: w"),
     "label text": ("tile3.png,cancer,p1", "got cancer in row 5"),
     "label fraction": ("tile3.png,0.5,p1", "got 0.5 in row 5"),

@@ -137,6 +137,54 @@ def test_unknown_label_is_named(root):
         load_open_pcam("train")
 
 
+def change(root, row, **fields):
+    """Change fields of a row of open-pcam's manifest, counted as in an editor."""
+    manifest = root / "open-pcam" / "manifest.csv"
+    with manifest.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows[row - 2].update(fields)
+    write_manifest(root / "open-pcam", rows)
+
+
+@pytest.mark.parametrize("where", ["../outside.jpg", "{root}/outside.jpg", r"..\outside.jpg"])
+def test_nothing_outside_the_folder_is_read(root, where):
+    saved = save(root, "outside.jpg", 96, np.random.default_rng(0))
+    change(root, 4, **saved | {"file": where.format(root=root)})
+    # In whatever split the row is: the manifest is not to be trusted.
+    for split in SPLITS:
+        with pytest.raises(DataError, match=r"inside the manifest's folder, got .* in row 4 of"):
+            load_open_pcam(split)
+
+
+def test_a_link_out_of_the_folder_is_not_read(root):
+    saved = save(root, "outside.jpg", 96, np.random.default_rng(0))
+    (root / "open-pcam" / "train" / "link.jpg").symlink_to(root / "outside.jpg")
+    change(root, 4, **saved | {"file": "train/link.jpg"})
+    with pytest.raises(DataError, match=r"got a link out of it, train/link.jpg in row 4"):
+        load_open_pcam("train")
+    assert len(load_open_pcam("test")) == 6
+
+
+def test_the_folder_itself_may_be_a_link(root, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "open-pcam").symlink_to(root / "open-pcam")
+    monkeypatch.setenv("SDLIB_DATA", str(tmp_path / "elsewhere"))
+    assert len(load_open_pcam("train")) == 6
+
+
+def test_no_file_is_taken_twice(root):
+    change(root, 10, file="./train/benign/0.jpg")
+    with pytest.raises(DataError, match=r"got ./train/benign/0.jpg in row 2 and again in row 10"):
+        load_open_pcam("train")
+    folder = root / "open-pcam"
+    (folder / "train" / "again.jpg").symlink_to(folder / "train" / "benign" / "0.jpg")
+    content = (folder / "train" / "benign" / "0.jpg").read_bytes()
+    change(root, 10, file="validation/benign/2.jpg")
+    change(root, 4, file="train/again.jpg", sha256=hashlib.sha256(content).hexdigest())
+    with pytest.raises(DataError, match=r"train/benign/0.jpg in row 2 and the same file by the na"):
+        load_open_pcam("train")
+
+
 @pytest.fixture
 def lung(tmp_path):
     """Forty images in twenty groups, one of them a marked duplicate, and one of another source."""
@@ -175,6 +223,25 @@ def test_lung_parts_are_disjoint_and_without_duplicates_in_the_test(lung, tmp_pa
         ):
             np.testing.assert_array_equal(image, np.asarray(Image.open(lung / "open-he" / file)))
             assert target == int(file.split("/")[1][:-4]) % 4 // 2
+
+
+def test_lung_groups_in_two_spellings_are_one(lung, tmp_path):
+    manifest = lung / "open-he" / "manifest.csv"
+    header, *rows = manifest.read_text().splitlines()
+    rows = [row.replace(",g", ",") for row in rows]
+    # Every second image of a group is written as a data frame would write its number.
+    other_rows = rows.copy()
+    for i in range(1, 40, 2):
+        other_rows[i] = rows[i].replace(f",{i // 2},", f",{i // 2}.0,")
+    plain, other = ("\n".join([header, *some]) for some in (rows, other_rows))
+    found = []
+    for text in (plain, other):
+        manifest.write_text(text)
+        parts = [load_lc25000_lung(s, 32, lung, tmp_path / "cache") for s in SPLITS]
+        found.append([part.factors["file"].tolist() for part in parts])
+        assert sum(len(set(part.groups)) for part in parts) == 20
+    assert other != plain
+    assert found[0] == found[1]
 
 
 def test_lung_seed_decides(lung, tmp_path):

@@ -133,6 +133,17 @@ def test_centre_column_is_kept(published, arrays, tmp_path):
     assert tiles.factors["centre"].tolist() == [str(i % 2) for i in tiles.factors["index"]]
 
 
+def test_slides_in_two_spellings_are_one(published, tmp_path):
+    folder = tmp_path / "numbered"
+    folder.mkdir()
+    for path in published.glob("*test_?.h5"):
+        (folder / path.name).symlink_to(path)
+    meta = pd.DataFrame({"wsi": [f"{i // 40}" + ".0" * (i % 2) for i in range(N)]})
+    meta.to_csv(folder / f"{STEM.format('test')}_meta.csv")
+    tiles = load_pcam("test", folder, cache=tmp_path)
+    assert tiles.groups.tolist() == [str(i // 40) for i in range(N)]
+
+
 @pytest.mark.parametrize("n", [0, -2, 3, 502])
 def test_impossible_numbers(published, tmp_path, n):
     with pytest.raises(ConfigError, match=f"an even n of 2 to 500, half of each class, got {n}"):
@@ -192,6 +203,10 @@ def broken(case, folder, x, y):
         packed.write_bytes(
             {"truncated gz": content[:-100], "no gz": b"an error page"}.get(case, content)
         )
+    elif case == "meta that is none":
+        (folder / f"{STEM.format('valid')}_meta.csv").write_bytes(b"\xff\xfe\x00\x01")
+    elif case == "empty meta":
+        (folder / f"{STEM.format('valid')}_meta.csv").write_bytes(b"")
     elif case == "meta of another split":
         pd.DataFrame({"wsi": ["a", "b"]}).to_csv(folder / f"{STEM.format('valid')}_meta.csv")
 
@@ -209,6 +224,8 @@ def broken(case, folder, x, y):
         ("truncated gz", r"valid_x.h5.gz is damaged: fetch it again"),
         ("damaged gz", r"valid_x.h5.gz is damaged: fetch it again"),
         ("no gz", r"valid_x.h5.gz is damaged: fetch it again"),
+        ("meta that is none", r"valid_meta.csv is not a readable table: fetch it again"),
+        ("empty meta", r"valid_meta.csv is not a readable table: fetch it again"),
         ("meta of another split", r"a column wsi and 10 rows in .*valid_meta.csv"),
     ],
 )

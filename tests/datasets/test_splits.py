@@ -107,3 +107,17 @@ def test_a_group_for_every_target():
     message = r"one group per target, got groups of shape \(2,\) and targets of shape \(3,\)"
     with pytest.raises(ConfigError, match=message):
         grouped_split(np.array([0, 1, 1]), np.array(["a", "b"]))
+
+
+def test_two_spellings_of_a_patient_are_in_one_part():
+    targets = np.tile([0, 1], 60)
+    plain = np.repeat([str(i) for i in range(30)], 4)
+    spelt = plain.astype("U9")
+    spelt[1::4] = [f"{name}.0" for name in plain[1::4]]
+    spelt[2::4] = [f"\u00a0{name}\u200b" for name in plain[2::4]]
+    for seed in range(10):
+        expected = grouped_split(targets, plain, seed=seed)
+        found = grouped_split(targets, spelt, seed=seed)
+        assert {name: part.tolist() for name, part in found.items()} == {
+            name: part.tolist() for name, part in expected.items()
+        }
