@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sdlib.checks import check_number, check_rgb
 from sdlib.errors import ConfigError
 
 __all__ = [
@@ -28,6 +29,7 @@ N_CUTOUTS = 16
 PAPER_CUTOUT_SIZE = 8
 PAPER_IMAGE_SIZE = 224
 NO_CUTOUT = -1  # row and column of a square that is not laid on
+LARGEST_SIDE = np.iinfo(np.int16).max  # px, of an image: positions are int16
 
 
 def scaled_cutout_size(image_size: int) -> int:
@@ -43,11 +45,17 @@ def scaled_cutout_size(image_size: int) -> int:
     int
         Side of a cutout in pixels: 8 at 224 px, never below 1.
 
+    Raises
+    ------
+    ConfigError
+        A side below 1, or not a number.
+
     Examples
     --------
     >>> [scaled_cutout_size(side) for side in (14, 64, 96, 224)]
     [1, 2, 3, 8]
     """
+    check_number("a side in px", image_size, 1)
     return max(1, round(PAPER_CUTOUT_SIZE * image_size / PAPER_IMAGE_SIZE))
 
 
@@ -83,7 +91,7 @@ def cutout_positions(
     Raises
     ------
     ConfigError
-        If a cutout is larger than the image, or a number is negative.
+        If a cutout is larger than the image, or a number is negative or not whole.
 
     Examples
     --------
@@ -92,13 +100,12 @@ def cutout_positions(
     ((2, 16, 2), True, True)
     """
     height, width = (image_size, image_size) if np.ndim(image_size) == 0 else image_size
-    if n_images < 0 or n < 0:
-        raise ConfigError(f"expected n_images and n of 0 or more, got {n_images} and {n}")
-    if not 1 <= size <= min(height, width):
-        raise ConfigError(
-            f"expected a cutout size of 1 to {min(height, width)} px in an image of "
-            f"{height} x {width} px, got {size}"
-        )
+    for side in (height, width):
+        check_number("an image side in px", side, 1, LARGEST_SIDE, whole=True)
+    check_number("n_images", n_images, 0, whole=True)
+    check_number("n, the cutouts per image,", n, 0, whole=True)
+    image = f"an image of {height} x {width} px"
+    check_number(f"a cutout size in px for {image}", size, 1, min(height, width), whole=True)
     # One draw for all, image after image: the first images do not depend on how many follow.
     highest = (height - size, width - size)
     rng = np.random.default_rng(seed)
@@ -118,6 +125,11 @@ def apply_cutouts(images: np.ndarray, positions: np.ndarray, size: int) -> None:
     size : int
         Side of a cutout in pixels.
 
+    Raises
+    ------
+    ConfigError
+        Images of another shape or dtype, or squares that are not inside them.
+
     Examples
     --------
     >>> images = np.full((1, 4, 4, 3), 255, np.uint8)
@@ -125,6 +137,12 @@ def apply_cutouts(images: np.ndarray, positions: np.ndarray, size: int) -> None:
     >>> images[0, :, :, 0].tolist()[0]
     [255, 0, 0, 255]
     """
+    check_rgb(images, batches=True)
+    if images.ndim == 3:
+        raise ConfigError(
+            f"expected a batch of images (n, H, W, 3), got one of {images.shape}: make a batch of "
+            "it with image[None]"
+        )
     _fill(images, positions, size, 0)
 
 
@@ -139,7 +157,7 @@ def add_cutouts(
     Parameters
     ----------
     image : numpy.ndarray
-        uint8, shape ``(H, W, C)``; not changed.
+        uint8 RGB, shape ``(H, W, 3)``; not changed.
     n : int
         Number of squares; the paper lays on 16.
     size : int
@@ -151,12 +169,12 @@ def add_cutouts(
     Returns
     -------
     numpy.ndarray
-        uint8, shape ``(H, W, C)``, a new array.
+        uint8, shape ``(H, W, 3)``, a new array.
 
     Raises
     ------
     ConfigError
-        If the image is not HWC uint8, or smaller than a cutout.
+        If the image has another shape or dtype or is smaller than a cutout, or ``n`` is negative.
 
     Examples
     --------
@@ -165,8 +183,7 @@ def add_cutouts(
     >>> int((cut == 0).all(axis=2).sum()), int(image.min())
     (64, 255)
     """
-    if image.ndim != 3 or image.dtype != np.uint8:
-        raise ConfigError(f"expected an HWC uint8 image, got {image.dtype} {image.shape}")
+    check_rgb(image)
     cut = image.copy()
     positions = cutout_positions(1, image.shape[:2], n, size, rng)
     apply_cutouts(cut[None], positions, size)
@@ -190,11 +207,17 @@ def cutout_mask(positions: np.ndarray, image_size: int, size: int) -> np.ndarray
     numpy.ndarray
         bool, shape ``(n, image_size, image_size)``.
 
+    Raises
+    ------
+    ConfigError
+        Squares that are not inside the tile.
+
     Examples
     --------
     >>> int(cutout_mask(np.array([[[0, 0], [1, 1]]]), image_size=4, size=2).sum())
     7
     """
+    check_number("a side in px", image_size, 1, whole=True)
     mask = np.zeros((len(positions), image_size, image_size), bool)
     _fill(mask, positions, size, True)
     return mask
@@ -202,6 +225,8 @@ def cutout_mask(positions: np.ndarray, image_size: int, size: int) -> np.ndarray
 
 def _fill(array: np.ndarray, positions: np.ndarray, size: int, value: int | bool) -> None:
     """Set the squares of every image in ``array``, shape ``(n, H, W, ...)``, to ``value``."""
+    check_number("a cutout size in px", size, 1, whole=True)
+    _check_inside(positions, array.shape[:3], size)
     offsets = np.arange(size)
     # All images at once but one square at a time: an index of all squares would weigh more than
     # the images themselves.
@@ -212,3 +237,20 @@ def _fill(array: np.ndarray, positions: np.ndarray, size: int, value: int | bool
         rows = corners[index, 0, None] + offsets
         columns = corners[index, 1, None] + offsets
         array[index[:, None, None], rows[:, :, None], columns[:, None, :]] = value
+
+
+def _check_inside(positions: np.ndarray, shape: tuple[int, int, int], size: int) -> None:
+    """Raise an error unless positions are (n, k, 2) and every square laid on is inside."""
+    n, height, width = shape
+    if np.ndim(positions) != 3 or len(positions) != n or positions.shape[2] != 2:
+        raise ConfigError(
+            f"expected positions of shape ({n}, k, 2), as many as images, got {np.shape(positions)}"
+        )
+    # A negative column would count from the right border, and a large one end in an IndexError.
+    laid_on = positions[positions[:, :, 0] >= 0]
+    highest = (height - size, width - size)
+    if (laid_on < 0).any() or (laid_on > highest).any():
+        raise ConfigError(
+            f"expected squares of {size} px inside images of {height} x {width} px, got one that "
+            "reaches over the border: draw positions with cutout_positions for images of this size"
+        )

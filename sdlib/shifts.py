@@ -16,13 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from numbers import Real
 from typing import Literal, get_args
 
 import cv2
 import numpy as np
 
-from sdlib.checks import check_rgb
+from sdlib.checks import check_number, check_rgb
 from sdlib.cutouts import add_cutouts
 from sdlib.errors import ConfigError
 from sdlib.stain import Separation, check_multipliers, recombine, separate
@@ -41,6 +40,7 @@ __all__ = [
 ]
 
 PAPER_SIZE = 224  # px, side of the images that the paper's networks take
+WIDEST = 2**15  # px, of a blur: OpenCV runs out of memory on windows much larger than its images
 # The edge pixel is not repeated: dcb|abcd|cba.
 BORDER = cv2.BORDER_REFLECT_101
 SHARPENING = np.array([[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]], np.float32)
@@ -92,20 +92,28 @@ def blur_width(n: float, size: float) -> float:
     Parameters
     ----------
     n : float
-        Width at a side of 224 px, px.
+        Width at a side of 224 px, px, at least 1.
     size : float
-        Side of the image, px.
+        Side of the image, px, at least 1.
 
     Returns
     -------
     float
         Width at that side, px, at least 1.
 
+    Raises
+    ------
+    ConfigError
+        n or size below 1 or not finite.
+
     Examples
     --------
     >>> [blur_width(n, 64) for n in (2, 7, 20)]
     [1.0, 2.0, 5.714285714285714]
     """
+    # Without the check, `max` would make 1, which is no blur, of NaN and of negative numbers.
+    check_number("a blur n in px", n, 1, WIDEST)
+    check_number("a side in px", size, 1)
     return max(1.0, n * size / PAPER_SIZE)
 
 
@@ -124,7 +132,7 @@ def blur(images: np.ndarray, n: float) -> np.ndarray:
     images : numpy.ndarray
         uint8 (H, W, 3) or (N, H, W, 3), RGB.
     n : float
-        Width of the window, px, at least 1; at 1 the result equals ``images``.
+        Width of the window, px, from 1 to 32,768; at 1 the result equals ``images``.
 
     Returns
     -------
@@ -134,7 +142,7 @@ def blur(images: np.ndarray, n: float) -> np.ndarray:
     Raises
     ------
     ConfigError
-        Images of another shape or dtype, n below 1 or not finite.
+        Images of another shape or dtype, n outside its range.
 
     Examples
     --------
@@ -144,8 +152,7 @@ def blur(images: np.ndarray, n: float) -> np.ndarray:
     [0, 10, 10, 10, 0]
     """
     check_rgb(images, batches=True)
-    if not (isinstance(n, Real) and 1 <= n < np.inf):
-        raise ConfigError(f"expected a blur n of at least 1, got {n}")
+    check_number("a blur n in px", n, 1, WIDEST)
     if n == 1:
         return images.copy()
     # The paper's widths are whole, and OpenCV's `blur` takes no others.
@@ -196,8 +203,7 @@ def sharpen(images: np.ndarray, alpha: float) -> np.ndarray:
     np.uint8(105)
     """
     check_rgb(images, batches=True)
-    if not (isinstance(alpha, Real) and 0 <= alpha <= 1):
-        raise ConfigError(f"expected alpha from 0 to 1, got {alpha}")
+    check_number("alpha", alpha, 0, 1)
 
     def blend(image: np.ndarray) -> np.ndarray:
         """The image and its sharpened self, blended."""

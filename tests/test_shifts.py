@@ -286,13 +286,31 @@ def test_only_rgb_images_of_bytes_are_shifted(images, function, strength):
         next(iter_levels(images))
 
 
-@pytest.mark.parametrize("n", [0.99, 0, -3, np.nan, np.inf, "3", None])
-def test_a_blur_below_one_is_refused(tiles, n):
-    with pytest.raises(ConfigError, match="expected a blur n of at least 1, got"):
-        blur(tiles, n)
+@pytest.mark.parametrize("n", [0.99, 0, -3, np.nan, np.inf, -np.inf, 1e9, 2**31, "3", None, True])
+def test_a_blur_outside_its_range_is_refused_at_every_door(tiles, n):
+    doors = (
+        lambda: blur(tiles, n),
+        lambda: blur_width(n, 64),
+        lambda: apply(tiles, Level("blur", n)),
+        lambda: list(iter_levels(tiles, [Level("blur", n)])),
+    )
+    for door in doors:
+        with pytest.raises(ConfigError, match="expected a blur n in px from 1 to 32768, got"):
+            door()
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.1, np.nan, "0.5", None])
+@pytest.mark.parametrize("size", [0, -64, np.nan, np.inf, "64", None])
+def test_a_blur_is_not_scaled_to_an_impossible_side(size):
+    with pytest.raises(ConfigError, match="expected a side in px of at least 1, got"):
+        blur_width(5, size)
+
+
+def test_the_widest_blur_is_the_mean_of_all():
+    image = np.full((3, 4, 3), 77, np.uint8)
+    np.testing.assert_array_equal(blur(image, shifts.WIDEST), image)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, np.nan, np.inf, 1e9, "0.5", None, True])
 def test_shares_outside_0_to_1_are_refused(tiles, share):
     with pytest.raises(ConfigError, match="expected alpha from 0 to 1, got"):
         sharpen(tiles, share)
@@ -300,6 +318,8 @@ def test_shares_outside_0_to_1_are_refused(tiles, share):
         fade_stain(tiles, haematoxylin=share)
     with pytest.raises(ConfigError, match="expected a multiplier of eosin from 0 to 1, got"):
         fade_stain(tiles[:0], eosin=share)
+    with pytest.raises(ConfigError, match="expected a multiplier of eosin from 0 to 1, got"):
+        apply(tiles, Level("eosin", share))
 
 
 def test_an_unknown_shift_is_refused(tiles):

@@ -25,6 +25,7 @@ import numpy as np
 
 from sdlib import shifts
 from sdlib.augment import pillow
+from sdlib.checks import check_number, check_rgb, describe_value
 from sdlib.errors import ConfigError
 from sdlib.metrics import laplacian_variance
 
@@ -78,17 +79,26 @@ class Operation:
         magnitude : float
             Within the range; ignored where there is nothing to set.
         place : tuple of float
-            Cutout's middle as shares of width and height; ignored by the others.
+            Cutout's middle as shares of width and height, 0 to 1; ignored by the others.
 
         Returns
         -------
         numpy.ndarray
             uint8 (H, W, 3), a new array.
+
+        Raises
+        ------
+        ConfigError
+            An image of another shape or dtype, a magnitude or a place outside its range.
         """
+        check_rgb(image)
         settings = []
         if self.low is not None:
+            what = f"a magnitude of {self.source} ({self.unit})"
+            check_number(what, magnitude, self.low, self.high)
             settings.append(magnitude)
         if self.placed:
+            _check_place(place)
             settings.append(place)
         changed = self.function(image, *settings)
         return image.copy() if changed is image else changed
@@ -96,14 +106,32 @@ class Operation:
     def magnitude(self, share: float) -> float:
         """The magnitude at a share, 0 to 1, of the range; 0 where there is nothing to set.
 
+        Raises
+        ------
+        ConfigError
+            A share outside [0, 1].
+
         Examples
         --------
         >>> OPERATIONS["rotate"].magnitude(0.75)
         15.0
         """
+        check_number("a share of the range", share, 0, 1)
         if self.low is None:
             return 0.0
         return self.low + share * (self.high - self.low)
+
+
+def _check_place(place: tuple[float, float]) -> None:
+    """Raise an error unless a place is two shares from 0 to 1."""
+    try:
+        across, down = place
+    except (TypeError, ValueError) as error:
+        found = describe_value(place)
+        wanted = "expected a place of two shares, of width and height"
+        raise ConfigError(f"{wanted}, got {found}") from error
+    check_number("a place as a share of the width", across, 0, 1)
+    check_number("a place as a share of the height", down, 0, 1)
 
 
 def _shear_x(image: np.ndarray, slope: float) -> np.ndarray:
@@ -220,8 +248,8 @@ def sharpness_as_blur(image: np.ndarray, factor: float = 0.1) -> float:
     >>> round(sharpness_as_blur(noise), 1)
     1.3
     """
-    if not 0 <= factor <= 1:
-        raise ConfigError(f"expected a factor of 0 to 1, got {factor}")
+    check_rgb(image)
+    check_number("a factor", factor, 0, 1)
     wanted = laplacian_variance(pillow.sharpness(image, factor))
     # A wider mean leaves less variance, so twelve halvings find n to 1/4096 of a pixel.
     low, high = 1.0, 2.0

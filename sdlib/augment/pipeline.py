@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sdlib.augment.operations import OPERATIONS
-from sdlib.checks import check_rgb
+from sdlib.checks import check_number, check_rgb, check_square_batch
 from sdlib.errors import ConfigError
 
 __all__ = ["AUGMENTATIONS", "Draws", "UniformAugment", "augmentation"]
@@ -25,6 +25,7 @@ def _none(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _dihedral(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Turn and mirror each tile by one of the square's eight symmetries, without resampling."""
+    check_square_batch(images)
     # Numbers 0 to 3 are quarter turns, 4 to 7 the same turns and a mirror; 0 changes nothing.
     turns = rng.integers(0, 8, len(images))
     for turn in range(1, 8):
@@ -36,6 +37,7 @@ def _dihedral(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _crop_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Crop 64 to 100 % of the area, resize it back, then flip at random: the paper's first step."""
+    check_square_batch(images)
     # Without the variable, the import looks for a newer version on the internet. It takes seconds,
     # which only those who use it should wait.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -111,8 +113,7 @@ class UniformAugment:
     blur: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.max_ops, (int, np.integer)) or self.max_ops < 0:
-            raise ConfigError(f"expected max_ops of 0, 1, 2 ..., got {self.max_ops}")
+        check_number("max_ops", self.max_ops, 0, whole=True)
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -137,11 +138,17 @@ class UniformAugment:
         Draws
             For n tiles with ``max_ops`` operations each.
 
+        Raises
+        ------
+        ConfigError
+            n below 0 or not a whole number.
+
         Examples
         --------
         >>> UniformAugment().draw(3, np.random.default_rng(0)).operation.tolist()
         [[9, 9], [12, 4], [9, 10]]
         """
+        check_number("a number of tiles", n, 0, whole=True)
         # Six numbers per operation, used or not, so that the options do not shift the draws.
         numbers = rng.random((n, self.max_ops, 6))
         operation = (numbers[..., 0] * len(self.operations)).astype(int)

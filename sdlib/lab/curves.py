@@ -11,6 +11,7 @@ import pandas as pd
 
 from sdlib.errors import DataError
 from sdlib.lab.panels import NAMES, SCALES, arm_ink, arm_key, arm_line, arm_marker, label
+from sdlib.plotting import ARMS
 
 __all__ = ["Curves"]
 
@@ -18,6 +19,7 @@ WIDTH, HEIGHT = 480, 220  # px
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 44  # px free around the axes
 COLUMNS = {"shift", "strength", "arm", "seed", "accuracy"}
 CLEAN = "clean"  # the shift of tiles left alone, as sweeps name it
+NOTHING = "There are no accuracies under shift here."
 AXES = {
     "haematoxylin": "haematoxylin multiplied by",
     "eosin": "eosin multiplied by",
@@ -33,7 +35,8 @@ class Curves:
     ----------
     table : pandas.DataFrame
         One line per network and level: shift, strength, arm, seed, accuracy. The shift ``clean``,
-        if there, counts as a blur of 1.
+        if there, counts as a blur of 1. Lines whose accuracy is NaN are left out, and
+        ``sentence`` says how many.
     arms : sequence of str
         Which to draw; those without lines are left out.
     sentence : str
@@ -42,7 +45,7 @@ class Curves:
     Raises
     ------
     DataError
-        A column is missing.
+        A column is missing, or has values that are no accuracies or no strengths.
 
     Examples
     --------
@@ -54,11 +57,23 @@ class Curves:
 
     def __init__(self, table: pd.DataFrame, arms: Sequence[str], sentence: str = "") -> None:
         if missing := COLUMNS - set(table.columns):
-            raise DataError(f"expected a column {min(missing)!r} in the table of accuracies")
-        self.sentence = sentence
+            found = ", ".join(map(str, table.columns)) or "none"
+            raise DataError(
+                f"expected a column {min(missing)!r} in the table of accuracies, found {found}: "
+                "make the table with sdlib.results.Sweep.accuracy"
+            )
+        table = table[table["arm"].isin([arm for arm in arms if arm in ARMS])]
+        table = table.assign(
+            accuracy=_finite(table, "accuracy", 1), strength=_finite(table, "strength", np.inf)
+        )
+        measured = table["accuracy"].notna()
+        self.sentence = sentence or ("" if measured.any() else NOTHING)
+        if not measured.all():
+            left_out = f"{(~measured).sum()} of {len(table)} accuracies are NaN and left out."
+            self.sentence = f"{self.sentence} {left_out}".lstrip()
+        table = table[measured]
         present = set(table["arm"])
         self.arms = [arm for arm in arms if arm in present]
-        table = table[table["arm"].isin(self.arms)]
         clean = table["shift"] == CLEAN
         table = table.assign(
             shift=table["shift"].mask(clean, "blur"), strength=table["strength"].mask(clean, 1.0)
@@ -71,6 +86,15 @@ class Curves:
             ).itertuples()
         }
         self._pictures: dict[str, str] = {}
+
+    @classmethod
+    def without(cls, sentence: str) -> Curves:
+        """No curves, and why.
+
+        >>> bool(Curves.without("no sweep yet"))
+        False
+        """
+        return cls(pd.DataFrame(columns=sorted(COLUMNS)), (), sentence)
 
     def __bool__(self) -> bool:
         return bool(self.arms)
@@ -163,6 +187,21 @@ class Curves:
             bar = f'<path d="M{x:.1f} {y - half:.1f} V{y + half:.1f}" stroke="currentColor"/>'
             marked.append(arm_ink(arm, bar + arm_marker(arm, x, y, 11)))
         return "".join(marked)
+
+
+def _finite(table: pd.DataFrame, column: str, highest: float) -> pd.Series:
+    """A column as float64, NaN where it has none; DataError for other values than 0 to highest."""
+    try:
+        values = table[column].astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"expected numbers as {column} in the table of accuracies") from error
+    beyond = values[(values < 0) | (values > highest) | np.isinf(values)]
+    if len(beyond):
+        span = "from 0 to 1" if highest == 1 else "of at least 0"
+        raise DataError(
+            f"expected {column} {span} in the table of accuracies, found {beyond.iloc[0]:g}"
+        )
+    return values
 
 
 def _table(where: str, numbers: dict[str, tuple[float, float, int]]) -> str:

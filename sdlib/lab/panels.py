@@ -90,7 +90,7 @@ def _outline(marker: str) -> str:
 
 def arm_ink(arm: str, content: str) -> str:
     """SVG ``content`` whose ``currentColor`` is the arm's colour, as the theme needs it."""
-    return f'<g class="arm" style="--arm:{ARMS[arm].colour}">{content}</g>'
+    return f'<g class="arm" style="--arm:{escape(ARMS[arm].colour)}">{content}</g>'
 
 
 def arm_marker(arm: str, x: float, y: float, size: float = 9, hollow: bool = False) -> str:

@@ -7,6 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sdlib import shifts
+from sdlib.checks import check_rgb
 from sdlib.lab.panels import label
 from sdlib.report.tile_figures import example_tiles
 from sdlib.shifts import Level
@@ -50,7 +51,7 @@ def disturb(
     Raises
     ------
     ConfigError
-        As :mod:`sdlib.shifts` does.
+        An image of another shape or dtype, or a strength outside its range.
 
     Examples
     --------
@@ -58,6 +59,7 @@ def disturb(
     >>> bool((disturb(image) == image).all())
     True
     """
+    check_rgb(image)
     faded = shifts.fade_stain(image, haematoxylin, eosin)
     blurred = shifts.blur(faded, shifts.blur_width(blur, image.shape[0]))
     return shifts.sharpen(blurred, sharpen)

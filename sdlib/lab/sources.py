@@ -123,7 +123,7 @@ def find_networks(arms: Sequence[str] = ARMS_SHOWN, seeds: int = SEEDS_SHOWN) ->
     Raises
     ------
     DataError
-        A file of weights is absent or broken.
+        A file of weights is absent or broken, or its weights are not finite.
     """
     for profile in LOOKED_FOR:
         own = _own(profile, arms, seeds)
@@ -144,4 +144,4 @@ def find_curves(networks: LabNetworks) -> Curves:
             sentence = f"Balanced accuracy, mean and SD over seeds; {where}, profile {profile}."
             return Curves(table, networks.arms or ARMS_SHOWN, sentence)
     missing = "No accuracies under shift are recorded or made here: make reproduce makes them."
-    return Curves(table, (), missing)
+    return Curves.without(missing)

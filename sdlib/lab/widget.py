@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from html import escape
 
 import cv2
 import ipywidgets as widgets
@@ -12,7 +13,7 @@ from ipywidgets.widgets.widget_description import DescriptionWidget
 from matplotlib import pyplot as plt
 
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import ConfigError
+from sdlib.errors import ConfigError, SdlibError
 from sdlib.lab.curves import Curves
 from sdlib.lab.networks import LabNetworks
 from sdlib.lab.panels import CLASS_NAMES, CSS, NAMES, SCALES, label, predictions_html
@@ -122,7 +123,7 @@ class Lab(widgets.VBox):
         self._picked()
 
     def _rows(self) -> list[widgets.Widget]:
-        about = f"<p>{ORDER}</p><p>{self.networks.sentence}</p>"
+        about = f"<p>{ORDER}</p><p>{escape(self.networks.sentence)}</p>"
         controls = [self.tile, *self.sliders.values(), self.reset, widgets.HTML(about)]
         pictures = [
             widgets.VBox([self.texts[name], picture])
@@ -193,13 +194,17 @@ class Lab(widgets.VBox):
 def lab() -> Lab:
     """The lab with this machine's tiles, networks and accuracy curves.
 
-    Raises
-    ------
-    DataError
-        A file of weights is broken.
+    Where a file of networks or of accuracies is broken, the lab says so and goes without.
     """
-    networks = find_networks()
-    return Lab(lab_tiles(networks.size), networks, find_curves(networks))
+    try:
+        networks = find_networks()
+    except SdlibError as error:
+        networks = LabNetworks(problem=str(error))
+    try:
+        curves = find_curves(networks)
+    except SdlibError as error:
+        curves = Curves.without(f"The accuracies cannot be read: {error}")
+    return Lab(lab_tiles(networks.size), networks, curves)
 
 
 def has_frontend() -> bool:

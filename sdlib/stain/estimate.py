@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sdlib.checks import check_rgb
+from sdlib.checks import check_number, check_rgb, describe_value, is_number
 from sdlib.errors import ConfigError
 from sdlib.stain.extremes import find_neighbours
 from sdlib.stain.kernels import optical_density, unmix
@@ -136,10 +136,9 @@ def analyse(
         As :func:`estimate_macenko`.
     """
     check_rgb(image)
-    if not (0 <= alpha < 50 and 0 <= beta < np.inf):
-        raise ConfigError(
-            f"expected alpha from 0 to below 50 and beta of at least 0, got {alpha} and {beta}"
-        )
+    if not (is_number(alpha) and 0 <= alpha < 50):
+        raise ConfigError(f"expected alpha from 0 to below 50, got {describe_value(alpha)}")
+    check_number("beta", beta, 0)
     planes, moments, beta = measure_densities(image, io, beta)
     matrix = _find_matrix(planes, moments, beta, alpha)
     if matrix is not None:
@@ -217,8 +216,11 @@ def measure_densities(
     ConfigError
         ``io`` is not above 0.
     """
-    if not 0 < io < np.inf:
-        raise ConfigError(f"expected io, the grey level of light without tissue, above 0, got {io}")
+    if not (is_number(io) and 0 < io < np.inf):
+        found = describe_value(io)
+        raise ConfigError(
+            f"expected io, the grey level of light without tissue, above 0, got {found}"
+        )
     table = -np.log((np.arange(256) + 1) / io)
     # A threshold that a pixel can have exactly: rounding to float32 moves no pixel across it.
     beta = table[table >= beta].min(initial=np.inf)

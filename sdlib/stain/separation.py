@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
-from sdlib.checks import check_rgb
+from sdlib.checks import check_number, check_rgb
 from sdlib.errors import ConfigError
 from sdlib.stain.estimate import (
     IO,
@@ -201,5 +200,4 @@ def check_multipliers(haematoxylin: float, eosin: float) -> None:
     >>> check_multipliers(0.5, 1)
     """
     for stain, value in (("haematoxylin", haematoxylin), ("eosin", eosin)):
-        if not (isinstance(value, Real) and 0 <= value <= 1):
-            raise ConfigError(f"expected a multiplier of {stain} from 0 to 1, got {value}")
+        check_number(f"a multiplier of {stain}", value, 0, 1)

@@ -189,6 +189,37 @@ def test_examples_are_the_operations_at_low_middle_and_high():
             np.testing.assert_array_equal(each, operation(image, operation.magnitude(k / 2)))
 
 
+RANGED = [name for name, operation in OPERATIONS.items() if operation.low is not None]
+
+
+@pytest.mark.parametrize("name", RANGED)
+def test_magnitudes_outside_the_declared_range_are_refused(name):
+    operation, image = OPERATIONS[name], noise(16)
+    low, high = operation.low, operation.high
+    wrong = (low - 0.01, high + 0.01, np.nan, np.inf, -np.inf, 1e9, "1", None, True, [low])
+    for magnitude in wrong:
+        with pytest.raises(ConfigError, match=r"expected a magnitude of .* got") as refusal:
+            operation(image, magnitude)
+        assert f"from {low} to {high}, got" in str(refusal.value)
+    for magnitude in (low, high):
+        assert operation(image, magnitude).shape == image.shape
+
+
+@pytest.mark.parametrize("share", [-0.01, 1.01, np.nan, np.inf, "0.5", None])
+def test_shares_of_a_range_are_from_0_to_1(share):
+    for operation in OPERATIONS.values():
+        with pytest.raises(ConfigError, match="expected a share of the range from 0 to 1, got"):
+            operation.magnitude(share)
+
+
+@pytest.mark.parametrize(
+    "place", [(-0.1, 0.5), (0.5, 1.1), (np.nan, 0.5), (0.5, np.inf), ("0", 0), (0.5,), 0.5, None]
+)
+def test_a_cutout_is_placed_inside_the_image(place):
+    with pytest.raises(ConfigError, match=r"expected a place .*(width|height)"):
+        OPERATIONS["cutout"](noise(16), 0.1, place)
+
+
 # -- "No blur in the set"
 
 
@@ -248,8 +279,8 @@ def test_sharpness_as_blur_is_as_smooth(image, factor):
 def test_sharpness_as_blur_at_its_ends():
     assert sharpness_as_blur(noise(32), 1) == pytest.approx(1, abs=1e-3)
     assert sharpness_as_blur(noise(32), 0.2) > sharpness_as_blur(noise(32), 0.7)
-    for factor in (-0.1, 1.9):
-        with pytest.raises(ConfigError, match="expected a factor of 0 to 1"):
+    for factor in (-0.1, 1.9, np.nan, np.inf, "0.5"):
+        with pytest.raises(ConfigError, match="expected a factor from 0 to 1"):
             sharpness_as_blur(noise(32), factor)
 
 
@@ -344,7 +375,13 @@ def test_it_can_be_pickled():
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("max_ops", [-1, 1.5, 2.0, "two"])
+@pytest.mark.parametrize("n", [-1, 2.0, np.nan, None])
+def test_impossible_numbers_of_tiles_are_refused(n):
+    with pytest.raises(ConfigError, match="expected a number of tiles of at least 0"):
+        UniformAugment().draw(n, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("max_ops", [-1, 1.5, 2.0, "two", np.nan, None])
 def test_impossible_numbers_of_operations_are_refused(max_ops):
     with pytest.raises(ConfigError, match="expected max_ops"):
         UniformAugment(max_ops)

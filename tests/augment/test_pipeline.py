@@ -91,6 +91,17 @@ def test_processes_that_prepare_batches_get_the_same(toy_tiles):
         np.testing.assert_array_equal(images, expected)
 
 
+@pytest.mark.parametrize("name", ["dihedral", "crop_flip", "dihedral+uniform"])
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [((4, 12, 10, 3), "crop the images to squares"), ((12, 12, 3), r"with image\[None\]")],
+)
+def test_only_batches_of_squares_are_turned_and_cropped(name, shape, advice):
+    """Turning an oblong tile would change its shape, and one tile is no batch of its rows."""
+    with pytest.raises(ConfigError, match=rf"RGB \(N, S, S, 3\), got uint8 .*: .*{advice}"):
+        augmentation(name)(np.zeros(shape, np.uint8), np.random.default_rng(0))
+
+
 @pytest.mark.parametrize("name", ["sepia", "dihedral+sepia", "sepia+uniform"])
 def test_unknown_name(name):
     with pytest.raises(ConfigError, match=r"unknown augmentation 'sepia'.*dihedral.*uniform"):

@@ -87,7 +87,7 @@ def make_lab():
     """What `make lab` runs, with the tools of this environment."""
     make = ["make", "--no-print-directory", "-n", "lab"]
     line = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    words = shlex.split(line.splitlines()[-1])
+    words = [word.replace("$PWD", str(ROOT)) for word in shlex.split(line.splitlines()[-1])]
     return ["env", *(w.replace(".venv/bin", str(Path(sys.executable).parent)) for w in words)]
 
 

@@ -204,6 +204,131 @@ def test_runs_must_be_of_one_profile_and_trained(trained, tmp_path):
         save_lab_networks([run_of()], tmp_path / "a")
 
 
+def refusal_of(path):
+    """The one sentence in which a file is refused."""
+    with pytest.raises(DataError, match="does not hold networks of the lab: ") as refusal:
+        load_lab_networks(path)
+    sentence = str(refusal.value)
+    assert "\n" not in sentence
+    assert sentence.endswith("; restore the file from git, or remove it and the lab goes without")
+    return sentence.partition("the lab: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+        (b"<html>404: not found</html>", "cut or not a safetensors file"),
+        (b"{}", "cut or not a safetensors file"),
+        (bytes(8), "cut or not a safetensors file"),
+    ],
+)
+def test_files_that_are_no_safetensors_are_refused_in_a_sentence(tmp_path, content, reason):
+    path = tmp_path / "lab-networks.safetensors"
+    path.write_bytes(content)
+    assert reason in refusal_of(path)
+
+
+def test_a_cut_file_is_refused_wherever_it_is_cut(stored):
+    _, path, size = stored
+    whole = path.read_bytes()
+    for length in (1, 7, 9, 100, size // 2, size - 1):
+        path.write_bytes(whole[:length])
+        assert "it is cut or not a safetensors file" in refusal_of(path)
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
+    assert "Is a directory" in refusal_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"size": "big"}, "expected a side of tiles in px from 16 to 1024"),
+        ({"size": "64.5"}, "expected a side of tiles in px from 16 to 1024"),
+        ({"size": "-5"}, "expected a side of tiles in px from 16 to 1024"),
+        ({"size": "9" * 5000}, "expected a side of tiles in px from 16 to 1024"),
+        ({"size": "1000000000"}, "expected a side of tiles in px from 16 to 1024"),
+        ({"profile": "7"}, "unknown profile '7'; expected one of"),
+        ({"profile": "<img src=x onerror=alert(1)>"}, "unknown profile '<img src=x"),
+        ({"source": "moon"}, "unknown source 'moon'"),
+        ({"experiment": "cutout"}, "unknown arm of cutout"),
+        ({"network": "test_resnet"}, "are not a test_resnet's"),
+        ({"network": "hf-hub:someone/net"}, "unknown network 'hf-hub:someone/net'"),
+        ({"network": None}, "found no network"),
+    ],
+)
+def test_metadata_that_cannot_be_right_are_refused(stored, change, reason):
+    _, path, _ = stored
+    with safe_open(path, "pt") as whole:
+        about = {**whole.metadata(), **change}
+    save_file(load_file(path), path, {k: v for k, v in about.items() if v is not None})
+    assert reason in refusal_of(path)
+
+
+NAME = "weight_decay_none/seed0/conv_stem.weight"
+
+
+@pytest.mark.parametrize(
+    ("tensors", "reason"),
+    [
+        ({NAME: lambda one: one * float("nan")}, "found NaN or infinity in conv_stem.weight"),
+        ({NAME: lambda one: one / 0}, "found NaN or infinity in conv_stem.weight"),
+        ({NAME: lambda one: one.to(torch.int32)}, "'conv_stem.weight' differs"),
+        ({NAME: lambda one: one[:1].contiguous()}, "'conv_stem.weight' differs"),
+        ({"stem": lambda _: torch.zeros(1)}, "expected tensors called arm/seedK/name, got 'stem'"),
+        ({"sd_eq1_none/seedX/a": lambda _: torch.zeros(1)}, "expected tensors called"),
+        ({"sd_eq1_none/seed1/": lambda _: torch.zeros(1)}, "expected tensors called"),
+        ({"<b>/seed1/a": lambda _: torch.zeros(1)}, "unknown arm of robustness '<b>'"),
+    ],
+)
+def test_tensors_that_make_no_network_are_refused(stored, tensors, reason):
+    _, path, _ = stored
+    with safe_open(path, "pt") as whole:
+        about = whole.metadata()
+    found = load_file(path)
+    save_file({**found, **{k: f(found.get(k)) for k, f in tensors.items()}}, path, about)
+    assert reason in refusal_of(path)
+
+
+def test_a_file_without_tensors_is_refused(stored):
+    _, path, _ = stored
+    with safe_open(path, "pt") as whole:
+        about = whole.metadata()
+    save_file({}, path, about)
+    assert "expected at least one network" in refusal_of(path)
+
+
+@pytest.mark.parametrize("weight", [float("nan"), 1e5])
+def test_weights_that_would_predict_nan_are_not_kept(trained, tmp_path, weight):
+    """The largest number of half precision is 65,504."""
+    network = trained(run_of())
+    with torch.no_grad():
+        network.get_classifier().weight[0, 0] = weight
+    save_weights(network, run_of().folder / "model.safetensors")
+    with pytest.raises(DataError, match=r"expected finite weights of robustness/.*half precision"):
+        save_lab_networks([run_of()], tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_broken_weights_are_not_kept(trained, tmp_path):
+    trained(run_of())
+    (run_of().folder / "model.safetensors").write_bytes(b"half a file")
+    with pytest.raises(DataError, match="not a whole safetensors file"):
+        save_lab_networks([run_of()], tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_own_networks_that_would_predict_nan_say_so(trained):
+    network = trained(run_of())
+    with torch.no_grad():
+        network.get_classifier().weight[0, 0] = float("nan")
+    save_weights(network, run_of().folder / "model.safetensors")
+    with pytest.raises(DataError, match="expected finite weights"):
+        find_networks()
+
+
 def test_files_that_hold_something_else_are_refused(stored, tmp_path):
     _, path, _ = stored
     with pytest.raises(DataError, match="no networks at"):

@@ -1,6 +1,7 @@
 """The shift lab without a kernel: what its widgets hold after each move, against the library."""
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import cv2
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
+from safetensors.torch import save_file
 from scipy.special import expit
 
 from sdlib import shifts
@@ -18,8 +20,9 @@ from sdlib.errors import ConfigError, DataError
 from sdlib.lab import Lab, disturb, fallback_strip, has_frontend, show, widget
 from sdlib.lab.curves import Curves
 from sdlib.lab.networks import LabNetworks
-from sdlib.lab.panels import SCALES, arm_marker, predictions_html
+from sdlib.lab.panels import SCALES, arm_key, arm_marker, predictions_html
 from sdlib.lab.pictures import STRIP_LEVELS
+from sdlib.lab.sources import recorded_networks
 from sdlib.paths import ROOT
 from sdlib.plotting import ARMS
 from sdlib.shifts import LEVELS, Level
@@ -256,7 +259,7 @@ def test_a_level_that_was_not_measured_is_not_drawn(table):
 
 
 def test_low_accuracies_stay_inside_the_axes(table):
-    low = table.assign(accuracy=table["accuracy"] - 0.75)
+    low = table.assign(accuracy=table["accuracy"] - 0.69)
     html = parsed(Curves(low, ["sd_eq1_none"]).html("blur", 20))
     points = html.find(".//svg/g/polyline").get("points").split()
     heights = [float(point.split(",")[1]) for point in points]
@@ -267,6 +270,110 @@ def test_low_accuracies_stay_inside_the_axes(table):
 def test_a_table_without_a_column_is_refused(table):
     with pytest.raises(DataError, match="expected a column 'accuracy'"):
         Curves(table.drop(columns="accuracy"), KEYS)
+
+
+@pytest.mark.parametrize("column", TABLE)
+def test_every_column_is_missed_by_its_name(table, column):
+    with pytest.raises(DataError, match=f"expected a column '{column}' .*Sweep.accuracy"):
+        Curves(table.drop(columns=column), KEYS)
+
+
+def test_a_seed_without_an_accuracy_is_left_out_and_counted(table):
+    """As if its line were not there."""
+    one = (table["arm"] == "weight_decay_none") & (table["seed"] == 1)
+    some = table.assign(accuracy=table["accuracy"].mask(one))
+    arms = ["weight_decay_none", "sd_eq1_none"]
+    found, expected = Curves(some, arms, "made up."), Curves(table[~one], arms)
+    assert repr(found.at("eosin", 0.8)) == repr(expected.at("eosin", 0.8))
+    assert found.at("eosin", 0.8)["weight_decay_none"][2] == 1
+    html = found.html("eosin", 0.8)
+    assert "nan" not in html.lower().replace("are nan and", "")
+    assert f"made up. {one.sum()} of {len(table)} accuracies are NaN and left out." in html
+
+
+def test_a_level_without_accuracies_was_not_measured(table):
+    half = table["strength"] == 0.5
+    holes = table.assign(accuracy=table["accuracy"].mask(half))
+    html = Curves(holes, ["sd_eq1_none"]).html("eosin", 0.5)
+    assert "This level was not measured." in html
+    assert len(parsed(html).find(".//svg/g/polyline").get("points").split()) == 10
+
+
+@pytest.mark.parametrize("empty", [lambda t: t[:0], lambda t: t.assign(accuracy=np.nan)])
+def test_a_table_without_accuracies_makes_no_curves(table, empty, toy_tiles):
+    curves = Curves(empty(table), ["sd_eq1_none"])
+    assert not curves
+    assert "There are no accuracies under shift here." in curves.html("blur", 5)
+    shown = Lab(toy_tiles(2, 24), LabNetworks(), curves)
+    assert "There are no accuracies under shift here." in texts(shown)
+
+
+@pytest.mark.parametrize("column", ["accuracy", "strength"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, -0.1, "high"])
+def test_what_is_no_accuracy_or_strength_is_refused(table, column, value):
+    with pytest.raises(DataError, match=f"expected .*{column} .*in the table of accuracies"):
+        Curves(table.assign(**{column: value}), ["sd_eq1_none"])
+    if column == "accuracy":
+        with pytest.raises(DataError, match=r"expected accuracy from 0 to 1 .*, found 1\.5"):
+            Curves(table.assign(accuracy=1.5), ["sd_eq1_none"])
+
+
+# -- Text from files
+
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def elements(shown):
+    """Names of all elements in all texts of a widget; its styles are no XML."""
+    pages = (w.value for w in leaves(shown) if isinstance(w, ipywidgets.HTML))
+    return {each.tag for page in pages if "<style>" not in page for each in parsed(page).iter()}
+
+
+@pytest.mark.parametrize("options", [{"profile": HOSTILE}, {"problem": HOSTILE}])
+def test_what_a_file_says_of_its_networks_is_shown_as_text(toy_tiles, toy_network, options):
+    networks = LabNetworks({KEYS[0]: toy_network()}, 24, **options)
+    shown = Lab(toy_tiles(2, 24), networks, Curves.without(HOSTILE))
+    assert "img" not in elements(shown)
+    assert texts(shown).count("&lt;img src=x onerror=alert(1)&gt;") == 2
+
+
+def test_labels_of_arms_and_sentences_are_shown_as_text(lab, table, monkeypatch):
+    arm = KEYS[0][0]
+    look = replace(ARMS[arm], label=HOSTILE, colour='#000"><img src=x>')
+    monkeypatch.setitem(ARMS, arm, look)
+    pages = (
+        arm_key(arm),
+        predictions_html({KEYS[0]: 0.3}, {KEYS[0]: 0.2}, 0),
+        Curves(table, [arm], HOSTILE).html("blur", 5),
+    )
+    for page in pages:
+        assert parsed(page).find(".//img") is None
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_broken_files_leave_a_lab_that_says_so(smoke, tmp_path, monkeypatch):
+    monkeypatch.setenv("SDLIB_RECORDED", str(tmp_path))
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    recorded_networks().write_text(pointer)
+    (tmp_path / "robustness-phantom-laptop-sweep.npz").write_text(pointer)
+    shown = widget.lab()
+    assert "because the networks cannot be read: " in texts(shown)
+    assert "git lfs pull" in texts(shown)
+    shown.sliders["sharpen"].value = 1.0
+    expected = shifts.sharpen(shown.tiles.images[0], 1.0)
+    np.testing.assert_array_equal(decoded(shown.after), expected)
+
+
+def test_a_lab_shows_a_hostile_profile_as_text(smoke, tmp_path, monkeypatch, toy_network):
+    monkeypatch.setenv("SDLIB_RECORDED", str(tmp_path))
+    about = {"experiment": "robustness", "source": "phantom", "network": "test_resnet"}
+    about |= {"profile": HOSTILE, "size": "64"}
+    save_file({"sd_eq1_none/seed0/a": torch.zeros(1)}, recorded_networks(), about)
+    shown = widget.lab()
+    assert "img" not in elements(shown)
+    assert "unknown profile" in texts(shown)
+    assert "&lt;img src=x onerror=alert(1)&gt;" in texts(shown)
 
 
 # -- Without networks, without a kernel
