@@ -229,6 +229,10 @@ def _reduce(each: Tensor, reduction: str, extra: tuple[str, ...] = ()) -> Tensor
 
 def _check_logits(logits: Tensor, *, single: bool) -> None:
     """Raise ConfigError unless logits are a batch, with one logit per example where ``single``."""
+    if not isinstance(logits, Tensor):
+        raise ConfigError(
+            f"expected logits as a tensor, got {type(logits).__name__}: pass torch.tensor(logits)"
+        )
     if not torch.is_floating_point(logits):
         raise ConfigError(f"expected floating-point logits, got {logits.dtype}")
     one = logits.ndim == 1 or (logits.ndim == 2 and logits.shape[1] == 1)
@@ -239,6 +243,7 @@ def _check_logits(logits: Tensor, *, single: bool) -> None:
 
 def _check_targets(logits: Tensor, targets: Tensor) -> None:
     """Raise ConfigError unless there is a target of 0 or 1 for each logit."""
+    _check_tensor(targets)
     if targets.shape not in ((len(logits),), (len(logits), 1)):
         raise ConfigError(
             f"expected one target for each of {len(logits)} logits, "
@@ -252,6 +257,7 @@ def _check_targets(logits: Tensor, targets: Tensor) -> None:
 
 def _check_classes(logits: Tensor, targets: Tensor) -> None:
     """Raise ConfigError unless there is a class for each row of logits."""
+    _check_tensor(targets)
     n, n_classes = logits.shape
     if targets.shape != (n,) or targets.dtype != torch.int64:
         raise ConfigError(
@@ -259,4 +265,14 @@ def _check_classes(logits: Tensor, targets: Tensor) -> None:
             f"got {targets.dtype} of shape {tuple(targets.shape)}"
         )
     if targets.device.type == "cpu" and not ((targets >= 0) & (targets < n_classes)).all():
-        raise ConfigError(f"expected targets from 0 to {n_classes - 1}, got {targets.tolist()}")
+        strange = targets[(targets < 0) | (targets >= n_classes)][0].item()
+        raise ConfigError(f"expected targets from 0 to {n_classes - 1}, got {strange}")
+
+
+def _check_tensor(targets: Tensor) -> None:
+    """Raise ConfigError unless targets are a tensor."""
+    if not isinstance(targets, Tensor):
+        raise ConfigError(
+            f"expected targets as a tensor, got {type(targets).__name__}: "
+            "pass torch.tensor(targets)"
+        )

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from sdlib.checks import check_number
 from sdlib.errors import ConfigError, DataError, SdlibError
 from sdlib.files import atomic_path
 
@@ -22,6 +23,8 @@ NETWORKS = {
     "test_resnet": "timm's miniature ResNet for two cores, 0.4 M parameters",
 }
 """The networks that experiments may use, with what each is for."""
+
+SEEDS = (-(2**63), 2**64 - 1)  # the least and the largest of PyTorch's generators
 
 
 def create_network(
@@ -41,7 +44,7 @@ def create_network(
     pretrained : bool
         Whether to start from timm's ImageNet weights, which are downloaded at first use.
     seed : int
-        Seed of the initial weights. The global generator is left as it was.
+        Seed of the initial weights, -2**63 to 2**64 - 1. The global generator is left as it was.
 
     Returns
     -------
@@ -51,7 +54,8 @@ def create_network(
     Raises
     ------
     ConfigError
-        An unknown network, or a drop path where the network has no residual path.
+        An unknown network, a number out of its range, or a drop path where the network has no
+        residual path.
     SdlibError
         The ImageNet weights cannot be had.
 
@@ -63,6 +67,9 @@ def create_network(
     """
     if name not in NETWORKS:
         raise ConfigError(f"unknown network {name!r}; expected one of {', '.join(NETWORKS)}")
+    check_number("dropout", dropout, 0, 1)
+    check_number("drop_path", drop_path, 0, 1)
+    check_number("seed", seed, *SEEDS, whole=True)
     options = {"num_classes": 1, "drop_rate": dropout, "pretrained": pretrained}
     if drop_path:
         if name.startswith("densenet"):
@@ -130,7 +137,8 @@ def load_weights(network: nn.Module, path: Path) -> nn.Module:
     Raises
     ------
     DataError
-        The file is absent or broken, or holds the weights of another network.
+        The file is absent or broken, or holds the weights of another network, or weights that are
+        not finite.
 
     Examples
     --------
@@ -140,11 +148,23 @@ def load_weights(network: nn.Module, path: Path) -> nn.Module:
     >>> network = load_weights(create_network("test_resnet", seed=2), path)
     """
     try:
-        network.load_state_dict(load_file(path))
+        weights = load_file(path)
     except FileNotFoundError as error:
         raise DataError(f"no weights at {path}: run the training first") from error
     except SafetensorError as error:
         raise DataError(f"{path} is not a whole safetensors file: {error}") from error
+    except OSError as error:
+        raise DataError(f"cannot read the weights at {path}: {error}") from error
+    for name, tensor in weights.items():
+        # With one such weight every prediction may be NaN, which would pass for a result.
+        if not torch.isfinite(tensor).all():
+            raise DataError(
+                f"expected finite weights in {path}, got NaN or an infinity in {name}: "
+                "delete the file and train the network anew"
+            )
+    try:
+        network.load_state_dict(weights)
     except RuntimeError as error:
-        raise DataError(f"{path} holds the weights of another network: {error}") from error
+        own = type(network).__name__
+        raise DataError(f"{path} holds the weights of another network, not of {own}") from error
     return network

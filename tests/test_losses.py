@@ -275,3 +275,23 @@ def test_the_module_prints_its_settings():
     assert "lam=(0.1, 0.2), gamma=(0.0, 1.0)" in repr(
         SpectralDecouplingLoss([0.1, 0.2], [0.0, 1.0])
     )
+
+
+@pytest.mark.parametrize("equation", ["1", "2", "classes"])
+def test_lists_are_no_tensors(equation):
+    criterion = SpectralDecouplingLoss(0.1)
+    logits, targets = torch.zeros(2), torch.tensor([0, 1])
+    if equation == "2":
+        criterion = SpectralDecouplingLoss((0.1, 0.1), (0.0, 1.0))
+    if equation == "classes":
+        logits = torch.zeros(2, 3)
+    with pytest.raises(ConfigError, match=r"logits as a tensor, got list: pass torch.tensor"):
+        criterion([0.0, 0.0], targets)
+    with pytest.raises(ConfigError, match=r"targets as a tensor, got list: pass torch.tensor"):
+        criterion(logits, [0, 1])
+
+
+def test_of_many_wrong_classes_the_first_is_named():
+    targets = torch.tensor([0, 5, *[7] * 1000])
+    with pytest.raises(ConfigError, match=r"expected targets from 0 to 2, got 5$"):
+        SpectralDecouplingLoss(0.1)(torch.zeros(1002, 3), targets)

@@ -58,6 +58,24 @@ def test_unknown_network():
         create_network("resnet50")
 
 
+@pytest.mark.parametrize("seed", [99999999999999999999, -(2**63) - 1, 1.5, "1", True])
+def test_a_seed_that_cannot_be(seed):
+    with pytest.raises(ConfigError, match=r"expected seed from -\d+ to \d+, a whole number, got"):
+        create_network("test_resnet", seed=seed)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64 - 1])
+def test_the_seeds_of_pytorch(seed):
+    assert same(*(weights(create_network("test_resnet", seed=seed)) for _ in range(2)))
+
+
+@pytest.mark.parametrize("name", ["dropout", "drop_path"])
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_a_share_that_cannot_be(name, value):
+    with pytest.raises(ConfigError, match=f"expected {name} from 0 to 1, got {value}"):
+        create_network("test_efficientnet", **{name: value})
+
+
 def test_densenet_has_no_path_to_drop():
     with pytest.raises(ConfigError, match=r"densenet121 has no residual path.*drop_path to 0"):
         create_network("densenet121", drop_path=0.2)
@@ -102,3 +120,21 @@ def test_absent_broken_and_foreign_weights(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(whole[:-100])
     with pytest.raises(DataError, match="not a whole safetensors file"):
         load_weights(network, tmp_path / "model.safetensors")
+    with pytest.raises(DataError, match="cannot read the weights at "):
+        load_weights(network, tmp_path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(tmp_path, value):
+    """Their predictions would be NaN, which a sweep would keep."""
+    network = create_network("test_efficientnet", seed=1)
+    name, first = next(iter(network.named_parameters()))
+    with torch.no_grad():
+        first[1, 2, 0, 1] = value
+    save_weights(network, tmp_path / "model.safetensors")
+    whole = create_network("test_efficientnet", seed=2)
+    before = weights(whole)
+    message = rf"expected finite weights in .*model.safetensors, got NaN .* in {name}: .*train"
+    with pytest.raises(DataError, match=message):
+        load_weights(whole, tmp_path / "model.safetensors")
+    assert same(before, weights(whole))

@@ -2,6 +2,7 @@
 
 - :mod:`sdlib.metrics.classification`: accuracy, recall, AUROC, cut-offs, calibration.
 - :mod:`sdlib.metrics.intervals`: intervals of a mean over seeds, and the smallest effect they find.
+- :mod:`sdlib.metrics.decisions`: tests of one side, of no difference, and of several at once.
 - :mod:`sdlib.metrics.delong`: whether two AUROCs on the same examples differ.
 - :mod:`sdlib.metrics.sharpness`: the variance of an image's Laplacian.
 
@@ -18,6 +19,7 @@ from sdlib.metrics.classification import (
     reliability,
     summary,
 )
+from sdlib.metrics.decisions import equivalent, holm, one_sided_p
 from sdlib.metrics.delong import DeLong, delong_test
 from sdlib.metrics.intervals import Interval, mean_interval, smallest_effect
 from sdlib.metrics.sharpness import laplacian_variance
@@ -29,9 +31,12 @@ __all__ = [
     "balanced_accuracy",
     "best_cutoff",
     "delong_test",
+    "equivalent",
     "expected_calibration_error",
+    "holm",
     "laplacian_variance",
     "mean_interval",
+    "one_sided_p",
     "recall",
     "reliability",
     "smallest_effect",

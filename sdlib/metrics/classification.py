@@ -2,14 +2,19 @@
 
 Targets are 0 (negative) or 1 (positive), scores probabilities of the positive class in [0, 1]. An
 example is predicted positive where its score is at least the cut-off.
+
+Probabilities should be float64. In float32 the sigmoid of every logit above 17 is exactly 1, which
+makes ties of examples that a network tells apart: AUROC is best taken from the logits themselves.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit
 from sklearn import metrics as sk
 
+from sdlib.checks import check_number
 from sdlib.errors import ConfigError
 
 __all__ = [
@@ -22,6 +27,8 @@ __all__ = [
     "reliability",
     "summary",
 ]
+
+ROUNDING = 1e-6  # how far the mean of float32 probabilities may lie outside [0, 1]
 
 
 def check_scores(targets: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +72,23 @@ def check_scores(targets: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.
     return targets, scores
 
 
+def _check_probabilities(scores: np.ndarray) -> None:
+    """Raise an error where scores cannot be probabilities: logits or percentages, say."""
+    if scores.min() < -ROUNDING or scores.max() > 1 + ROUNDING:
+        raise ConfigError(
+            f"expected probabilities from 0 to 1, got scores from {scores.min():.4g} to "
+            f"{scores.max():.4g}: turn logits into probabilities with scipy.special.expit, "
+            "divide percentages by 100"
+        )
+
+
+def _checked(targets: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and probabilities as :func:`check_scores` returns them."""
+    targets, scores = check_scores(targets, scores)
+    _check_probabilities(scores)
+    return targets, scores
+
+
 def balanced_accuracy(targets: ArrayLike, scores: ArrayLike, cutoff: float = 0.5) -> float:
     """Mean of the recalls of the two classes, by scikit-learn.
 
@@ -85,14 +109,14 @@ def balanced_accuracy(targets: ArrayLike, scores: ArrayLike, cutoff: float = 0.5
     Raises
     ------
     ConfigError
-        As :func:`check_scores`.
+        As :func:`check_scores`; scores that are no probabilities, such as logits.
 
     Examples
     --------
     >>> balanced_accuracy([0, 0, 0, 1], [0.1, 0.2, 0.9, 0.8])
     0.8333333333333333
     """
-    targets, scores = check_scores(targets, scores)
+    targets, scores = _checked(targets, scores)
     return float(sk.balanced_accuracy_score(targets, scores >= cutoff))
 
 
@@ -112,14 +136,14 @@ def recall(targets: ArrayLike, scores: ArrayLike, cutoff: float = 0.5) -> float:
     Raises
     ------
     ConfigError
-        As :func:`check_scores`.
+        As :func:`balanced_accuracy`.
 
     Examples
     --------
     >>> recall([0, 1, 1], [0.1, 0.4, 0.8])
     0.5
     """
-    targets, scores = check_scores(targets, scores)
+    targets, scores = _checked(targets, scores)
     return float(sk.recall_score(targets, scores >= cutoff))
 
 
@@ -132,7 +156,8 @@ def auroc(targets: ArrayLike, scores: ArrayLike) -> float:
     Parameters
     ----------
     targets, scores
-        As for :func:`balanced_accuracy`; scores need not be probabilities.
+        As for :func:`balanced_accuracy`; scores need not be probabilities, and logits are better:
+        none of them are made equal by rounding.
 
     Returns
     -------
@@ -171,14 +196,14 @@ def best_cutoff(targets: ArrayLike, scores: ArrayLike) -> float:
     Raises
     ------
     ConfigError
-        As :func:`check_scores`.
+        As :func:`balanced_accuracy`.
 
     Examples
     --------
     >>> best_cutoff([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
     0.25
     """
-    targets, scores = check_scores(targets, scores)
+    targets, scores = _checked(targets, scores)
     # Dropping collinear points of the curve, as is the default, would drop equally good cut-offs.
     false_rate, true_rate, thresholds = sk.roc_curve(targets, scores, drop_intermediate=False)
     gain = true_rate - false_rate
@@ -198,6 +223,9 @@ def best_cutoff(targets: ArrayLike, scores: ArrayLike) -> float:
 def expected_calibration_error(targets: ArrayLike, scores: ArrayLike, n_bins: int = 10) -> float:
     """Mean gap between the scores and the share of positives, over equally filled bins.
 
+    Examples of equal scores each count as their share of positives, so that it does not matter in
+    which order they come, nor which of them is in which bin.
+
     Parameters
     ----------
     targets, scores
@@ -213,19 +241,31 @@ def expected_calibration_error(targets: ArrayLike, scores: ArrayLike, n_bins: in
     Raises
     ------
     ConfigError
-        As :func:`check_scores`.
+        As :func:`balanced_accuracy`.
 
     Examples
     --------
     >>> expected_calibration_error([0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5], n_bins=1)
     0.0
     """
-    targets, scores = check_scores(targets, scores)
-    # A stable order makes the bins of equal scores the same on every machine.
-    order = np.argsort(scores, kind="stable")
-    bins = np.array_split(order, min(n_bins, len(order)))
-    gaps = [abs(scores[b].mean() - targets[b].mean()) * len(b) for b in bins]
+    targets, scores = _checked(targets, scores)
+    gaps = [
+        abs(mean_score.mean() - share.mean()) * len(share)
+        for mean_score, share in _bins(targets, scores, n_bins)
+    ]
     return float(np.sum(gaps) / len(targets))
+
+
+def _bins(
+    targets: np.ndarray, scores: np.ndarray, n_bins: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Scores, and the shares of positives among those of equal score, in equally filled bins."""
+    check_number("n_bins", n_bins, 1, whole=True)
+    _, level, count = np.unique(scores, return_inverse=True, return_counts=True)
+    shares = np.bincount(level, weights=targets) / count
+    order = np.argsort(scores)
+    bins = np.array_split(order, min(n_bins, len(order)))
+    return [(scores[one], shares[level[one]]) for one in bins]
 
 
 def reliability(
@@ -233,7 +273,8 @@ def reliability(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean score and share of positives in equally filled bins, for a reliability diagram.
 
-    The bins are those of :func:`expected_calibration_error`.
+    The bins are those of :func:`expected_calibration_error`, in which examples of equal scores each
+    count as their share of positives.
 
     Parameters
     ----------
@@ -252,7 +293,8 @@ def reliability(
     Raises
     ------
     ConfigError
-        Different shapes, more than one axis, no examples.
+        Different shapes, more than one axis, no examples, targets outside {0, 1}, scores that are
+        no probabilities.
 
     Examples
     --------
@@ -265,19 +307,30 @@ def reliability(
             f"expected targets and scores of one shape (n,), got {targets.shape}, {scores.shape}"
         )
     # Unlike `check_scores`, this allows targets of one class: a curve needs no second class.
-    bins = np.array_split(np.argsort(scores, kind="stable"), min(n_bins, len(scores)))
-    mean_score = np.array([scores[one].mean() for one in bins])
-    share = np.array([targets[one].mean() for one in bins])
+    if not np.isin(targets, (0, 1)).all():
+        raise ConfigError(f"expected targets of 0 and 1, got {np.unique(targets)[:5].tolist()}")
+    if not np.isfinite(scores).all():
+        raise ConfigError(f"expected finite scores, got {int((~np.isfinite(scores)).sum())} others")
+    _check_probabilities(scores)
+    bins = _bins(targets, scores, n_bins)
+    mean_score = np.array([own.mean() for own, _ in bins])
+    share = np.array([own.mean() for _, own in bins])
     return mean_score, share
 
 
-def summary(targets: ArrayLike, scores: ArrayLike) -> dict[str, float]:
+def summary(targets: ArrayLike, scores: ArrayLike, from_logits: bool = False) -> dict[str, float]:
     """Every metric that a recorded row holds, at the paper's cut-off of .5.
 
     Parameters
     ----------
-    targets, scores
-        As for :func:`balanced_accuracy`.
+    targets : array_like
+        (n,), 0 or 1; both must occur.
+    scores : array_like
+        (n,), float64 probabilities of the positive class; logits of any precision with
+        ``from_logits``.
+    from_logits : bool
+        Whether ``scores`` are logits, as networks predict them. Their ranks are then used as they
+        are, and the probabilities are computed in float64.
 
     Returns
     -------
@@ -288,14 +341,17 @@ def summary(targets: ArrayLike, scores: ArrayLike) -> dict[str, float]:
     Raises
     ------
     ConfigError
-        As :func:`check_scores`.
+        As :func:`balanced_accuracy`.
 
     Examples
     --------
     >>> sorted(summary([0, 1], [0.2, 0.9]))
     ['accuracy', 'auroc', 'brier', 'calibration_error', 'recall', 'specificity']
+    >>> summary([0, 1, 1], [41.0, 42.0, 43.0], from_logits=True)["auroc"]
+    1.0
     """
-    targets, scores = check_scores(targets, scores)
+    targets, ranked = check_scores(targets, scores)
+    scores = expit(ranked) if from_logits else ranked
     sensitivity = recall(targets, scores)
     accuracy = balanced_accuracy(targets, scores)
     return {
@@ -303,7 +359,8 @@ def summary(targets: ArrayLike, scores: ArrayLike) -> dict[str, float]:
         "recall": sensitivity,
         # Balanced accuracy is the mean of the two.
         "specificity": 2 * accuracy - sensitivity,
-        "auroc": auroc(targets, scores),
+        # Logits beyond 36 have a probability of 1 even in float64; their order is kept.
+        "auroc": auroc(targets, ranked),
         # scikit-learn refuses scores outside [0, 1], where averaging may put them by rounding.
         "brier": float(sk.brier_score_loss(targets, np.clip(scores, 0, 1))),
         "calibration_error": expected_calibration_error(targets, scores),

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special, stats
 
 from sdlib.errors import ConfigError
 
 __all__ = ["Interval", "mean_interval", "smallest_effect"]
+
+
+FEWEST = 3  # values of which an interval is given
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Interval:
     sd : float
         Their standard deviation with n - 1 degrees of freedom; NaN for one value.
     low, high : float
-        Ends of the interval; NaN for one value.
+        Ends of the interval; NaN for one or two values.
 
     Examples
     --------
@@ -59,7 +62,8 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     Returns
     -------
     Interval
-        With one value, SD and ends are NaN: one seed has no spread.
+        With one value, SD and ends are NaN: one seed has no spread. With two the ends are NaN, too:
+        at 95 % the interval would be thirteen times as long as the values are apart.
 
     Raises
     ------
@@ -79,8 +83,10 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     if n == 1:
         return Interval(1, mean, float("nan"), float("nan"), float("nan"))
     sd = float(values.std(ddof=1))
+    if n < FEWEST:
+        return Interval(n, mean, sd, float("nan"), float("nan"))
     # Seeds are few: the normal distribution would make the interval too narrow.
-    half = sd / np.sqrt(n) * stats.t.ppf((1 + level) / 2, n - 1)
+    half = sd / np.sqrt(n) * special.stdtrit(n - 1, (1 + level) / 2)
     return Interval(n, mean, sd, float(mean - half), float(mean + half))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,12 +11,13 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
+from sdlib.checks import check_number
 from sdlib.datasets.cutout import cutout_mask, scaled_cutout_size
 from sdlib.datasets.image_stores import ImageStore, as_store
 from sdlib.datasets.reading import iter_chunks
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import ConfigError
-from sdlib.training.prediction import normalise
+from sdlib.errors import ConfigError, DataError
+from sdlib.training.prediction import check_finite, normalise
 
 __all__ = ["activation_maps", "cutout_shares", "measure", "target_layer"]
 
@@ -80,7 +82,8 @@ def activation_maps(
     Parameters
     ----------
     network : torch.nn.Module
-        A timm network with one logit, on the CPU or a GPU. It is left in evaluation mode.
+        A timm network with one logit, on the CPU or a GPU. Nothing about it changes: the maps are
+        made with a copy of it. Its weights may be frozen.
     images : numpy.ndarray or TileSet
         uint8 RGB, shape ``(n, S, S, 3)``, or tiles.
     class_index : {0, 1}
@@ -97,7 +100,7 @@ def activation_maps(
     Raises
     ------
     ConfigError
-        If the images are too small for a map.
+        If the images are too small for a map, or a store reads images of another dtype or shape.
     DataError
         If an array has another dtype or shape.
 
@@ -108,6 +111,9 @@ def activation_maps(
     >>> activation_maps(create_network("test_efficientnet"), images, class_index=1).shape
     (2, 64, 64)
     """
+    if class_index not in (0, 1):
+        raise ConfigError(f"expected class_index in {{0, 1}}, got {class_index!r}")
+    check_number("chunk", chunk, 1, whole=True)
     store = as_store(images)
     maps = np.empty((len(store), store.size, store.size), np.float32)
     for rows, found in _iter_maps(network, store, class_index, chunk):
@@ -119,14 +125,28 @@ def _iter_maps(
     network: nn.Module, store: ImageStore, class_index: int, chunk: int
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield rows of the store and their maps, float32 ``(m, S, S)``."""
-    device = next(network.parameters()).device
     target = ClassifierOutputTarget(0) if class_index else _BenignOutput(0)
-    network.eval()
+    own = _differentiable_copy(network)
+    device = next(own.parameters()).device
     # It hooks into the network, and removes the hooks at the end of the block.
-    with GradCAM(network, [target_layer(network, store.size)]) as cam:
+    with GradCAM(own, [target_layer(own, store.size)]) as cam:
         for rows, images in iter_chunks(store, chunk):
-            inputs = normalise(torch.from_numpy(images).to(device))
-            yield rows, cam(inputs, [target] * len(inputs))
+            # Not around the `yield`: the caller's code goes on in the caller's mode.
+            with torch.inference_mode(False), torch.enable_grad():
+                inputs = normalise(torch.from_numpy(images).to(device))
+                maps = cam(inputs, [target] * len(inputs))
+            check_finite("maps", network, maps)
+            yield rows, maps
+
+
+def _differentiable_copy(network: nn.Module) -> nn.Module:
+    """A copy of a network, in evaluation mode, through which gradients flow.
+
+    grad-cam empties the gradients of the network that it is given and leaves its own there; the
+    caller's network may have frozen weights, or be in the middle of a training step.
+    """
+    with torch.inference_mode(False):
+        return copy.deepcopy(network).requires_grad_(True).eval()
 
 
 def cutout_shares(network: nn.Module, tiles: TileSet, class_index: int) -> dict[str, np.ndarray]:
@@ -153,7 +173,8 @@ def cutout_shares(network: nn.Module, tiles: TileSet, class_index: int) -> dict[
     Raises
     ------
     ConfigError
-        If a tile has no cutouts, or the tiles are too small for a map.
+        If a tile has no cutouts, the tiles are too small for a map, or a store reads images of
+        another dtype or shape.
 
     Examples
     --------
@@ -197,8 +218,15 @@ def measure(network: nn.Module, test: TileSet) -> tuple[dict[str, float], dict[s
         ``benign_share``, ``cancer_share`` and ``area_share``, for the row.
     shares : dict of str to numpy.ndarray
         ``cam.benign`` and ``cam.cancer``, float32 (n,), for the stored predictions.
+
+    Raises
+    ------
+    DataError
+        There are no cancerous tiles.
     """
     cancer = test.subset(np.flatnonzero(test.targets == 1)[:MEASURED_TILES])
+    if not len(cancer):
+        raise DataError(f"expected cancerous tiles to measure maps of, got none of {len(test)}")
     means, kept = {}, {}
     for class_index, name in enumerate(("benign", "cancer")):
         shares = cutout_shares(network, cancer, class_index)

@@ -9,10 +9,13 @@ import torch
 from torch.utils.data import Dataset
 
 from sdlib.augment import augmentation
+from sdlib.checks import check_number, check_square_batch, is_number
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import ConfigError
+from sdlib.errors import ConfigError, DataError
 
 __all__ = ["Batches", "Schedule"]
+
+LARGEST_SEED = 2**64 - 1  # of PyTorch's generators
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,14 @@ class Schedule:
     augment : str
         Names of :data:`sdlib.augment.AUGMENTATIONS` joined by ``+``.
     seed : int
-        Seeds the order of the tiles, the augmentation and dropout.
+        Seeds the order of the tiles, the augmentation and dropout; 0 to 2**64 - 1.
     workers : int
         Processes that prepare batches; with 0 the training process prepares them.
 
     Raises
     ------
     ConfigError
-        If a number is out of its range.
+        If a number is out of its range, or no whole number where it has to be.
 
     Examples
     --------
@@ -57,12 +60,19 @@ class Schedule:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        # "not above" instead of "at most": a comparison with NaN is false.
         for name in ("epochs", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"expected {name} above 0, got {getattr(self, name)}")
-        if not self.weight_decay >= 0:
+            value = getattr(self, name)
+            # "not above" instead of "at most": a comparison with NaN is false.
+            if is_number(value) and not value > 0:
+                raise ConfigError(f"expected {name} above 0, got {value}")
+        check_number("epochs", self.epochs, 1, whole=True)
+        check_number("batch_size", self.batch_size, 1, whole=True)
+        check_number("learning_rate", self.learning_rate, 0)
+        if is_number(self.weight_decay) and not self.weight_decay >= 0:
             raise ConfigError(f"expected weight_decay of 0 or more, got {self.weight_decay}")
+        check_number("weight_decay", self.weight_decay, 0)
+        check_number("workers", self.workers, 0, whole=True)
+        check_number("seed", self.seed, 0, LARGEST_SEED, whole=True)
 
 
 class Batches(Dataset):
@@ -84,6 +94,11 @@ class Batches(Dataset):
     rank, world : int
         Number of this device, from 0, and how many there are: each gets its share of every batch.
 
+    Raises
+    ------
+    DataError
+        If there are no tiles.
+
     Examples
     --------
     >>> images, targets = np.zeros((10, 8, 8, 3), np.uint8), np.arange(10) % 2
@@ -96,6 +111,8 @@ class Batches(Dataset):
     def __init__(
         self, tiles: TileSet, schedule: Schedule, epoch: int, rank: int = 0, world: int = 1
     ) -> None:
+        if not len(tiles):
+            raise DataError("expected at least one tile to train on, got none")
         self.tiles = tiles
         self.schedule = schedule
         self.epoch = epoch
@@ -129,13 +146,17 @@ class Batches(Dataset):
         ------
         IndexError
             If there is no such step; it also ends a ``for`` loop over the batches.
+        ConfigError
+            If the tiles' store reads images of another dtype or shape.
         """
         if step >= len(self):
             raise IndexError(f"expected a step of 0 to {len(self) - 1}, got {step}")
         # Sorted, a batch is read from a file in one direction.
         chosen = np.sort(self.steps[step][self.rank :: self.world])
         rng = np.random.default_rng((self.schedule.seed, self.epoch, step, self.rank))
-        images = self.augment(self.tiles.batch(chosen), rng)
+        images = self.tiles.batch(chosen)
+        check_square_batch(images)
+        images = self.augment(images, rng)
         targets = self.tiles.targets[chosen].astype(np.float32)
         # An augmentation may return a mirrored view, which PyTorch cannot take.
         return torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(targets)

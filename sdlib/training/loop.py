@@ -5,21 +5,25 @@ from __future__ import annotations
 import math
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from scipy.special import expit
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import SdlibError
-from sdlib.files import atomic_path
+from sdlib.errors import ConfigError, SdlibError
+from sdlib.files import atomic_path, check_entries
 from sdlib.metrics import auroc, balanced_accuracy
 from sdlib.training.batches import Batches, Schedule
-from sdlib.training.prediction import normalise, predict
+from sdlib.training.own_files import read_or_none
+from sdlib.training.prediction import normalise, predict_logits
 
 __all__ = ["Batches", "Schedule", "fit"]
 
@@ -68,8 +72,13 @@ def fit(
 
     Raises
     ------
+    ConfigError
+        If a batch is too small for the network's batch normalisation.
+    DataError
+        If there are no tiles, or the network predicts what is not a number.
     SdlibError
-        If the loss is no longer finite, or the checkpoint is of another schedule.
+        If the loss is no longer finite, or the checkpoint is of another schedule or network. A
+        checkpoint that is damaged counts as not there.
 
     Examples
     --------
@@ -97,7 +106,7 @@ def fit(
     state = {"network": network, "optimiser": optimiser, "scheduler": scheduler}
     # In half precision it holds the scale of the gradients, which a resumed run needs.
     state["precision"] = fabric.strategy.precision
-    history = _resume(folder, state, schedule)
+    history = _resume(folder, state, schedule, log)
     for epoch in range(len(history), schedule.epochs):
         # Dropout draws from the global generator: seeded here, a resumed run drops the same units.
         torch.manual_seed(hash((schedule.seed, epoch, fabric.global_rank)) % 2**63)
@@ -107,9 +116,10 @@ def fit(
         if not math.isfinite(entry["train_loss"]):
             raise SdlibError(f"the loss is {entry['train_loss']} in {title}: lower learning_rate")
         if validation is not None:
-            scores = predict(network, validation, fabric.device)
+            logits = predict_logits(network, validation, fabric.device)
+            scores = expit(logits.astype(np.float64))
             entry["accuracy"] = balanced_accuracy(validation.targets, scores)
-            entry["auroc"] = auroc(validation.targets, scores)
+            entry["auroc"] = auroc(validation.targets, logits)
         history.append({"epoch": epoch + 1, **entry})
         log(f"{title}  " + "  ".join(f"{k} {v:.4g}" for k, v in entry.items()))
         if folder is not None and fabric.is_global_zero:
@@ -132,7 +142,7 @@ def _train_epoch(fabric, network, criterion, optimiser, scheduler, batches, titl
     for images, targets in tqdm(loader, title, leave=False, disable=not sys.stderr.isatty()):
         images, targets = fabric.to_device((images, targets))
         optimiser.zero_grad(set_to_none=True)
-        logits = network(normalise(images))
+        logits = _forward(network, images)
         loss = criterion(logits, targets)
         fabric.backward(loss)
         optimiser.step()
@@ -142,6 +152,19 @@ def _train_epoch(fabric, network, criterion, optimiser, scheduler, batches, titl
     return {"train_loss": loss, "seconds": time.perf_counter() - start}
 
 
+def _forward(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Logits of a batch in training; one sentence where batch normalisation has a single value."""
+    try:
+        return network(normalise(images))
+    except ValueError as error:
+        if len(images) > 1 or "more than 1 value per channel" not in str(error):
+            raise
+        raise ConfigError(
+            f"expected batches of 2 tiles or more, got one of 1 tile of {images.shape[1]} px, on "
+            "which batch normalisation cannot train: raise batch_size, or add tiles"
+        ) from error
+
+
 def _save(folder: Path, state: dict, schedule: Schedule, history: list[dict]) -> None:
     """Write everything that a resumed run needs, or leave the last checkpoint as it is."""
     saved = {name: part.state_dict() for name, part in state.items()}
@@ -149,12 +172,25 @@ def _save(folder: Path, state: dict, schedule: Schedule, history: list[dict]) ->
         torch.save({**saved, "schedule": vars(schedule), "history": history}, temporary)
 
 
-def _resume(folder: Path | None, state: dict, schedule: Schedule) -> list[dict]:
+def _resume(
+    folder: Path | None, state: dict, schedule: Schedule, log: Callable[[str], None]
+) -> list[dict]:
     """Load a checkpoint into ``state`` if there is one; returns its history, else an empty one."""
     path = folder / CHECKPOINT if folder is not None else None
-    if path is None or not path.exists():
+    if path is None:
         return []
-    saved = torch.load(path, map_location="cpu", weights_only=True)
+
+    def read(path: Path) -> dict:
+        with zipfile.ZipFile(path) as archive:  # PyTorch writes checksums and does not look at them
+            if archive.testzip() is not None:
+                raise ValueError("a checksum is wrong")
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        check_entries(found, {**dict.fromkeys(state, dict), "schedule": dict, "history": list})
+        return found
+
+    saved = read_or_none(path, read, log)
+    if saved is None:
+        return []
     wanted, found = vars(schedule), saved["schedule"]
     if found != wanted:
         changed = [name for name in wanted if found.get(name) != wanted[name]]
@@ -162,6 +198,9 @@ def _resume(folder: Path | None, state: dict, schedule: Schedule) -> list[dict]:
         raise SdlibError(
             f"{path} is of another schedule: expected {values}: delete it, or run with --fresh"
         )
-    for name, part in state.items():
-        part.load_state_dict(saved[name])
+    try:
+        for name, part in state.items():
+            part.load_state_dict(saved[name])
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise SdlibError(f"{path} is of another network: delete it, or run with --fresh") from error
     return saved["history"]

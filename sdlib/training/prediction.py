@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import nn
 
 from sdlib.datasets.image_stores import ImageStore, as_store
 from sdlib.datasets.reading import iter_chunks
+from sdlib.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from sdlib.shifts import Level
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_SD", "normalise", "predict", "predict_logits", "sweep"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_SD",
+    "check_finite",
+    "normalise",
+    "predict",
+    "predict_logits",
+    "sweep",
+]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)
@@ -37,15 +48,51 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
         float32, shape ``(N, 3, S, S)``, on the same device. It is laid out channels-last: only
         the conversion to float makes a copy.
 
+    Raises
+    ------
+    ConfigError
+        Another type, dtype or shape. A network would take them, and predict rubbish.
+
     Examples
     --------
     >>> tuple(normalise(torch.zeros(1, 4, 4, 3, dtype=torch.uint8)).shape)
     (1, 3, 4, 4)
     """
+    _check_input(images)
     # Scale and offset are joined, so that each pixel is touched twice, not four times.
     scale = 1 / (255 * torch.tensor(IMAGENET_SD, device=images.device))
     offset = torch.tensor(IMAGENET_MEAN, device=images.device) * 255 * scale
     return images.to(torch.float32).mul_(scale).sub_(offset).permute(0, 3, 1, 2)
+
+
+def _check_input(images: torch.Tensor) -> None:
+    """Raise an error unless images are a batch that networks were trained on the like of."""
+    expected = "expected a batch of uint8 images as a tensor, RGB (N, S, S, 3)"
+    if not isinstance(images, torch.Tensor):
+        found = type(images).__name__
+        raise ConfigError(f"{expected}, got {found}: pass torch.from_numpy(images)")
+    problem = ""
+    if images.dtype != torch.uint8:
+        problem = "scale the values to 0 to 255 and convert them with .to(torch.uint8)"
+    elif images.ndim == 3:
+        problem = "make a batch of the image with image[None]"
+    elif images.ndim != 4 or images.shape[3] != 3:
+        problem = "the last axis must hold R, G and B, for instance after images.movedim(1, -1)"
+    if problem:
+        dtype = str(images.dtype).removeprefix("torch.")
+        raise ConfigError(f"{expected}, got {dtype} {tuple(images.shape)}: {problem}")
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode, and each of its parts back into its own at the end."""
+    modes = {part: part.training for part in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
 
 
 def _chunk_length(size: int, device: torch.device | str) -> int:
@@ -64,7 +111,7 @@ def predict_logits(
     ----------
     network : torch.nn.Module
         Float images, shape ``(N, 3, S, S)``, to logits, shape ``(N, 1)``; already on ``device``.
-        It is left in the mode in which it came.
+        It is left in the mode in which it came, each of its parts in its own.
     images : numpy.ndarray or TileSet
         uint8 RGB, shape ``(n, S, S, 3)``, or tiles; only one chunk of them is in memory.
     device : torch.device or str
@@ -77,8 +124,10 @@ def predict_logits(
 
     Raises
     ------
+    ConfigError
+        If a store reads images of another dtype or shape.
     DataError
-        If an array has another dtype or shape.
+        If an array has another dtype or shape, or the network predicts what is not a number.
 
     Examples
     --------
@@ -89,15 +138,45 @@ def predict_logits(
     """
     store = as_store(images)
     logits = np.empty(len(store), np.float32)
-    was_training = network.training
-    network.eval()
-    for rows, chunk in iter_chunks(store, _chunk_length(store.size, device)):
-        # A chunk is an array of its own, so PyTorch may take it without a copy.
-        output = network(normalise(torch.from_numpy(chunk).to(device)))
-        # NumPy does not know bfloat16.
-        logits[rows] = output[:, 0].float().cpu().numpy()
-    network.train(was_training)
+    with _evaluating(network):
+        for rows, chunk in iter_chunks(store, _chunk_length(store.size, device)):
+            # A chunk is an array of its own, so PyTorch may take it without a copy.
+            output = network(normalise(torch.from_numpy(chunk).to(device)))
+            # NumPy does not know bfloat16.
+            logits[rows] = output[:, 0].float().cpu().numpy()
+    check_finite("logits", network, logits)
     return logits
+
+
+def check_finite(what: str, network: nn.Module, found: np.ndarray) -> None:
+    """Raise an error that names the network unless all that it makes of images are numbers.
+
+    Parameters
+    ----------
+    what : str
+        What it makes, for the message.
+    network : torch.nn.Module
+        The network.
+    found : numpy.ndarray
+        Floats, shape ``(n, ...)``, of n images.
+
+    Raises
+    ------
+    DataError
+        Some are NaN or infinite.
+
+    Examples
+    --------
+    >>> check_finite("logits", nn.Linear(2, 1), np.array([0.5]))
+    """
+    strange = np.count_nonzero(~np.isfinite(found).all(axis=tuple(range(1, found.ndim))))
+    if strange:
+        # Networks of timm know what they are called; others have the name of their class.
+        name = getattr(network, "pretrained_cfg", {}).get("architecture", type(network).__name__)
+        raise DataError(
+            f"expected finite {what} of the network {name}, got {strange} of {len(found)} that are "
+            "NaN or infinite: its weights are broken, train it anew"
+        )
 
 
 def predict(
@@ -113,7 +192,13 @@ def predict(
     Returns
     -------
     numpy.ndarray
-        float32, shape ``(n,)``, in [0, 1]: the sigmoid of the logits.
+        float64, shape ``(n,)``, in [0, 1]: the sigmoid of the logits. In float32 it would be
+        exactly 1 for every logit above 17.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As :func:`predict_logits`.
 
     Examples
     --------
@@ -122,7 +207,7 @@ def predict(
     >>> bool((predict(create_network("test_efficientnet"), images) <= 1).all())
     True
     """
-    return torch.sigmoid(torch.from_numpy(predict_logits(network, images, device))).numpy()
+    return expit(predict_logits(network, images, device).astype(np.float64))
 
 
 def sweep(
@@ -139,7 +224,7 @@ def sweep(
     Parameters
     ----------
     networks : sequence of torch.nn.Module
-        As in :func:`predict_logits`.
+        At least one, as in :func:`predict_logits`.
     images : numpy.ndarray or TileSet
         uint8 RGB, shape ``(n, S, S, 3)``, or tiles.
     levels : sequence of Level
@@ -158,8 +243,10 @@ def sweep(
 
     Raises
     ------
+    ConfigError
+        If there are no networks, or a store reads images of another dtype or shape.
     DataError
-        If an array has another dtype or shape.
+        As :func:`predict_logits`.
 
     Examples
     --------
@@ -172,6 +259,8 @@ def sweep(
     """
     from sdlib.shifts import iter_levels  # loads compiled code, which training does not need
 
+    if not networks:
+        raise ConfigError("expected at least one network to sweep, got none")
     store = as_store(images)
     # All levels of a chunk before the next one: its stains are separated once.
     for tiles, chunk in iter_chunks(store, _chunk_length(store.size, device)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,23 +12,26 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from scipy.special import expit
 from torch import nn
 
 from sdlib.datasets.tiles import TileSet
+from sdlib.errors import DataError
 from sdlib.experiments import Arm, Run, config_hash
-from sdlib.files import atomic_path, cannot_write, write_json
+from sdlib.files import atomic_path, cannot_write, check_entries, read_json, write_json
 from sdlib.losses import SpectralDecouplingLoss
 from sdlib.metrics import summary
 from sdlib.models import create_network, load_weights, save_weights
-from sdlib.results import circumstances
+from sdlib.results.rows import circumstances, own_row
 from sdlib.training.data import TRAINING, load_tiles
 from sdlib.training.loop import Schedule, fit
+from sdlib.training.own_files import read_or_none, say_damaged
 from sdlib.training.prediction import predict_logits
 
 __all__ = ["execute", "loaded", "train_and_evaluate"]
 
 Log = Callable[[str], None]
+
+COPIED = ("config.json", "predictions.npz", "targets.npz", "model.safetensors")
 
 
 def _criterion(arm: Arm) -> nn.Module:
@@ -120,22 +122,31 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     A run whose row has today's configuration is not repeated, and a killed one goes on from its
     last epoch, unless ``fresh``. The row is written last: where it exists, the run is whole. Where
     a search has led an arm to the very values of another, their runs are one: the files are copied.
+    A damaged file of an earlier run counts as not there, which the log says.
 
     Returns
     -------
     dict
         The row.
+
+    Raises
+    ------
+    DataError
+        Its search has not been run, or its source is not at hand.
+    SdlibError
+        Its folder cannot be written to, or training fails.
     """
     values = run.config()
     stamp = config_hash(values)
-    if not fresh and run.row_file.exists():
-        row = json.loads(run.row_file.read_text())
-        if row["config_hash"] == stamp:
+    if not fresh:
+        row = _row_of(run, stamp, log)
+        if row is not None:
             return row
-    if not fresh and (twin := _twin(run, stamp)):
-        return _copied(twin, run)
+        twin, row = _twin(run, stamp, log)
+        if twin is not None:
+            return _copied(twin, row, run)
     checkpoint, config_file = run.folder / "checkpoint.pt", run.folder / "config.json"
-    if fresh or not _begun(config_file, stamp):
+    if fresh or not _begun(config_file, stamp, log):
         _discard(checkpoint)
     _discard(run.row_file)  # it would describe another run's predictions
     write_json(config_file, values)
@@ -144,7 +155,10 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     network, history, logits = train_and_evaluate(
         run, run.resolved_arm(), tiles, log, run.folder, fabric
     )
-    metrics = {name: summary(tiles[name].targets, expit(logits[name])) for name in logits}
+    metrics = {
+        name: summary(tiles[name].targets, found, from_logits=True)
+        for name, found in logits.items()
+    }
     kept = {f"{name}.logits": values for name, values in logits.items()}
     for measurement in run.definition.measurements:
         if measurement.per_run:
@@ -173,33 +187,46 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     return row
 
 
-def _twin(run: Run, stamp: str) -> Run | None:
-    """Another arm's finished run of the very same configuration."""
+def _row_of(run: Run, stamp: str, log: Log) -> dict | None:
+    """The row of a run on this machine, if it is whole and of the configuration with this hash."""
+    row = own_row(run)
+    if row is None:
+        say_damaged(run.row_file, log)
+        return None
+    return row if row["config_hash"] == stamp else None
+
+
+def _twin(run: Run, stamp: str, log: Log) -> tuple[Run | None, dict | None]:
+    """Another arm's finished run of the very same configuration, and its row."""
     for arm in run.definition.arms:
         other = dataclasses.replace(run, arm=arm.name)
-        if other == run or not other.row_file.exists():
+        if other == run:
             continue
-        if json.loads(other.row_file.read_text())["config_hash"] == stamp:
-            return other
-    return None
+        row = _row_of(other, stamp, log)
+        if row is not None and all((other.folder / name).exists() for name in COPIED):
+            return other, row
+    return None, None
 
 
-def _copied(twin: Run, run: Run) -> dict:
+def _copied(twin: Run, row: dict, run: Run) -> dict:
     """``twin``'s files as those of ``run``, whose row says whose they are."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    for name in ("config.json", "predictions.npz", "targets.npz", "model.safetensors"):
+    for name in COPIED:
         with atomic_path(run.folder / name) as temporary:
             shutil.copyfile(twin.folder / name, temporary)
-    row = json.loads(twin.row_file.read_text()) | {"arm": run.arm, "trained_as": twin.arm}
+    row = row | {"arm": run.arm, "trained_as": twin.arm}
     write_json(run.row_file, row)
     return row
 
 
-def _begun(config_file: Path, stamp: str) -> bool:
+def _begun(config_file: Path, stamp: str, log: Log) -> bool:
     """Whether a checkpoint beside ``config_file`` is of the configuration with this hash."""
-    if not config_file.exists():
-        return False
-    return config_hash(json.loads(config_file.read_text())) == stamp
+
+    def read(file: Path) -> dict:
+        return read_json(file, lambda values: check_entries(values, {}))
+
+    values = read_or_none(config_file, read, log)
+    return values is not None and config_hash(values) == stamp
 
 
 def _discard(path: Path) -> None:
@@ -220,7 +247,7 @@ def loaded(runs: Sequence[Run]) -> tuple[list[nn.Module], TileSet, torch.device]
     Raises
     ------
     DataError
-        A run has no weights on this machine.
+        A run has no weights on this machine, or broken ones.
     """
     device, settings = _fabric(runs[0]).device, runs[0].settings
     networks = [
@@ -234,7 +261,13 @@ def _targets(run: Run, tiles: Mapping[str, TileSet]) -> dict[str, np.ndarray]:
     """Targets and groups of the evaluation cohorts; cohorts of the same tiles share them."""
     found = {}
     for cohort in run.definition.evaluation:
-        if run.definition.cohort_of_targets(cohort) != cohort:
+        owner = run.definition.cohort_of_targets(cohort)
+        if owner != cohort:
+            if not np.array_equal(tiles[owner].targets, tiles[cohort].targets):
+                raise DataError(
+                    f"expected the targets of {owner} in {cohort} of {run.experiment}, which is "
+                    f"of the same tiles, got others: its preparation must not change targets"
+                )
             continue
         groups = tiles[cohort].groups
         names, codes = np.unique(groups, return_inverse=True)

@@ -6,28 +6,34 @@ validation and on the test split, whichever of the two it was judged on.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
-from scipy.special import expit
 
+from sdlib.checks import check_number
 from sdlib.datasets.tiles import TileSet
-from sdlib.experiments import Run, Search, searches_of
+from sdlib.experiments import Arm, Run, Search, searches_of
 from sdlib.experiments.searches import Space
-from sdlib.experiments.trials import read_trials
-from sdlib.files import REASONS, atomic_path, cannot_write
+from sdlib.experiments.trials import check_trial, read_trials
+from sdlib.files import REASONS, atomic_path, cannot_write, read_json_lines
 from sdlib.metrics import summary
 from sdlib.training import run as running
 from sdlib.training.data import load_tiles
+from sdlib.training.lock import only_process
+from sdlib.training.own_files import read_or_none
 
 __all__ = ["execute"]
 
 Objective = Callable[[optuna.trial.BaseTrial], float]
+Log = Callable[[str], None]
+
+LARGEST_SEED = 2**32 - 1  # of optuna's samplers
 
 
 def _suggest(trial: optuna.trial.BaseTrial, space: Space) -> dict[str, float]:
@@ -69,14 +75,39 @@ def _writing(journal: Path) -> Iterator[None]:
         raise cannot_write(journal, error) from error
 
 
-def _study(search: Search, journal: Path, fresh: bool) -> optuna.Study:
-    search.folder.mkdir(parents=True, exist_ok=True)
+def _is_entry(line: bytes) -> bool:
+    """Whether a line of a journal is whole."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(entry, dict) and "op_code" in entry and line.endswith(b"\n")
+
+
+def _mend(journal: Path, log: Log) -> None:
+    """Cut a journal at its first damaged line, past which optuna could not read.
+
+    What comes next depends only on the trials that were finished: the lines before the damage are
+    the journal of a search that was stopped there.
+    """
+    if not journal.exists():
+        return
+    lines = journal.read_bytes().splitlines(keepends=True)
+    whole = list(itertools.takewhile(_is_entry, lines))
+    if len(whole) == len(lines):
+        return
+    log(f"{journal} is damaged in line {len(whole) + 1}: trials from there on are made again")
+    with atomic_path(journal) as temporary:
+        temporary.write_bytes(b"".join(whole))
+
+
+def _study(search: Search, journal: Path, fresh: bool, log: Log) -> optuna.Study:
+    # No other process is at this search: if optuna's lock is there, a killed one has left it.
+    journal.with_name(f"{journal.name}.lock").unlink(missing_ok=True)
     if fresh:
         journal.unlink(missing_ok=True)
         search.file.unlink(missing_ok=True)
-    if journal.exists() and not (lines := journal.read_bytes()).endswith(b"\n"):
-        with atomic_path(journal) as temporary:  # half a line, of a disk that was full
-            temporary.write_bytes(lines[: lines.rfind(b"\n") + 1])
+    _mend(journal, log)
     storage = optuna.storages.JournalStorage(
         optuna.storages.journal.JournalFileBackend(str(journal))
     )
@@ -116,28 +147,41 @@ def _complete(
         study.add_trial(_evaluated(objective, values, len(finished)))
 
 
-def _trials_of_others(search: Search) -> list[dict]:
+def _own_trials(search: Search, log: Log) -> list[dict]:
+    """Every trial in this machine's file of a search, those of other configurations too."""
+    return read_or_none(search.file, lambda file: read_json_lines(file, check_trial), log) or []
+
+
+def _trials_of_others(search: Search, log: Log) -> list[dict]:
     """What this machine's other searches have trained: the same values need no second training."""
     found = []
     for other in searches_of(search.experiment, search.profile, search.source):
-        if other != search and other.file.exists():
-            found += [json.loads(line) for line in other.file.read_text().splitlines()]
+        if other != search:
+            found += _own_trials(other, log)
     return [trial for trial in found if trial.get("config_hash") == search.config_hash]
+
+
+def _tried(run: Run, names: Iterable[str]) -> Arm:
+    """The arm that trials train: the first, if they try the learning rate."""
+    return run.definition.arms[0] if "learning_rate" in names else run.definition.trial
 
 
 def _train(run: Run, values: dict[str, float], tiles: Mapping[str, TileSet]) -> dict:
     """Metrics of one training at the given values, by cohort, and the seconds it took."""
     start, rate = time.perf_counter(), values.get("learning_rate")
-    definition = run.definition
-    arm = definition.arms[0] if rate else definition.trial.tuned(values)
+    arm = _tried(run, values)
+    arm = arm if rate else arm.tuned(values)
     _, _, logits = running.train_and_evaluate(
         run, arm, tiles, lambda line: None, learning_rate=rate
     )
-    scores = {name: summary(tiles[name].targets, expit(logits[name])) for name in logits}
+    scores = {
+        name: summary(tiles[name].targets, found, from_logits=True)
+        for name, found in logits.items()
+    }
     return {"metrics": scores, "seconds": round(time.perf_counter() - start, 1)}
 
 
-def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = print) -> list[dict]:
+def execute(search: Search, fresh: bool = False, log: Log = print) -> list[dict]:
     """Run a search to the end of its budget and write its trials, one per line.
 
     Every trial trains with the same initialisation and order (the experiment's search seed, which
@@ -152,16 +196,27 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
     Raises
     ------
     ConfigError
-        The experiment has no such search.
+        The experiment has no such search, or a seed of it that samplers do not take.
     SdlibError
-        The search's folder cannot be written to.
+        The search's folder cannot be written to, or another process is at this search.
     """
-    space = search.space
-    if not fresh and search.file.exists() and (finished := read_trials(search)):
+    space, run = search.space, search.run  # either raises an error for a name that is not known
+    if not fresh and _own_trials(search, log) and (finished := read_trials(search)):
         return finished
+    with _writing(search.folder / "journal.log"):
+        search.folder.mkdir(parents=True, exist_ok=True)
+    # Two processes would both make every trial, and neither would end with the unbroken search's.
+    with only_process(search.folder / ".lock", f"the search {search.id}"):
+        return _execute(search, space, run, fresh, log)
+
+
+def _execute(search: Search, space: Space, run: Run, fresh: bool, log: Log) -> list[dict]:
+    """Run a search as the only process that does."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    run, siblings = search.run, _trials_of_others(search)
-    tiles = load_tiles(run)
+    siblings = _trials_of_others(search, log)
+    last = LARGEST_SEED - space.count(run.settings.trials)
+    check_number(f"the search seed of {search.experiment}", run.seed, 0, last, whole=True)
+    tiles = load_tiles(run, _tried(run, space.names))
 
     def objective(trial: optuna.trial.BaseTrial) -> float:
         values = _suggest(trial, space)
@@ -177,7 +232,7 @@ def execute(search: Search, fresh: bool = False, log: Callable[[str], None] = pr
 
     journal = search.folder / "journal.log"
     with _writing(journal):
-        finished = _complete(_study(search, journal, fresh), space, objective, run)
+        finished = _complete(_study(search, journal, fresh, log), space, objective, run)
     rows = [
         {
             "family": search.family,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,61 +13,89 @@ import numpy as np
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import EXPERIMENTS, Run, check_names, runs_of
 from sdlib.experiments.measurements import SWEEP
-from sdlib.files import atomic_path, write_json
+from sdlib.files import cannot_write, write_json
 from sdlib.results.sweeps import levels_of, read_level, stamp_of, write_level
 from sdlib.shifts import Level
+from sdlib.training.lock import only_process
+from sdlib.training.own_files import read_or_none, say_damaged
 
 __all__ = ["make"]
 
+Log = Callable[[str], None]
 
-def make(experiment: str, profile: str, source: str, log: Callable[[str], None] = print) -> Path:
+FARTHEST = float(np.finfo(np.float16).max)  # logits beyond it are kept as it
+
+
+def make(experiment: str, profile: str, source: str, log: Log = print) -> Path:
     """Sweep every trained network of an experiment; returns the folder of the sweep.
 
     A level whose file holds today's logits of a network is not predicted again. Only the chunk in
-    hand is in memory; the logits of a group of levels wait in a map on disk.
+    hand is in memory; the logits of a group of levels wait in a file on disk. Damaged rows and
+    levels count as not there.
 
     Raises
     ------
     ConfigError
         The experiment is not swept.
     DataError
-        None of its networks has been trained on this machine.
+        None of its networks has been trained on this machine, or one of them is broken.
+    SdlibError
+        The sweep cannot be written, or another process is at it.
     """
-    from sdlib.training.run import loaded  # torch and its company
-
     check_names(experiment, profile, source)
     if not EXPERIMENTS[experiment].swept:
         known = ", ".join(name for name, one in EXPERIMENTS.items() if one.swept)
         raise ConfigError(f"{experiment} is not swept; expected one of: {known}")
-    trained = [run for run in runs_of(experiment, profile, source) if run.row_file.exists()]
-    if not trained:
+    runs = runs_of(experiment, profile, source)
+    found = {run: read_or_none(run.row_file, lambda _, run=run: stamp_of(run), log) for run in runs}
+    stamps = {run: stamp for run, stamp in found.items() if stamp is not None}
+    if not stamps:
         raise DataError(
             f"no trained networks of {experiment} on {source}, {profile}: "
             f"python -m sdlib run {experiment}/ARM/seed0 --profile {profile} --source {source}"
         )
     folder = SWEEP.folder(experiment, profile, source)
-    stamps = {run.id: stamp_of(run) for run in trained}
-    for missing, levels in _to_do(folder, levels_of(profile), stamps).items():
-        chosen = [run for run in trained if run.id in missing]
-        session = loaded(chosen)
-        for group in _shifted_together(levels):
-            _predict(session, chosen, group, folder, stamps)
-            log(f"{experiment}: {len(chosen)} networks at {', '.join(x.name for x in group)}")
-    write_json(SWEEP.done_file(experiment, profile, source), stamps)
+    # Two processes would overwrite each other's levels.
+    with only_process(folder / ".lock", f"the sweep of {experiment}"):
+        _make(folder, levels_of(profile), stamps, log)
+        done = {run.id: stamp for run, stamp in stamps.items()}
+        write_json(SWEEP.done_file(experiment, profile, source), done)
     return folder
 
 
+def _make(folder: Path, levels: Sequence[Level], trained: dict[Run, str], log: Log) -> None:
+    """Predict whatever is missing in the files of the levels."""
+    from sdlib.training.run import loaded  # torch and its company
+
+    stamps = {run.id: stamp for run, stamp in trained.items()}
+    for missing, wanted in _to_do(folder, levels, stamps, log).items():
+        chosen = [run for run in trained if run.id in missing]
+        session = loaded(chosen)
+        for group in _shifted_together(wanted):
+            _predict(session, chosen, group, folder, stamps)
+            names = ", ".join(level.name for level in group)
+            log(f"{chosen[0].experiment}: {len(chosen)} networks at {names}")
+
+
 def _to_do(
-    folder: Path, levels: Sequence[Level], stamps: dict[str, str]
+    folder: Path, levels: Sequence[Level], stamps: dict[str, str], log: Log
 ) -> dict[tuple[str, ...], list[Level]]:
     """Levels by the runs whose logits there are missing or of an earlier training."""
     found: dict[tuple[str, ...], list[Level]] = {}
     for level in levels:
-        there, _ = read_level(folder / f"{level.name}.npz")
+        there, _ = _stored(folder / f"{level.name}.npz", log)
         missing = tuple(name for name, stamp in stamps.items() if there.get(name) != stamp)
         if missing:
             found.setdefault(missing, []).append(level)
     return found
+
+
+def _stored(file: Path, log: Log) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Stamps and logits of one level, by run; empty where its file is absent or damaged."""
+    stamps, logits = read_level(file)
+    if not stamps:
+        say_damaged(file, log)
+    return stamps, logits
 
 
 def _shifted_together(levels: Sequence[Level]) -> list[list[Level]]:
@@ -84,17 +114,57 @@ def _predict(session, chosen: list[Run], group: list[Level], folder: Path, stamp
     from sdlib.training.prediction import sweep
 
     networks, tiles, device = session
-    shape = (len(group), len(chosen), len(tiles))
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / "waiting.npy") as temporary:
-        waiting = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
+    with _Waiting(folder, len(chosen), len(tiles)) as waiting:
         for rows, level, logits in sweep(networks, tiles, group, device):
-            waiting[group.index(level), :, rows] = logits
-        for level, found in zip(group, waiting, strict=True):
+            waiting.write(group.index(level), rows, logits)
+        for number, level in enumerate(group):
+            found = waiting.read(number)
             file = folder / f"{level.name}.npz"
-            before, kept = read_level(file)
+            before, kept = _stored(file, lambda line: None)  # what is damaged has been said
             kept |= {run.id: logits for run, logits in zip(chosen, found, strict=True)}
             kept = {name: logits for name, logits in kept.items() if name in stamps}
             done = before | {run.id: stamps[run.id] for run in chosen}
             write_level(file, {name: done[name] for name in kept}, kept)
-    (folder / "waiting.npy").unlink()
+
+
+class _Waiting:
+    """Logits of a group of levels, float16 (levels, networks, tiles), in a file without a name.
+
+    A file without a name is gone with its process, however that ends. It is written plainly: on a
+    full disk a writable map kills the process, while a write raises an error that can be explained.
+    """
+
+    def __init__(self, folder: Path, networks: int, tiles: int) -> None:
+        self.folder = folder
+        self.shape = (networks, tiles)
+        try:
+            self.stream = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+
+    def __enter__(self) -> _Waiting:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stream.close()
+
+    def write(self, level: int, tiles: slice, logits: np.ndarray) -> None:
+        """Keep the logits of all networks, (networks, m), for m of the tiles."""
+        rounded = np.clip(logits, -FARTHEST, FARTHEST).astype(np.float16)
+        for network, found in enumerate(rounded):
+            start = np.ravel_multi_index((level, network, tiles.start), (level + 1, *self.shape))
+            self._write_bytes(found.tobytes(), int(start) * rounded.itemsize)
+
+    def _write_bytes(self, content: bytes, start: int) -> None:
+        try:
+            while content:  # a disk that fills up may take a part of it first
+                written = os.pwrite(self.stream.fileno(), content, start)
+                content, start = content[written:], start + written
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+
+    def read(self, level: int) -> np.ndarray:
+        """All logits of one level, float16 (networks, tiles)."""
+        count = self.shape[0] * self.shape[1]
+        self.stream.seek(level * count * 2)
+        return np.fromfile(self.stream, np.float16, count).reshape(self.shape)

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given, settings, strategies as st
+from scipy.special import expit
 from sklearn import metrics as sk
 
 from sdlib.errors import ConfigError
@@ -85,10 +86,15 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error(targets, scores, n_bins=3) == pytest.approx(expected)
 
 
+def shares_of(targets, scores):
+    """Of each example: the share of positives among those of its score."""
+    return np.array([targets[scores == score].mean() for score in scores])
+
+
 @given(scored())
 def test_calibration_error_with_a_tile_a_bin_is_the_mean_gap(data):
     targets, scores = data
-    expected = np.abs(scores - targets).mean()
+    expected = np.abs(scores - shares_of(targets, scores)).mean()
     assert expected_calibration_error(targets, scores, n_bins=100) == pytest.approx(expected)
     assert expected_calibration_error(targets, scores) <= expected + 1e-12
 
@@ -99,6 +105,94 @@ def test_calibration_error_of_a_calibrated_network_vanishes():
     targets = (rng.random(200_000) < scores).astype(int)
     assert expected_calibration_error(targets, scores) < 0.005
     assert expected_calibration_error(targets, scores**3) > 0.1
+
+
+@pytest.mark.parametrize("order", ["alternating", "sorted", "random"])
+def test_equal_scores_of_which_half_are_positive_are_calibrated(order):
+    """Whatever the order of the rows; ten bins would otherwise each have one class."""
+    targets = np.arange(100) % 2
+    if order == "sorted":
+        targets = np.sort(targets)
+    if order == "random":
+        targets = np.random.default_rng(0).permutation(targets)
+    scores = np.full(100, 0.5)
+    assert expected_calibration_error(targets, scores) == 0
+    mean_score, share = reliability(targets, scores)
+    assert mean_score.tolist() == share.tolist() == [0.5] * 10
+
+
+@given(scored(), st.integers(1, 12), st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_no_calibration(data, n_bins, random):
+    targets, scores = data
+    order = random.sample(range(len(targets)), len(targets))
+    moved, again = (targets[order], scores[order]), expected_calibration_error
+    assert again(*moved, n_bins) == again(targets, scores, n_bins)
+    for ours, theirs in zip(reliability(*moved, n_bins), reliability(*data, n_bins), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@given(scored())
+def test_calibration_without_equal_scores_is_of_plain_bins(data):
+    targets, scores = data
+    scores = (np.argsort(np.argsort(scores, kind="stable")) + scores) / (len(scores) + 1)
+    bins = np.array_split(np.argsort(scores), min(10, len(scores)))
+    gaps = [abs(scores[b].mean() - targets[b].mean()) * len(b) for b in bins]
+    found = expected_calibration_error(targets, scores)
+    assert found == pytest.approx(np.sum(gaps) / len(scores), abs=1e-12)
+
+
+class TestLogits:
+    #: Eight of nine pairs are in order. In float32 every sigmoid of them is 1.
+    LOGITS = np.array([17, 19, 22.5, 21, 25, 30], np.float32)
+    TARGETS = np.array([0, 0, 0, 1, 1, 1])
+
+    def test_large_logits_keep_their_ranks(self):
+        assert auroc(self.TARGETS, expit(self.LOGITS)) == 0.5  # what is gone by then
+        found = summary(self.TARGETS, self.LOGITS, from_logits=True)
+        assert found["auroc"] == pytest.approx(8 / 9)
+
+    def test_logits_with_a_probability_of_one_even_in_float64(self):
+        found = summary(self.TARGETS, 10 * self.LOGITS, from_logits=True)
+        assert found["auroc"] == pytest.approx(8 / 9)
+
+    def test_brier_and_calibration_are_of_float64(self):
+        logits = np.array([-18.5, -17.25, 17.25, 18.5], np.float32)
+        exact = [1 / (1 + math.exp(-value)) for value in logits.tolist()]
+        targets = np.array([0, 0, 1, 1])
+        found = summary(targets, logits, from_logits=True)
+        gaps = [abs(score - target) for score, target in zip(exact, targets, strict=True)]
+        assert found["brier"] == pytest.approx(np.mean(np.square(gaps)), rel=1e-6)
+        assert found["calibration_error"] == pytest.approx(np.mean(gaps), rel=1e-6)
+
+    @settings(deadline=None)
+    @given(scored())
+    def test_otherwise_logits_and_probabilities_say_the_same(self, data):
+        targets, scores = data
+        logits = 8 * (np.round(scores, 3) - 0.5)  # neighbours would become equal
+        found = summary(targets, logits, from_logits=True)
+        assert found == pytest.approx(summary(targets, expit(logits)), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [balanced_accuracy, recall, best_cutoff, expected_calibration_error, reliability, summary],
+)
+@pytest.mark.parametrize(
+    ("scores", "sentence"),
+    [
+        ([-2.0, 3.0], "from -2 to 3: turn logits into probabilities with scipy.special.expit"),
+        ([1.0, 99.0], "from 1 to 99: .* divide percentages by 100"),
+    ],
+)
+def test_what_is_no_probability_is_refused(metric, scores, sentence):
+    with pytest.raises(ConfigError, match=f"expected probabilities from 0 to 1, got .*{sentence}"):
+        metric([0, 1], scores)
+
+
+def test_ranks_need_no_probabilities_and_rounding_is_let_pass():
+    assert auroc([0, 1], [-2.0, 99.0]) == 1
+    barely = np.nextafter(np.float32(1), np.float32(2))
+    assert summary([0, 1], [0.0, barely])["brier"] == 0
 
 
 @given(scored())
@@ -154,3 +248,22 @@ def test_reliability_takes_one_class_alone():
 def test_reliability_refuses_other_shapes(targets, scores):
     with pytest.raises(ConfigError, match="expected targets and scores of one shape"):
         reliability(targets, scores)
+
+
+@pytest.mark.parametrize(
+    ("targets", "scores", "sentence"),
+    [
+        ([1, 2], [0.1, 0.2], r"targets of 0 and 1, got \[1, 2\]"),
+        ([1, 1], [0.1, float("nan")], "finite scores, got 1 others"),
+    ],
+)
+def test_reliability_refuses_other_values(targets, scores, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        reliability(targets, scores)
+
+
+@pytest.mark.parametrize("n_bins", [0, -1, 2.5, True])
+@pytest.mark.parametrize("metric", [expected_calibration_error, reliability])
+def test_a_number_of_bins_that_cannot_be(metric, n_bins):
+    with pytest.raises(ConfigError, match="expected n_bins of at least 1, a whole number, got"):
+        metric([0, 1], [0.1, 0.2], n_bins=n_bins)

@@ -11,7 +11,7 @@ from sdlib.errors import ConfigError
 from sdlib.metrics import mean_interval, smallest_effect
 
 
-@given(st.lists(st.floats(-10, 10), min_size=2, max_size=12), st.floats(0.5, 0.99))
+@given(st.lists(st.floats(-10, 10), min_size=3, max_size=12), st.floats(0.5, 0.99))
 def test_interval_is_students(values, level):
     found = mean_interval(values, level)
     assert (found.n, found.mean) == (len(values), pytest.approx(np.mean(values)))
@@ -39,6 +39,15 @@ def test_one_seed_has_no_spread():
     found = mean_interval([0.7])
     assert (found.n, found.mean) == (1, 0.7)
     assert all(math.isnan(value) for value in (found.sd, found.low, found.high))
+
+
+@given(st.floats(-10, 10), st.floats(-10, 10), st.floats(0.5, 0.99))
+def test_two_seeds_have_a_spread_but_no_interval(one, other, level):
+    found = mean_interval([one, other], level)
+    assert (found.n, found.mean) == (2, pytest.approx((one + other) / 2))
+    assert found.sd == pytest.approx(abs(one - other) / np.sqrt(2))
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
 
 
 @pytest.mark.parametrize("values", [[], [[0.1, 0.2]]])

@@ -7,7 +7,7 @@ from torch import nn
 
 from sdlib.datasets.cutout import cutout_mask, make_cutout_set
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import ConfigError
+from sdlib.errors import ConfigError, DataError
 from sdlib.models import NETWORKS, create_network
 from sdlib.training import activation_maps as cam
 from sdlib.training.activation_maps import COARSEST, activation_maps, cutout_shares, target_layer
@@ -154,3 +154,79 @@ def test_the_layer_is_the_deepest_that_says_where(name, size):
 def test_tiles_too_small_for_a_map():
     with pytest.raises(ConfigError, match="7 x 7 cells at 8 px: use larger tiles"):
         target_layer(create_network("test_efficientnet"), 8)
+
+
+class TestNoTrace:
+    """Whatever the caller's state, the maps are the same; whatever is done, the state stays."""
+
+    @pytest.fixture
+    def network(self):
+        return create_network("test_efficientnet", seed=1).eval()
+
+    @pytest.fixture
+    def expected(self, network, tiles):
+        return activation_maps(network, tiles.images, 1)
+
+    @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+    def test_in_every_mode_of_autograd(self, network, tiles, expected, mode):
+        with mode():
+            found = activation_maps(network, tiles.images, 1)
+        np.testing.assert_array_equal(found, expected)
+        assert expected.any()
+
+    def test_of_a_network_made_in_inference_mode(self, tiles, expected):
+        with torch.inference_mode():
+            network = create_network("test_efficientnet", seed=1)
+            found = activation_maps(network, tiles.images, 1)
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(activation_maps(network, tiles.images, 1), expected)
+
+    def test_of_frozen_weights(self, network, tiles, expected):
+        network.requires_grad_(False)
+        np.testing.assert_array_equal(activation_maps(network, tiles.images, 1), expected)
+        assert not any(weight.requires_grad for weight in network.parameters())
+
+    def test_the_callers_mode_holds_between_chunks(self, network, tiles):
+        with torch.no_grad():
+            for _ in cam._iter_maps(network, tiles, 1, 5):
+                assert not torch.is_grad_enabled()
+
+    def test_modes_and_gradients_are_left_alone(self, network, tiles):
+        network.train()
+        network.bn1.eval()
+        network(torch.rand(2, 3, SIDE, SIDE)).sum().backward()
+        first = next(network.parameters()).requires_grad_(False)
+        modes = [part.training for part in network.modules()]
+        state = {name: value.clone() for name, value in network.state_dict().items()}
+        gradients = [weight.grad for weight in network.parameters()]
+        values = [gradient.clone() for gradient in gradients]
+        cutout_shares(network, tiles, 1)
+        assert [part.training for part in network.modules()] == modes
+        assert all(torch.equal(network.state_dict()[name], state[name]) for name in state)
+        for weight, gradient, value in zip(network.parameters(), gradients, values, strict=True):
+            assert weight.grad is gradient
+            assert torch.equal(gradient, value)
+        assert not first.requires_grad
+        assert not any(part._forward_hooks for part in network.modules())
+
+
+def test_a_class_or_a_chunk_that_cannot_be(tiles):
+    with pytest.raises(ConfigError, match=r"class_index in \{0, 1\}, got 2"):
+        activation_maps(finder_of_black(), tiles, 2)
+    with pytest.raises(ConfigError, match="chunk of at least 1, a whole number, got 0"):
+        activation_maps(finder_of_black(), tiles, 1, chunk=0)
+
+
+def test_without_cancer_nothing_is_measured(tiles):
+    benign = tiles.subset(tiles.targets == 0)
+    with pytest.raises(DataError, match="cancerous tiles to measure maps of, got none of 6"):
+        cam.measure(finder_of_black(), benign)
+
+
+def test_a_broken_network_has_no_maps(tiles):
+    """Maps of NaN would count as the share of the area: no evidence of anything."""
+    network = create_network("test_efficientnet")
+    with torch.no_grad():
+        network.conv_stem.weight.fill_(float("nan"))
+    with pytest.raises(DataError, match="expected finite maps of the network test_efficientnet"):
+        cutout_shares(network, tiles, 1)

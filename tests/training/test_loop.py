@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from sdlib.datasets.cutout import make_cutout_set
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import ConfigError, SdlibError
+from sdlib.errors import ConfigError, DataError, SdlibError
 from sdlib.losses import SpectralDecouplingLoss
 from sdlib.metrics import auroc, balanced_accuracy
 from sdlib.training import loop as training
@@ -58,7 +58,10 @@ def timeless(history):
 
 class TestBatches:
     @given(
-        n=st.integers(1, 200), size=st.integers(1, 40), world=st.integers(1, 4), seed=st.integers(0)
+        n=st.integers(1, 200),
+        size=st.integers(1, 40),
+        world=st.integers(1, 4),
+        seed=st.integers(0, 2**64 - 1),
     )
     def test_every_tile_once_an_epoch(self, n, size, world, seed):
         tiles, plan = numbered(n), Schedule(1, size, seed=seed)
@@ -144,9 +147,51 @@ class TestSchedule:
         with pytest.raises(ConfigError, match="expected weight_decay of 0 or more"):
             Schedule(1, 1, weight_decay=value)
 
+    @pytest.mark.parametrize("seed", [99999999999999999999, -1, 1.5, "1", True])
+    def test_a_seed_that_cannot_be(self, seed):
+        with pytest.raises(ConfigError, match="expected seed from 0 to 18446744073709551615"):
+            Schedule(1, 1, seed=seed)
+
+    def test_the_largest_seed_trains(self, toy_network, toy_tiles):
+        plan = Schedule(1, 16, augment="dihedral", seed=2**64 - 1)
+        assert len(fit(toy_network(), CRITERION, toy_tiles(), None, plan, log=silent)) == 1
+
+    @pytest.mark.parametrize(
+        ("change", "sentence"),
+        [
+            ({"epochs": 1.5}, "expected epochs of at least 1, a whole number, got 1.5"),
+            ({"batch_size": "8"}, "expected batch_size of at least 1, a whole number, got '8'"),
+            ({"learning_rate": float("inf")}, "expected learning_rate of at least 0, got inf"),
+            ({"weight_decay": float("inf")}, "expected weight_decay of at least 0, got inf"),
+            ({"workers": -1}, "expected workers of at least 0, a whole number, got -1"),
+        ],
+    )
+    def test_other_values_that_cannot_be(self, change, sentence):
+        with pytest.raises(ConfigError, match=sentence):
+            Schedule(**{"epochs": 1, "batch_size": 1, **change})
+
     def test_unknown_augmentation(self, toy_network, toy_tiles):
         with pytest.raises(ConfigError, match="unknown augmentation 'blur'"):
             fit(toy_network(), CRITERION, toy_tiles(), None, Schedule(1, 8, augment="blur"))
+
+
+class TestTooFew:
+    def test_no_tiles(self, toy_network, toy_tiles):
+        none = toy_tiles(4).subset([])
+        with pytest.raises(DataError, match="expected at least one tile to train on, got none"):
+            fit(toy_network(), CRITERION, none, None, Schedule(1, 8))
+
+    def test_a_batch_of_one_where_batch_norm_sees_one_value(self, toy_tiles):
+        network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(3), nn.Flatten())
+        network.append(nn.Linear(3, 1))
+        message = "expected batches of 2 tiles or more, got one of 1 tile of 8 px.*raise batch_size"
+        with pytest.raises(ConfigError, match=message):
+            fit(network, CRITERION, toy_tiles(4), None, Schedule(1, 1), log=silent)
+        with pytest.raises(ConfigError, match=message):
+            fit(network, CRITERION, toy_tiles(1), None, Schedule(1, 16), log=silent)
+
+    def test_a_batch_of_one_trains_where_batch_norm_sees_many(self, toy_network, toy_tiles):
+        assert fit(toy_network(), CRITERION, toy_tiles(4), None, Schedule(1, 1), log=silent)
 
 
 class Linear(nn.Module):
@@ -227,6 +272,25 @@ class TestHistory:
         assert not any("\n" in line for line in lines)
         captured = capsys.readouterr()  # no progress bar outside a terminal
         assert captured.out + captured.err == ""
+
+    def test_large_logits_keep_their_ranks(self, toy_tiles):
+        """In float32 every sigmoid would be 1, and AUROC a half."""
+
+        class Sure(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = nn.Parameter(torch.ones(1))
+
+            def forward(self, images):
+                return 25 + self.weight * images.mean((1, 2, 3))[:, None]
+
+        network, validation = Sure(), toy_tiles(40, seed=1)
+        plan = Schedule(1, 64, learning_rate=1e-300)
+        history = fit(network, CRITERION, toy_tiles(), validation, plan, log=silent)
+        brightness = normalise(torch.from_numpy(validation.images)).mean((1, 2, 3))
+        expected = auroc(validation.targets, brightness)
+        assert expected > 0.9
+        assert history[0]["auroc"] == pytest.approx(expected, abs=0.01)
 
     def test_the_loss_is_the_mean_over_steps(self, toy_network, toy_tiles):
         losses = []
@@ -357,6 +421,51 @@ class TestResuming:
         message = rf"checkpoint.pt is of another schedule: expected {name} {value} \(got .*--fresh"
         with pytest.raises(SdlibError, match=message):
             train(tmp_path, plan=Schedule(**{**vars(PLAN), **change}))
+
+    def test_a_checkpoint_of_another_network(self, train, tmp_path):
+        with pytest.raises(Stop):
+            train(tmp_path, stop_after(1))
+        with pytest.raises(SdlibError, match=r"checkpoint.pt is of another network: delete it, or"):
+            train(tmp_path, network=Linear())
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda whole: b"",
+            lambda whole: bytes(len(whole)),
+            lambda whole: whole[:-1],
+            lambda whole: whole[: len(whole) // 2],
+            lambda whole: whole[:1500] + bytes(64) + whole[1564:],
+            lambda whole: b"rubbish",
+        ],
+        ids=["empty", "zeros", "cut by a byte", "cut in half", "zeros inside", "rubbish"],
+    )
+    def test_a_damaged_checkpoint_counts_as_not_there(self, train, tmp_path, damage):
+        expected, history = train(None)
+        with pytest.raises(Stop):
+            train(tmp_path, stop_after(2))
+        file, lines = tmp_path / "checkpoint.pt", []
+        file.write_bytes(damage(file.read_bytes()))
+        found, again = train(tmp_path, lines.append)
+        assert lines[0] == f"{file} is damaged and counts as not there: it is made again"
+        assert [line.split()[1] for line in lines[1:]] == ["1/4", "2/4", "3/4", "4/4"]
+        assert_same(expected, found)
+        assert again == history
+
+    def test_a_checkpoint_in_which_one_number_has_changed(self, train, tmp_path):
+        """PyTorch alone would go on from it."""
+        expected, _ = train(None)
+        with pytest.raises(Stop):
+            train(tmp_path, stop_after(2))
+        file, lines = tmp_path / "checkpoint.pt", []
+        saved = torch.load(file, weights_only=True)
+        number = saved["network"]["layers.6.weight"].numpy().tobytes()
+        whole = file.read_bytes()
+        assert whole.count(number) == 1
+        file.write_bytes(whole.replace(number, number[::-1]))
+        found, _ = train(tmp_path, lines.append)
+        assert "is damaged" in lines[0]
+        assert_same(expected, found)
 
 
 class Plain(nn.Module):

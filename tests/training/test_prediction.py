@@ -7,7 +7,8 @@ from torch import nn
 from torchvision.transforms.v2 import functional as tv
 
 from sdlib.datasets.cutout import make_cutout_set
-from sdlib.errors import DataError
+from sdlib.errors import ConfigError, DataError
+from sdlib.models import create_network
 from sdlib.shifts import LEVELS
 from sdlib.training import prediction as evaluation
 from sdlib.training.prediction import (
@@ -126,3 +127,54 @@ def test_no_tiles_have_no_logits(toy_network, toy_tiles):
 def test_arrays_of_another_type_are_refused(toy_network):
     with pytest.raises(DataError, match=r"expected uint8 images .* got float64"):
         predict_logits(toy_network(), np.zeros((2, 8, 8, 3)))
+
+
+def test_probabilities_of_large_logits_differ(toy_tiles):
+    """In float32 the sigmoid of both would be 1."""
+
+    class Sure(nn.Module):
+        def forward(self, images):
+            return 18 + torch.arange(len(images))[:, None].float()
+
+    scores = predict(Sure(), toy_tiles(4).images)
+    assert scores.dtype == np.float64
+    assert (np.diff(scores) > 0).all()
+    assert scores.max() < 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_each_part_keeps_its_own_mode(toy_network, toy_tiles, fails):
+    """Batch norm is often kept in evaluation mode while the rest trains."""
+    network = toy_network().train()
+    network.layers[1].eval()
+    before = [part.training for part in network.modules()]
+    if fails:
+        network.register_forward_hook(lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            predict_logits(network, toy_tiles(6).images)
+    else:
+        predict_logits(network, toy_tiles(6).images)
+    assert [part.training for part in network.modules()] == before
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "door",
+    [
+        predict_logits,
+        predict,
+        lambda network, images: list(sweep([network], images, LEVELS[:1])),
+    ],
+)
+def test_logits_that_are_no_numbers_are_refused_by_the_networks_name(toy_tiles, door, value):
+    network = create_network("test_resnet")
+    with torch.no_grad():
+        network.get_classifier().bias.fill_(value)
+    message = "expected finite logits of the network test_resnet, got 3 of 3 that are NaN or"
+    with pytest.raises(DataError, match=message):
+        door(network, toy_tiles(3, size=16))
+
+
+def test_a_sweep_without_networks(toy_tiles):
+    with pytest.raises(ConfigError, match="expected at least one network to sweep, got none"):
+        list(sweep([], toy_tiles(3), LEVELS[:1]))

@@ -15,8 +15,9 @@ from scipy.special import expit
 from sklearn import metrics as sk
 
 from sdlib.datasets.cutout import cutout_mask, make_cutout_set
+from sdlib.datasets.tiles import TileSet
 from sdlib.errors import DataError, SdlibError
-from sdlib.experiments import PROFILES, Run, config_hash, trials
+from sdlib.experiments import EXPERIMENTS, PROFILES, Run, config_hash, trials
 from sdlib.models import create_network, load_weights
 from sdlib.training import loop as training, run as running
 from sdlib.training.data import load_tiles
@@ -79,9 +80,11 @@ class TestRow:
         with np.load(folder / "predictions.npz") as logits, np.load(folder / "targets.npz") as true:
             for name in RUN.definition.evaluation:
                 owner = RUN.definition.cohort_of_targets(name)
-                scores, targets = expit(logits[f"{name}.logits"]), true[f"{owner}.targets"]
+                scores = expit(logits[f"{name}.logits"].astype(np.float64))
+                targets = true[f"{owner}.targets"]
                 found = row["metrics"][name]
                 assert found["auroc"] == pytest.approx(sk.roc_auc_score(targets, scores))
+                assert found["brier"] == pytest.approx(np.mean((scores - targets) ** 2), rel=1e-12)
                 accuracy = sk.balanced_accuracy_score(targets, scores >= 0.5)
                 assert found["accuracy"] == pytest.approx(accuracy)
             for name in ("benign", "cancer"):
@@ -158,6 +161,76 @@ class TestRepeating:
         with pytest.raises(DataError, match="python -m sdlib search cutout/sd_eq1 --profile smoke"):
             running.execute(Run("cutout", "sd_eq1_tuned", 0, "smoke"), log=silent)
         assert not smoke.exists()
+
+
+DAMAGE = {
+    "empty": lambda whole: b"",
+    "zeros": lambda whole: bytes(len(whole)),
+    "zeros inside": lambda whole: whole[:40] + bytes(8) + whole[48:],
+    "cut": lambda whole: whole[: len(whole) // 2],
+    "other JSON": lambda whole: b"[]",
+    "without its content": lambda whole: b"{}",
+}
+each_damage = pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+
+
+def said_of(file):
+    return f"{file} is damaged and counts as not there: it is made again"
+
+
+class TestDamaged:
+    """A file of this machine that is not as it was written counts as not there."""
+
+    @each_damage
+    def test_the_runs_own_row(self, smoke, damage):
+        first, lines = running.execute(RUN, log=silent), []
+        RUN.row_file.write_bytes(damage(RUN.row_file.read_bytes()))
+        again = running.execute(RUN, log=lines.append)
+        assert lines[0] == said_of(RUN.row_file)
+        assert timeless(again) == timeless(first)
+        assert names(RUN.folder) == FILES
+
+    @each_damage
+    def test_another_arms_row(self, smoke, damage):
+        """It stopped every other arm of the experiment."""
+        other = dataclasses.replace(RUN, arm="weight_decay")
+        other.folder.mkdir(parents=True)
+        other.row_file.write_bytes(damage(b'{"config_hash": "1", "metrics": {"test": {}}}' * 2))
+        lines = []
+        running.execute(RUN, log=lines.append)
+        assert lines[0] == said_of(other.row_file)
+        assert names(RUN.folder) == FILES
+
+    @pytest.mark.parametrize("missing", ["model.safetensors", "predictions.npz"])
+    def test_a_run_alike_that_has_lost_a_file_is_not_copied(self, smoke, monkeypatch, missing):
+        monkeypatch.setattr(trials, "best", lambda search, recorded=False: {"lam": 0.01})
+        first = Run("cutout", "sd_eq1", 0, "smoke")
+        running.execute(first, log=silent)
+        (first.folder / missing).unlink()
+        twin = Run("cutout", "sd_eq1_tuned", 0, "smoke")
+        assert "trained_as" not in running.execute(twin, log=silent)
+        assert names(twin.folder) == FILES
+
+    @pytest.mark.parametrize("damage", list(DAMAGE.values())[:-1], ids=list(DAMAGE)[:-1])
+    def test_the_configuration_beside_a_checkpoint(self, smoke, damage):
+        """Nobody knows what the checkpoint is of: this one would not even load."""
+        first, lines = running.execute(RUN, log=silent), []
+        RUN.row_file.unlink()
+        config, checkpoint = RUN.folder / "config.json", RUN.folder / "checkpoint.pt"
+        config.write_bytes(damage(config.read_bytes()))
+        checkpoint.write_bytes(b"rubbish")
+        again = running.execute(RUN, log=lines.append)
+        assert lines[0] == said_of(config)
+        assert timeless(again) == timeless(first)
+        assert names(RUN.folder) == FILES
+
+    def test_an_empty_checkpoint(self, smoke):
+        first, lines = running.execute(RUN, log=silent), []
+        RUN.row_file.unlink()
+        (RUN.folder / "checkpoint.pt").write_bytes(b"")
+        again = running.execute(RUN, log=lines.append)
+        assert lines[0] == said_of(RUN.folder / "checkpoint.pt")
+        assert timeless(again) == timeless(first)
 
 
 def execute_until(outputs, cache, epoch, step, reached):
@@ -238,3 +311,21 @@ def test_outputs_that_cannot_be_a_folder(smoke, monkeypatch, tmp_path, fresh):
     monkeypatch.setattr(running, "load_tiles", lambda run: pytest.fail("too late to say so"))
     with pytest.raises(SdlibError, match=r"^cannot write .*: a part of the path is a file"):
         running.execute(RUN, fresh, log=silent)
+
+
+def test_large_logits_keep_their_ranks_in_the_row(smoke, monkeypatch):
+    """Eight of nine pairs in order, between 17 and 30: in float32 every sigmoid is 1."""
+    targets, logits = np.array([0, 0, 0, 1, 1, 1]), np.array([17, 19, 22.5, 21, 25, 30], np.float32)
+
+    def pretend(run, arm, tiles, log, folder, fabric):
+        cohorts = dict.fromkeys(run.definition.evaluation, logits)
+        return create_network("test_efficientnet"), [], cohorts
+
+    six = load_tiles(RUN)["test"].subset(slice(0, 6))
+    tiles = TileSet(six.store, targets, six.groups, six.factors)
+    monkeypatch.setattr(running, "train_and_evaluate", pretend)
+    monkeypatch.setattr(running, "load_tiles", lambda run: dict.fromkeys(load_tiles(run), tiles))
+    experiment = dataclasses.replace(EXPERIMENTS["cutout"], measurements=())
+    monkeypatch.setitem(EXPERIMENTS, "cutout", experiment)
+    row = running.execute(RUN, log=silent)
+    assert row["metrics"]["test"]["auroc"] == pytest.approx(8 / 9)

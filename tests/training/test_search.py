@@ -52,7 +52,7 @@ def pretend(run, arm, tiles, log, learning_rate=None):
 @pytest.fixture
 def pretended(outputs, monkeypatch):
     monkeypatch.setitem(PROFILES, "smoke", LONGER)
-    monkeypatch.setattr(search, "load_tiles", lambda run: Targets())
+    monkeypatch.setattr(search, "load_tiles", lambda run, arm: Targets())
     monkeypatch.setattr(running, "train_and_evaluate", pretend)
     return outputs
 
@@ -80,7 +80,7 @@ def unbroken(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDLIB_OUTPUTS", str(tmp_path_factory.mktemp("unbroken")))
         patch.setitem(PROFILES, "smoke", LONGER)
-        patch.setattr(search, "load_tiles", lambda run: Targets())
+        patch.setattr(search, "load_tiles", lambda run, arm: Targets())
         patch.setattr(running, "train_and_evaluate", pretend)
         return {f: search.execute(search_of(f), log=silent) for f in ("sd_eq1", "sd_eq2")}
 
@@ -223,11 +223,80 @@ class TestStopped:
         assert values(rows) == values(unbroken["sd_eq2"])
 
 
+class TestDamaged:
+    """The search ends as if nothing had happened: only what is lost is trained again."""
+
+    @pytest.fixture
+    def stopped(self, pretended, trained, monkeypatch):
+        """A search that is done but for its file of trials; returns its journal."""
+        search.execute(search_of("sd_eq2"), log=silent)
+        search_of("sd_eq2").file.unlink()
+        trained.clear()
+        return search_of("sd_eq2").folder / "journal.log"
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda line: bytes(len(line) - 1) + b"\n",
+            lambda line: line[:20] + bytes(9) + line[29:],
+            lambda line: line[: len(line) // 2],
+            lambda line: line[: len(line) // 2] + b"\n",
+            lambda line: b"\n",
+            lambda line: b"[]\n",
+            lambda line: b"\xff\xfe\n",
+        ],
+        ids=["zeros", "zeros inside", "cut", "cut at its end", "blank", "other JSON", "not UTF-8"],
+    )
+    @pytest.mark.parametrize("kept", [0, 1, 9])
+    def test_a_line_of_the_journal(self, stopped, trained, unbroken, damage, kept):
+        whole, lines = stopped.read_bytes().splitlines(keepends=True), []
+        assert len(whole) == 1 + TRIALS  # the study, and a line per trial
+        stopped.write_bytes(b"".join([*whole[:kept], damage(whole[kept]), *whole[kept + 1 :]]))
+        rows = search.execute(search_of("sd_eq2"), log=lines.append)
+        said = f"{stopped} is damaged in line {kept + 1}: trials from there on are made again"
+        assert lines[0] == said
+        assert len(trained) == TRIALS - max(kept - 1, 0)
+        expected = [{**row, "seconds": 0} for row in unbroken["sd_eq2"]]
+        assert [{**row, "seconds": 0} for row in rows] == expected
+
+    def test_an_empty_journal(self, stopped, trained, unbroken):
+        stopped.write_bytes(b"")
+        assert values(search.execute(search_of("sd_eq2"), log=silent)) == values(unbroken["sd_eq2"])
+
+    @pytest.mark.parametrize(
+        "damage",
+        [lambda whole: b"", lambda whole: whole[:-40], lambda whole: bytes(len(whole))],
+        ids=["empty", "cut", "zeros"],
+    )
+    def test_the_trials_of_the_search_and_of_another(self, pretended, trained, damage):
+        first = search.execute(search_of("weight_decay"), log=silent)
+        file, lines = search_of("weight_decay").file, []
+        file.write_bytes(damage(file.read_bytes()))
+        trained.clear()
+        search.execute(search_of("weight_decay_test"), log=lines.append)
+        said = f"{file} is damaged and counts as not there: it is made again"
+        assert lines[0] == said
+        assert len(trained) == 6  # nothing to take over
+        assert search.execute(search_of("weight_decay"), log=lines.append) == first
+        assert lines.count(said) == 2
+        assert len(trained) == 6  # its journal was whole
+
+    def test_the_lock_of_a_killed_optuna(self, stopped, unbroken):
+        """Its target need not exist, where the path was relative: optuna would wait for ever."""
+        lock = stopped.with_name("journal.log.lock")
+        lock.symlink_to("nowhere/journal.log")
+        with stopped.open("rb") as journal:
+            first = journal.readline()
+        stopped.write_bytes(first)
+        assert values(search.execute(search_of("sd_eq2"), log=silent)) == values(unbroken["sd_eq2"])
+        assert not os.path.lexists(lock)
+
+
 def search_until(outputs, family, trial, reached):
     """Search in a process of its own and stand still in the middle of a trial."""
     os.environ.update(SDLIB_OUTPUTS=outputs)
     PROFILES["smoke"] = LONGER
-    search.load_tiles = lambda run: Targets()
+    search.load_tiles = lambda run, arm: Targets()
     finished = []
 
     def stall(*args, **kwargs):
@@ -258,7 +327,73 @@ def test_killed_in_the_middle_of_a_trial(pretended, unbroken, processes, family,
     assert [{**row, "seconds": 0} for row in rows] == [{**row, "seconds": 0} for row in expected]
 
 
+def test_two_processes_at_one_search(pretended, unbroken, processes):
+    """The orphan of a killed graph and its successor: no trial twice, and the same result."""
+    reached = processes.event()
+    orphan = processes(search_until, str(pretended), "sd_eq2", 2, reached)
+    orphan.start()
+    assert reached.wait(PATIENCE)
+    message = f"the search cutout/sd_eq2 is at work in process {orphan.pid} on .*: wait for it, or"
+    for fresh in (False, True):
+        with pytest.raises(SdlibError, match=message):
+            search.execute(search_of("sd_eq2"), fresh, silent)
+    # Another search has a lock of its own.
+    assert values(search.execute(search_of("sd_eq1"), log=silent)) == values(unbroken["sd_eq1"])
+    orphan.kill()
+    orphan.join()
+    trained = []
+    rows = search.execute(search_of("sd_eq2"), log=trained.append)
+    assert len(trained) == TRIALS - 2
+    assert values(rows) == values(unbroken["sd_eq2"])
+    files = sorted(path.name for path in search_of("sd_eq2").folder.iterdir())
+    assert files == ["journal.log", "trials.jsonl"]
+
+
+def search_at(outputs, family, start, report):
+    """Search in a process of its own as soon as all are ready; the report says how it ended."""
+    os.environ.update(SDLIB_OUTPUTS=outputs)
+    PROFILES["smoke"] = LONGER
+    search.load_tiles = lambda run, arm: Targets()
+    running.train_and_evaluate = pretend
+    start.wait(PATIENCE)
+    try:
+        search.execute(search_of(family), log=silent)
+        report.write_text("done")
+    except SdlibError as error:
+        report.write_text(str(error))
+
+
+def test_processes_that_start_at_once(pretended, unbroken, processes, tmp_path):
+    start, reports = processes.event(), [tmp_path / f"report{k}" for k in range(3)]
+    found = [processes(search_at, str(pretended), "sd_eq2", start, file) for file in reports]
+    for process in found:
+        process.start()
+    start.set()
+    for process in found:
+        process.join(PATIENCE)
+    said = [file.read_text() for file in reports]
+    assert "done" in said
+    assert all(text == "done" or "is at work in process" in text for text in said)
+    rows = search.execute(search_of("sd_eq2"), log=lambda line: pytest.fail("trained again"))
+    assert values(rows) == values(unbroken["sd_eq2"])
+    journal = search_of("sd_eq2").folder / "journal.log"
+    assert len(journal.read_bytes().splitlines()) == 1 + TRIALS
+
+
 class TestRefused:
+    @pytest.mark.parametrize(
+        ("seed", "sentence"),
+        [
+            (99999999999999999999, "expected a seed from 0 to 18446744073709551615"),
+            (2**32, "expected the search seed of cutout from 0 to 42949672"),
+        ],
+    )
+    def test_a_search_seed_that_cannot_be(self, pretended, monkeypatch, seed, sentence):
+        experiment = dataclasses.replace(EXPERIMENTS["cutout"], search_seed=seed)
+        monkeypatch.setitem(EXPERIMENTS, "cutout", experiment)
+        with pytest.raises(ConfigError, match=sentence):
+            search.execute(search_of("sd_eq2"), log=silent)
+
     @pytest.mark.parametrize(
         ("wanted", "sentence"),
         [
@@ -310,3 +445,18 @@ def test_a_real_search(smoke, monkeypatch):
     assert rows[0]["metrics"] != rows[1]["metrics"]
     assert set(rows[0]["metrics"]) == set(EXPERIMENTS["cutout"].evaluation)
     assert set(rows[0]["metrics"]["test"]) == set(summary([0, 1], [0.1, 0.9]))
+
+
+def test_large_logits_keep_their_ranks_in_a_trial(pretended, monkeypatch):
+    """Eight of nine pairs in order, between 17 and 30: in float32 every sigmoid is 1."""
+    logits = np.array([17, 19, 22.5, 21, 25, 30], np.float32)
+    truth = SimpleNamespace(targets=np.array([0, 0, 0, 1, 1, 1]))
+
+    def sure(run, arm, tiles, log, learning_rate=None):
+        return None, [], dict.fromkeys(run.definition.evaluation, logits)
+
+    monkeypatch.setattr(running, "train_and_evaluate", sure)
+    cohorts = EXPERIMENTS["cutout"].evaluation
+    monkeypatch.setattr(search, "load_tiles", lambda run, arm: dict.fromkeys(cohorts, truth))
+    rows = search.execute(search_of("sd_eq1"), log=silent)
+    assert [row["metrics"]["test"]["auroc"] for row in rows] == pytest.approx([8 / 9] * 6)
