@@ -10,19 +10,28 @@ again: configurations are compared, and files are whole or not there, so a kille
 where it was.
 """
 
+import os
+import shlex
 import sys
 from pathlib import Path
 
 from sdlib.datasets.store import fingerprint
+from sdlib.errors import ConfigError, SdlibError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Search
 from sdlib.paths import outputs_folder
 from sdlib.pipeline.chapters import chapters, reads
-from sdlib.pipeline.jobs import jobs, measurement_jobs, search_before
-from sdlib.pipeline.site import site_folder
+from sdlib.pipeline.jobs import jobs, measurement_jobs, results_here, search_before
+from sdlib.pipeline.processes import GRAPH
+from sdlib.pipeline.site import first_page, obstacle, site_folder
+
+FLAGS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
 def flag(name, default):
-    return str(config.get(name, default)).lower() in ("1", "true", "yes")
+    value = str(config.get(name, default)).lower()
+    if value not in FLAGS:
+        raise ConfigError(f"expected {name}=0 or {name}=1, got {name}={value}")
+    return FLAGS[value]
 
 
 def here(path):
@@ -31,15 +40,30 @@ def here(path):
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-PROFILE, SOURCE = config.get("profile", "quick"), config.get("source", "phantom")
-FRESH, TRAIN = flag("fresh", 0), flag("train", 1)
-SDLIB = f"{sys.executable} -m sdlib"
+def usable(folder):
+    """The outputs' folder, if it can be made and snakemake can write it down."""
+    if found := obstacle(folder):
+        raise SdlibError(f"cannot write to {folder}: {found}")
+    if set("{}") & set(here(folder)):
+        raise ConfigError(f"expected outputs in a folder without braces in its path, got {folder}")
+    return here(folder)
+
+
+os.environ[GRAPH] = str(Path.cwd())  # jobs inherit it: a killed graph's are known by it
+PYTHON = shlex.quote(sys.executable)
+PROFILE, SOURCE = str(config.get("profile", "quick")), str(config.get("source", "phantom"))
 SCALE = f"--profile {PROFILE} --source {SOURCE}"
-OUTPUTS, SITE = here(outputs_folder()), here(site_folder())
-JOBS = jobs(PROFILE, SOURCE, FRESH)  # an unknown profile or source ends here
-MEASUREMENTS = measurement_jobs(PROFILE, SOURCE, FRESH)
-if not TRAIN:
-    JOBS, MEASUREMENTS = [], []
+try:
+    FRESH, TRAIN = flag("fresh", 0), flag("train", 1)
+    OUTPUTS = usable(outputs_folder())
+    JOBS = jobs(PROFILE, SOURCE, FRESH) if TRAIN else []
+    MEASUREMENTS = measurement_jobs(PROFILE, SOURCE, FRESH) if TRAIN else []
+    PRESENT = {name: results_here(name, PROFILE, SOURCE) for name in EXPERIMENTS}
+    CHAPTERS = {path.stem: path for path in chapters(Path.cwd())}
+    READS = {name: reads(path) for name, path in CHAPTERS.items()}
+except SdlibError as error:  # such as an unknown profile
+    sys.exit(f"error: {error}")
+SITE, INDEX = here(site_folder()), here(first_page())
 
 
 def rows_of(experiment):
@@ -57,10 +81,13 @@ def all_of(files, experiments):
     return [file for experiment in experiments for file in files(experiment)]
 
 
-def networks_of(wildcards):
-    """The rows that a measurement waits for: none if it needs no networks."""
-    measurement = EXPERIMENTS[wildcards.experiment].measurement(wildcards.measurement)
-    return rows_of(wildcards.experiment) if measurement.of_networks else []
+def shown_of(experiment):
+    """This machine's results of an experiment: those that are there and those to be made.
+
+    Both, so that a page has the same inputs, and is up to date, whether the graph trains or not.
+    """
+    made = rows_of(experiment) + measured_of(experiment)
+    return sorted({*made, *map(here, PRESENT[experiment])})
 
 
 def searched_before(wildcards):
@@ -69,8 +96,12 @@ def searched_before(wildcards):
     return [here(before.file)] if before else []
 
 
-CHAPTERS = {path.stem: path for path in chapters(Path.cwd())}
-READS = {name: reads(path) for name, path in CHAPTERS.items()}
+def searched(wildcards):
+    """What changes with the settings that all trials share, and with the values on trial."""
+    search = Search(wildcards.experiment, wildcards.family, PROFILE, SOURCE)
+    return f"{search.config_hash} {search.space}"
+
+
 # What any page may show: chapters are cheap, and executed again whenever this changes.
 LIBRARY = fingerprint(
     path.read_bytes()
@@ -86,14 +117,11 @@ localrules: reproduce, site, gate, chapter
 
 wildcard_constraints:
     experiment="[a-z0-9_]+",
-    measurement="|".join(
-        one.name for experiment in EXPERIMENTS.values() for one in experiment.measurements
-    ),
 
 
 rule reproduce:
     input:
-        f"{SITE}/_build/html/index.html",
+        INDEX,
         all_of(rows_of, EXPERIMENTS),
         all_of(measured_of, EXPERIMENTS),
     message:
@@ -105,11 +133,11 @@ rule site:
         f"{SITE}/gate.ok",
         ["_config.yml", "_toc.yml", *PAGES],
     output:
-        f"{SITE}/_build/html/index.html",
+        INDEX,
     message:
         "building the site"
     shell:
-        "{SDLIB}.pipeline build"
+        "{PYTHON} -m sdlib.pipeline build"
 
 
 rule gate:
@@ -120,14 +148,13 @@ rule gate:
     message:
         "reading the executed chapters for errors and litter"
     shell:
-        "{SDLIB}.pipeline gate {SITE}/book"
+        "{PYTHON} -m sdlib.pipeline gate {SITE:q}/book"
 
 
 rule chapter:
     input:
         notebook="book/{part}/{chapter}.ipynb",
-        rows=lambda wildcards: all_of(rows_of, READS[wildcards.chapter]),
-        measured=lambda wildcards: all_of(measured_of, READS[wildcards.chapter]),
+        shown=lambda wildcards: all_of(shown_of, READS[wildcards.chapter]),
     output:
         SITE + "/book/{part}/{chapter}.ipynb",
     params:
@@ -136,7 +163,7 @@ rule chapter:
     message:
         "executing {wildcards.chapter}"
     shell:
-        "{SDLIB}.pipeline execute {input.notebook} {output} {params.scale}"
+        "{PYTHON} -m sdlib.pipeline execute {input.notebook:q} {output:q} {params.scale}"
 
 
 for job in JOBS:
@@ -157,28 +184,34 @@ for job in JOBS:
         threads: 1
         priority: 2 * job.urgent  # a measurement waits for them
         resources:
-            mem_mb=PROFILES[PROFILE].memory_mb,
-            runtime=PROFILES[PROFILE].minutes * len(job.runs),
+            mem_mb=job.settings.memory_mb,
+            runtime=job.settings.minutes * len(job.runs),
             gpu=int(PROFILE == "paper"),
         shell:
-            "{SDLIB}.pipeline train {params.runs} {SCALE} && touch {output}"
+            "{PYTHON} -m sdlib.pipeline train {params.runs} {SCALE} && touch {output:q}"
 
 
-rule measure:
-    input:
-        networks_of,
-    output:
-        f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/{{measurement}}/done.json",
-    message:
-        "measuring {wildcards.experiment}/{wildcards.measurement}"
-    threads: 1
-    priority: 2  # chapters wait for it
-    resources:
-        mem_mb=PROFILES[PROFILE].memory_mb,
-        runtime=PROFILES[PROFILE].minutes,
-        gpu=int(PROFILE == "paper"),
-    shell:
-        "{SDLIB} measure {wildcards.experiment}/{wildcards.measurement} {SCALE}"
+for one in MEASUREMENTS:
+
+    rule:
+        name:
+            f"measure_{one.experiment}_{one.measurement.name}"
+        input:
+            rows_of(one.experiment) if one.measurement.of_networks else [],
+        output:
+            here(one.done_file),
+        params:
+            id=one.id,
+        message:
+            f"measuring {one.id}"
+        threads: 1
+        priority: 2  # chapters wait for it
+        resources:
+            mem_mb=PROFILES[PROFILE].memory_mb,
+            runtime=PROFILES[PROFILE].minutes,
+            gpu=int(PROFILE == "paper" and one.measurement.of_networks),
+        shell:
+            "{PYTHON} -m sdlib.pipeline measure {params.id} {SCALE}"
 
 
 rule search:
@@ -188,6 +221,7 @@ rule search:
         f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/search/{{family}}/trials.jsonl",
     params:
         trials=PROFILES[PROFILE].trials,
+        configuration=searched,
     message:
         "searching {wildcards.experiment}/{wildcards.family}"
     threads: 1
@@ -197,4 +231,4 @@ rule search:
         runtime=PROFILES[PROFILE].minutes * PROFILES[PROFILE].trials,
         gpu=int(PROFILE == "paper"),
     shell:
-        "{SDLIB} search {wildcards.experiment}/{wildcards.family} {SCALE}"
+        "{PYTHON} -m sdlib.pipeline search {wildcards.experiment}/{wildcards.family} {SCALE}"

@@ -1,6 +1,7 @@
 """The steps of the graph as commands: what the Snakefile and the Makefile call.
 
-``python -m sdlib.pipeline train | unlock | execute | gate | build | show``
+``python -m sdlib.pipeline unlock | graph | show`` around the graph, and in it
+``search | train | measure | execute | gate | build``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Annotated
 import typer
 
 from sdlib.errors import ConfigError, SdlibError
+from sdlib.pipeline.processes import leave_on_request
 
 app = typer.Typer(
     help="The steps of the graph; see the Snakefile.",
@@ -21,6 +23,42 @@ app = typer.Typer(
 )
 
 
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@app.command()
+def unlock() -> None:
+    """Clear away what a killed snakemake left in this folder: its jobs and its lock."""
+    from sdlib.pipeline.processes import unlock
+
+    unlock(Path.cwd())
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def graph(arguments: Annotated[list[str], typer.Argument(help="those of snakemake")]) -> None:
+    """Run snakemake in this folder; Ctrl-C stops it and its jobs in one sentence."""
+    from sdlib.pipeline.processes import run_graph
+
+    raise typer.Exit(run_graph(arguments))
+
+
+@app.command()
+def search(
+    search_id: Annotated[str, typer.Argument(help="such as cutout/sd_eq2")],
+    profile: str = "quick",
+    source: str = "phantom",
+) -> None:
+    """Search an arm's values; trials that are there are kept."""
+    leave_on_request()
+    from sdlib.experiments import parse_search, trials
+    from sdlib.training import search as searching
+
+    wanted = parse_search(search_id, profile, source)
+    searching.execute(wanted, log=_log)
+    print(f"{search_id}: {trials.best(wanted)}")
+
+
 @app.command()
 def train(
     run_ids: Annotated[list[str], typer.Argument(help="such as cutout/sd_eq2/seed3")],
@@ -28,6 +66,7 @@ def train(
     source: str = "phantom",
 ) -> None:
     """Make several runs in one process; rows that are there are kept."""
+    leave_on_request()
     from sdlib.experiments import parse_run
     from sdlib.pipeline import jobs
 
@@ -35,11 +74,19 @@ def train(
 
 
 @app.command()
-def unlock() -> None:
-    """Remove the lock of a snakemake that was killed."""
-    from sdlib.pipeline.jobs import unlock
+def measure(
+    measurement_id: Annotated[str, typer.Argument(help="such as robustness/sweep")],
+    profile: str = "quick",
+    source: str = "phantom",
+) -> None:
+    """Measure networks or tiles beyond the metrics of rows."""
+    leave_on_request()
+    from sdlib.experiments import check_names, experiment_of
 
-    unlock()
+    experiment, _, name = measurement_id.partition("/")
+    check_names(experiment, profile, source)
+    make = experiment_of(experiment).measurement(name).make()
+    print(make(experiment, profile, source, _log))
 
 
 @app.command()
@@ -81,11 +128,11 @@ def build() -> None:
 
 
 @app.command()
-def show(page: Path) -> None:
+def show() -> None:
     """Say where the book is; open it if someone is looking."""
     from sdlib.pipeline.site import show
 
-    show(page)
+    show()
 
 
 def main() -> None:

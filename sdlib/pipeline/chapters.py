@@ -39,20 +39,64 @@ def chapters(root: Path = ROOT) -> list[Path]:
 
 
 def parameters(chapter: Path) -> dict[str, Any]:
-    """Names and defaults of a chapter's parameters cell.
+    """Names and defaults of a chapter's parameters cell, as Python reads them.
+
+    The first cell tagged ``parameters`` counts, as for papermill; in it, every assignment.
 
     Raises
     ------
     DataError
-        The file is not there or is not a notebook.
-    """
-    import papermill  # takes seconds to import, and the Snakefile imports this module
+        The file is not there or is not a notebook, or a default is more than a plain value.
 
+    Examples
+    --------
+    >>> parameters(ROOT / "book" / "5_reckoning" / "12_environment.ipynb")
+    {'profile': 'laptop', 'source': 'phantom'}
+    """
+    cells = _notebook(chapter)["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    if not tagged:
+        return {}
+    source = "".join(tagged[0]["source"])
     try:
-        found = papermill.inspect_notebook(str(chapter))
-    except (OSError, ValueError, papermill.exceptions.PapermillException) as error:
+        statements = ast.parse(source).body
+    except (SyntaxError, ValueError) as error:
+        raise DataError(f"{chapter}: the parameters cell is not Python: {error}") from error
+    found: dict[str, Any] = {}
+    for statement in statements:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value:
+            found |= _assigned(chapter, source, statement)
+    return found
+
+
+def _assigned(chapter: Path, source: str, statement: ast.Assign | ast.AnnAssign) -> dict[str, Any]:
+    """The names that an assignment gives a plain value, and the value."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    try:
+        if len(names) == len(targets):
+            return dict.fromkeys(names, ast.literal_eval(statement.value))
+    except (ValueError, TypeError):
+        pass  # a call, say: refused below
+    line = ast.get_source_segment(source, statement)
+    raise DataError(
+        f"{chapter}: expected parameters as name = plain value, "
+        f"got {line!r} in line {statement.lineno} of the parameters cell"
+    )
+
+
+def _notebook(chapter: Path) -> dict[str, Any]:
+    """A notebook file as JSON; nbformat would take seconds to import."""
+    try:
+        notebook = json.loads(Path(chapter).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise DataError(f"expected a notebook at {chapter}: {error}") from error
-    return {name: ast.literal_eval(entry["default"]) for name, entry in found.items()}
+    try:
+        if all(isinstance(part["metadata"], dict) for part in (notebook, *notebook["cells"])):
+            return notebook
+    except (KeyError, TypeError):
+        pass
+    raise DataError(f"expected a notebook at {chapter}, got JSON without cells and metadata")
 
 
 def reads(chapter: Path) -> list[str]:
@@ -74,12 +118,7 @@ def reads(chapter: Path) -> list[str]:
     >>> reads(ROOT / "book" / "2_simulations" / "04_dominant_features.ipynb")
     ['cutout', 'cutout_sensitivity']
     """
-    chapter = Path(chapter)
-    try:
-        metadata = json.loads(chapter.read_text(encoding="utf-8"))["metadata"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"expected a notebook at {chapter}: {error}") from error
-    declared = metadata.get("sdlib", {}).get("reads", [])
+    declared = _notebook(chapter)["metadata"].get("sdlib", {}).get("reads", [])
     if declared == ["all"]:
         return list(EXPERIMENTS)
     return [experiment_of(name).name for name in declared]

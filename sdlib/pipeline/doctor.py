@@ -7,11 +7,13 @@ import os
 import platform
 import re
 import shutil
+from pathlib import Path
 
 import torch
 
 from sdlib.datasets.sources import SOURCES
 from sdlib.paths import ROOT, outputs_folder
+from sdlib.pipeline.site import obstacle
 
 __all__ = ["report"]
 
@@ -31,14 +33,23 @@ def _versions() -> list[str]:
     return wrong
 
 
+def _free_bytes(folder: Path) -> int:
+    """Bytes free on the disk that a folder is on, or would be on."""
+    meant = Path(os.path.realpath(folder))
+    there = next(part for part in (meant, *meant.parents) if os.path.exists(part))
+    return shutil.disk_usage(there).free
+
+
 def report() -> str:
-    """Versions, device, disk, sources and the weights' cache, each on a line.
+    """Versions, device, the outputs' disk and folder, sources, each on a line.
 
     >>> report().splitlines()[0].startswith("Python")
     True
     """
     wrong = _versions()
-    free = shutil.disk_usage(ROOT).free / 2**30
+    outputs = outputs_folder()
+    free = _free_bytes(outputs) / 2**30
+    found = obstacle(outputs)
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     lines = [
         f"Python      {platform.python_version()} on {platform.system()} {platform.machine()}",
@@ -46,7 +57,7 @@ def report() -> str:
         f"device      {', '.join(devices) or 'no GPU: training runs on the CPU'}, "
         f"{os.cpu_count()} CPU cores",
         f"disk        {free:.0f} GiB free",
-        f"outputs     {outputs_folder()}",
+        f"outputs     {outputs}{f': {found}' if found else ''}",
         *(f"source      {name}: {source.state}" for name, source in SOURCES.items()),
     ]
     return "\n".join(lines)

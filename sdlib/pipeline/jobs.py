@@ -6,18 +6,12 @@ several runs in one process. A run whose row is there is not repeated, so a kill
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from sdlib.errors import SdlibError
-from sdlib.experiments import EXPERIMENTS, PROFILES, Run, Search, config_hash, runs_of
+from sdlib.experiments import EXPERIMENTS, PROFILES, Profile, Run, Search, config_hash, runs_of
 from sdlib.experiments.measurements import Measurement
 from sdlib.experiments.trials import read_trials
-from sdlib.paths import ROOT
 from sdlib.results import is_recorded
 
 __all__ = [
@@ -26,10 +20,10 @@ __all__ = [
     "jobs",
     "measurement_jobs",
     "pending",
+    "results_here",
     "search_before",
     "search_needed",
     "train",
-    "unlock",
 ]
 
 
@@ -57,8 +51,16 @@ class Job:
 
     @property
     def configurations(self) -> list[str]:
-        """A hash per run that changes with its settings, though not with a search's result."""
-        return [config_hash(run.config(run.definition.arm(run.arm))) for run in self.runs]
+        """What changes with each run's settings, though not with a search's result."""
+        arms = [run.definition.arm(run.arm) for run in self.runs]
+        stamps = [config_hash(run.config(arm)) for run, arm in zip(self.runs, arms, strict=True)]
+        return [f"{stamp} {arm.step}" for stamp, arm in zip(stamps, arms, strict=True)]
+
+    @property
+    def settings(self) -> Profile:
+        """The profile with what is different in the experiment: memory, minutes, and all else."""
+        run = self.runs[0]
+        return run.definition.settings(run.profile, run.source)
 
     @property
     def urgent(self) -> bool:
@@ -150,7 +152,7 @@ def jobs(profile: str, source: str, fresh: bool = False) -> list[Job]:
 
 
 def measurement_jobs(profile: str, source: str, fresh: bool = False) -> list[MeasurementJob]:
-    """The measurements that this machine has to make.
+    """The measurements that this machine has to make, of the experiments that it runs.
 
     Those of networks where it trains some; the others where they are not recorded.
 
@@ -161,6 +163,8 @@ def measurement_jobs(profile: str, source: str, fresh: bool = False) -> list[Mea
     """
     found = []
     for name, experiment in EXPERIMENTS.items():
+        if not runs_of(name, profile, source):
+            continue
         trains = bool(pending(name, profile, source, fresh))
         for measurement in experiment.measurements:
             if measurement.per_run or (measurement.sources and source not in measurement.sources):
@@ -173,6 +177,20 @@ def measurement_jobs(profile: str, source: str, fresh: bool = False) -> list[Mea
             if needed:
                 found.append(MeasurementJob(name, measurement, profile, source))
     return found
+
+
+def results_here(experiment: str, profile: str, source: str) -> list[Path]:
+    """The files of this machine's rows and measurements of an experiment that are there.
+
+    Whether they are recorded as well makes no difference: pages show them.
+    """
+    files = [run.row_file for run in runs_of(experiment, profile, source)]
+    files += [
+        measurement.done_file(experiment, profile, source)
+        for measurement in EXPERIMENTS[experiment].measurements
+        if not measurement.per_run
+    ]
+    return [file for file in files if file.exists()]
 
 
 def train(runs: list[Run]) -> None:
@@ -192,25 +210,3 @@ def train(runs: list[Run]) -> None:
             f"[{number}/{len(runs)}] {run.id}: test accuracy {accuracy:.3f}, {seconds:.0f} s",
             flush=True,
         )
-
-
-def unlock(root: Path = ROOT) -> None:
-    """Remove the lock that a killed snakemake left, unless another one is at work here.
-
-    Raises
-    ------
-    SdlibError
-        A snakemake is running in this folder.
-    """
-    locks = root / ".snakemake" / "locks"
-    if not locks.is_dir() or not any(locks.iterdir()):
-        return
-    for process in psutil.process_iter(["cmdline", "cwd"]):
-        command = process.info["cmdline"] or []
-        if process.info["cwd"] == str(root) and any(Path(a).name == "snakemake" for a in command):
-            raise SdlibError(
-                f"snakemake is at work in this folder (process {process.pid}): "
-                "wait for it, or stop it, and start again"
-            )
-    command = [sys.executable, "-m", "snakemake", "--unlock", "--quiet"]
-    subprocess.run(command, check=True, cwd=root)

@@ -16,10 +16,11 @@ from pathlib import Path
 import nbformat
 from PIL import Image
 
-from sdlib.errors import SdlibError
+from sdlib.errors import DataError, SdlibError
 
 __all__ = ["gate", "offline", "refuse"]
 
+SKIPPED = {"_build", ".ipynb_checkpoints"}  # folders
 PROGRESS = re.compile(r"\d+%\|| ?it/s\b|\bs/it\b|\r(?!\n)|FloatProgress|<progress\b")
 ABSOLUTE = re.compile(
     r"(?<![\w.:/<-])/(?:home|root|Users|tmp|work|mnt|media|private|scratch|var|opt|srv|usr)/\w"
@@ -49,6 +50,11 @@ def gate(folder: Path) -> list[str]:
     list of str
         One sentence a finding, with chapter and cell (counted from 1); empty if all is well.
 
+    Raises
+    ------
+    DataError
+        There is no executed chapter, or one cannot be read.
+
     Examples
     --------
     >>> import tempfile
@@ -59,14 +65,27 @@ def gate(folder: Path) -> list[str]:
     >>> gate(folder)
     ['01_sums, cell 1: an error output (ZeroDivisionError)']
     """
+    folder = Path(folder)
+    chapters = [
+        path
+        for path in sorted(folder.rglob("*.ipynb"))
+        if not SKIPPED & set(path.relative_to(folder).parts)
+    ]
+    if not chapters:
+        raise DataError(f"expected executed chapters (.ipynb) under {folder}, found none")
     found = []
-    for path in sorted(Path(folder).rglob("*.ipynb")):
-        if {"_build", ".ipynb_checkpoints"} & set(path.parts):
-            continue
-        for number, cell in enumerate(nbformat.read(path, as_version=4).cells, start=1):
+    for path in chapters:
+        for number, cell in enumerate(_cells(path), start=1):
             if cell.cell_type == "code":
                 found += [f"{path.stem}, cell {number}: {text}" for text in _findings(cell)]
     return found
+
+
+def _cells(path: Path) -> list[nbformat.NotebookNode]:
+    try:
+        return nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
+        raise DataError(f"expected a notebook at {path}: {error}") from error
 
 
 def _findings(cell: nbformat.NotebookNode) -> Iterator[str]:
@@ -123,9 +142,17 @@ def offline(html: Path) -> list[str]:
     -------
     list of str
         One sentence a page and address; empty if the site reads with the network off.
+
+    Raises
+    ------
+    DataError
+        There is no page.
     """
+    pages = sorted(Path(html).rglob("*.html"))
+    if not pages:
+        raise DataError(f"expected pages (.html) under {html}, found none")
     found = []
-    for page in sorted(Path(html).rglob("*.html")):
+    for page in pages:
         for match in EXTERNAL.finditer(page.read_text(encoding="utf-8")):
             address = match[1] or match[2]
             found.append(f"{page.relative_to(html)} loads {address}: vendor it, or switch it off")

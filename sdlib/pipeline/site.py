@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,40 @@ from pathlib import Path
 from sdlib.errors import SdlibError
 from sdlib.paths import ROOT, outputs_folder
 
-__all__ = ["build", "show", "site_folder", "stage"]
+__all__ = ["build", "first_page", "obstacle", "show", "site_folder", "stage"]
 
 
 def site_folder() -> Path:
     """The staging copy of the book: ``outputs/site``."""
     return outputs_folder() / "site"
+
+
+def first_page() -> Path:
+    """The book's first page, in the folder that Jupyter Book builds into."""
+    return site_folder() / "_build" / "html" / "index.html"
+
+
+def obstacle(folder: Path) -> str:
+    """What is in the way of making a folder, as a sentence; empty if nothing is.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> obstacle(folder / "outputs")
+    ''
+    >>> _ = (folder / "outputs").write_text("a note")
+    >>> obstacle(folder / "outputs" / "site").endswith("/outputs is a file, not a folder")
+    True
+    """
+    for part in (folder, *folder.parents):
+        if os.path.isdir(part):
+            return ""
+        if os.path.exists(part):
+            return f"{part} is a file, not a folder"
+        if os.path.islink(part):
+            return f"{part} is a link to {os.readlink(part)}, which is not there"
+    return ""
 
 
 def stage(root: Path = ROOT) -> Path:
@@ -29,6 +58,8 @@ def stage(root: Path = ROOT) -> Path:
         The folder cannot be written.
     """
     site = site_folder()
+    if found := obstacle(site):
+        raise SdlibError(f"cannot write the site to {site}: {found}")
     ignored = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_static")
     try:
         site.mkdir(parents=True, exist_ok=True)
@@ -56,19 +87,28 @@ def build(root: Path = ROOT) -> Path:
     # --all: an unchanged page is not read again, and its warning would pass the second time.
     options = ["-W", "-n", "--keep-going", "--all", "--quiet"]
     tool = Path(sys.executable).with_name("jupyter-book")  # it has no `python -m` form
-    command = [str(tool), "build", str(site), *options]
+    command = [sys.executable, str(tool), "build", str(site), *options]
     if subprocess.run(command, check=False).returncode:
         raise SdlibError("jupyter-book refused the site: mend the warnings above")
-    html = site / "_build" / "html"
-    refuse(offline(html), "pages that need the network")
-    return html / "index.html"
+    page = first_page()
+    refuse(offline(page.parent), "pages that need the network")
+    return page
 
 
-def show(page: Path) -> None:
-    """Print where the book is; open it if a person with a display is looking."""
-    page = page.resolve()
+def show() -> None:
+    """Print where the book is; open it if a person with a display is looking.
+
+    Raises
+    ------
+    SdlibError
+        The book is not built.
+    """
+    page = first_page().resolve()
+    if not page.exists():
+        raise SdlibError(f"expected the book at {page}: build it with `make book`")
+    serve = [sys.executable, "-m", "http.server", "--directory", str(page.parent)]
     print(f"\nThe book: {page}\nOpen it in a browser, or serve it on http://localhost:8000 with")
-    print(f"  {sys.executable} -m http.server --directory {page.parent}")
+    print(f"  {shlex.join(serve)}")
     display = (
         sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )

@@ -2,6 +2,9 @@
 
 import base64
 import io
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -19,9 +22,9 @@ from sdlib.pipeline.output_checks import gate, offline, refuse
 PARAMETERS = 'profile = "quick"\nseeds = 2\nrate = 0.1\nfresh = False'
 
 
-def write(path, *sources):
+def write(path, *sources, parameters=PARAMETERS):
     """A notebook with a parameters cell and the code cells ``sources``."""
-    cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
+    cells = [new_code_cell(parameters, metadata={"tags": ["parameters"]})]
     cells += [new_code_cell(source) for source in sources]
     path.parent.mkdir(parents=True, exist_ok=True)
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
@@ -43,6 +46,42 @@ def test_defaults_are_read_with_their_types(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "cell",
+    [
+        'query = "a=b"\nrates = {"lam": 0.1, "gamma": [1, -2]}',
+        "colour = \"#d55e00\"  # an arm's\nsign = '#'",
+        'text = """two = 1\n# lines"""\nn: int = 3\nnothing: str | None = None',
+        'first = second = "=="; third = -1.5\nlong = (\n    "a"  # b = c\n    "#"\n)',
+        'import os\n"a note"\nfor i in ():\n    j = 1',
+    ],
+)
+def test_defaults_are_read_as_python_reads_them(tmp_path, cell):
+    names = {}
+    exec(cell, {}, names)
+    for name in {"os", "__annotations__"} & names.keys():
+        del names[name]
+    assert chapters.parameters(write(tmp_path / "a.ipynb", parameters=cell)) == names
+
+
+@pytest.mark.parametrize(
+    ("cell", "match"),
+    [
+        ("a = 1\nn = len('ab')", r"name = plain value, got \"n = len\('ab'\)\" in line 2"),
+        ("a, b = 1, 2", "name = plain value, got 'a, b = 1, 2' in line 1"),
+        ("a = 1\nb = = 2", "parameters cell is not Python: .*line 2"),
+    ],
+)
+def test_a_default_that_is_no_plain_value_is_refused(tmp_path, cell, match):
+    with pytest.raises(DataError, match=match):
+        chapters.parameters(write(tmp_path / "a.ipynb", parameters=cell))
+
+
+def test_a_chapter_without_parameters_has_none(tmp_path):
+    nbformat.write(new_notebook(cells=[new_code_cell("n = 3")]), tmp_path / "a.ipynb")
+    assert chapters.parameters(tmp_path / "a.ipynb") == {}
+
+
+@pytest.mark.parametrize(
     ("values", "match"),
     [
         ({"profil": "quick"}, "no parameter 'profil'; its parameters: profile, seeds, rate, fresh"),
@@ -61,9 +100,13 @@ def test_a_wrong_parameter_is_refused_before_anything_runs(tmp_path, values, mat
 
 def test_something_that_is_no_notebook_is_a_data_error(tmp_path):
     (tmp_path / "broken.ipynb").write_text("{")
-    for name in ("broken", "absent"):
-        with pytest.raises(DataError, match=f"expected a notebook at .*{name}"):
-            chapters.parameters(tmp_path / f"{name}.ipynb")
+    (tmp_path / "list.ipynb").write_text("[1]")
+    (tmp_path / "other.ipynb").write_text('{"metadata": {}, "cells": [3]}')
+    (tmp_path / "bytes.ipynb").write_bytes(b"\xff\xfe")
+    for name in ("broken", "absent", "list", "other", "bytes"):
+        for read in (chapters.parameters, chapters.reads):
+            with pytest.raises(DataError, match=f"expected a notebook at .*{name}"):
+                read(tmp_path / f"{name}.ipynb")
 
 
 # -- Execution
@@ -83,6 +126,14 @@ def test_parameters_arrive_typed_and_only_if_they_differ(tmp_path, monkeypatch):
     assert "profile" not in injected[0].source
     assert str(tmp_path) not in out.read_text()
     assert texts(chapter) == ""
+
+
+def test_values_with_signs_of_python_arrive_whole(tmp_path, capfd):
+    cell = 'query = "a=b"\ncolour = "#d55e00"'
+    chapter = write(tmp_path / "a.ipynb", "print(query, colour)", parameters=cell)
+    chapters.execute(chapter, tmp_path / "out.ipynb", {"query": "x == 'y' # z"})
+    assert texts(tmp_path / "out.ipynb") == "x == 'y' # z #d55e00\n"
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -214,6 +265,33 @@ def test_the_gate_lets_a_clean_chapter_pass_and_stops_an_unexecuted_one(tmp_path
     assert gate(tmp_path) == ["07_x, cell 2: was not executed"]
 
 
+def test_a_gate_without_chapters_is_an_error(tmp_path):
+    (tmp_path / "empty" / ".ipynb_checkpoints").mkdir(parents=True)
+    executed(tmp_path / "empty" / ".ipynb_checkpoints")
+    for name in ("empty", "absent"):
+        with pytest.raises(DataError, match=f"executed chapters .*under .*{name}, found none"):
+            gate(tmp_path / name)
+    command = [sys.executable, "-m", "sdlib.pipeline", "gate", str(tmp_path / "absent")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: expected executed chapters")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_gate_reads_a_folder_below_one_that_it_would_skip(tmp_path):
+    (tmp_path / "_build").mkdir()
+    executed(tmp_path / "_build", count=None)
+    assert gate(tmp_path / "_build") == ["07_x, cell 2: was not executed"]
+
+
+def test_the_gate_names_a_broken_chapter(tmp_path):
+    executed(tmp_path, *HARMLESS)
+    for text in ("{", "[]", '{"nbformat": 4, "nbformat_minor": 5}'):
+        (tmp_path / "broken.ipynb").write_text(text)
+        with pytest.raises(DataError, match=r"expected a notebook at .*broken"):
+            gate(tmp_path)
+
+
 def test_a_caption_belongs_to_one_output(tmp_path):
     caption = {"figure": {"name": "fig-x", "caption": "A figure."}}
     picture, text = shown(image_png=png(NOISE)), shown(text_markdown="read aloud")
@@ -236,10 +314,34 @@ def test_pages_that_need_the_network_are_found(tmp_path):
     ]
 
 
+def test_a_site_without_pages_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"expected pages .*found none"):
+        offline(tmp_path)
+
+
+def test_the_book_is_found_and_shown_in_words_for_a_shell(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path / "my outputs (1)"))
+    with pytest.raises(SdlibError, match=r"expected the book at .*index.html: build it with"):
+        site.show()
+    page = site.first_page()
+    page.parent.mkdir(parents=True)
+    page.write_text("<html></html>")
+    site.show()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == f"The book: {page}"
+    assert shlex.split(lines[-1])[1:] == ["-m", "http.server", "--directory", str(page.parent)]
+
+
 def test_a_site_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "site").write_text("a file in the way")
     monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path))
-    with pytest.raises(SdlibError, match="cannot write the site to"):
+    with pytest.raises(
+        SdlibError, match=r"cannot write the site to .*site is a file, not a folder"
+    ):
+        site.stage()
+    (tmp_path / "link").symlink_to("nowhere")
+    monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path / "link"))
+    with pytest.raises(SdlibError, match="link is a link to nowhere, which is not there"):
         site.stage()
 
 

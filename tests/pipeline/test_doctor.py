@@ -3,6 +3,7 @@
 import importlib.metadata
 import re
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 import torch
@@ -58,6 +59,37 @@ def test_disk_and_outputs(outputs, monkeypatch):
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage(0, 0, 3 * 2**30))
     assert lines("disk") == ["3 GiB free"]
     assert lines("outputs") == [str(outputs)]
+
+
+def test_the_disk_is_that_of_the_outputs(monkeypatch, tmp_path):
+    """Another disk, perhaps, and the folder need not be there yet."""
+    usage = namedtuple("usage", "total used free")
+    gib = {tmp_path: 5}
+    monkeypatch.setattr(
+        doctor.shutil, "disk_usage", lambda path: usage(0, 0, gib.get(Path(path), 1) * 2**30)
+    )
+    for outputs in (tmp_path, tmp_path / "not" / "there"):
+        monkeypatch.setenv("SDLIB_OUTPUTS", str(outputs))
+        assert lines("disk") == ["5 GiB free"]
+    (tmp_path / "link").symlink_to(ROOT)
+    monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path / "link" / "outputs"))
+    assert lines("disk") == ["1 GiB free"]
+
+
+def test_outputs_that_cannot_be_written_to(monkeypatch, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone" / "folder")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "note").write_text("")
+    for name, found in (
+        ("link", f"{tmp_path / 'link'} is a link to {tmp_path / 'gone' / 'folder'}, which is not"),
+        ("link/below", f"{tmp_path / 'link'} is a link to {tmp_path / 'gone' / 'folder'}, which"),
+        ("loop", f"{tmp_path / 'loop'} is a link to loop, which is not there"),
+        ("note", f"{tmp_path / 'note'} is a file, not a folder"),
+    ):
+        outputs = tmp_path / name
+        monkeypatch.setenv("SDLIB_OUTPUTS", str(outputs))
+        assert lines("outputs")[0].startswith(f"{outputs}: {found}")
+        assert lines("disk")[0].endswith(" GiB free")
 
 
 def test_sources(outputs, monkeypatch, tmp_path):

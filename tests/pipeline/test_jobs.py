@@ -2,18 +2,23 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from sdlib.errors import SdlibError
-from sdlib.experiments import EXPERIMENTS, PROFILES, Run, config_hash, runs_of, searches_of
+from sdlib.experiments import EXPERIMENTS, PROFILES, Run, runs_of, searches_of
 from sdlib.experiments.trials import recorded_trials_file
-from sdlib.paths import ROOT
 from sdlib.pipeline import jobs as graph
+from sdlib.pipeline.chapters import chapters
+from sdlib.pipeline.processes import unlock
+from sdlib.pipeline.site import first_page, site_folder
 from sdlib.results import Place
 from sdlib.training import run as training
 
@@ -21,23 +26,10 @@ SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "1", "--keep-incomple
 SMOKE = ["--config", "profile=smoke", "source=phantom"]
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """A folder that looks like the repository and has a .snakemake of its own."""
-    folder = tmp_path / "clone"
-    folder.mkdir()
-    for name in ("Snakefile", "_config.yml", "_toc.yml", "book", "data", "sdlib"):
-        (folder / name).symlink_to(ROOT / name)
-    return folder
-
-
-def record(folder, run, **changes):
-    stamp = config_hash(run.config())
-    keys = ("experiment", "arm", "seed", "profile", "source")
-    row = {**{key: getattr(run, key) for key in keys}, "config_hash": stamp, **changes}
-    with Place(run.experiment, run.profile, run.source).recorded_file(".jsonl").open("a") as lines:
+def record(row):
+    place = Place(row["experiment"], row["profile"], row["source"])
+    with place.recorded_file(".jsonl").open("a") as lines:
         lines.write(json.dumps(row) + "\n")
-    assert list(folder.iterdir())
 
 
 # -- What there is to do
@@ -54,20 +46,19 @@ def test_every_run_is_in_one_job_behind_the_search_it_needs(recorded, outputs, p
         assert {run.search for run in job.runs} == {job.search}
 
 
-def test_recorded_rows_count_as_done_unless_fresh_or_stale(recorded, outputs):
+def test_recorded_rows_count_as_done_unless_fresh_or_stale(recorded, outputs, row_of):
     runs = {run.id: run for run in runs_of("cutout", "smoke", "phantom")}
-    record(recorded, runs["cutout/sd_eq2/seed0"])
-    record(recorded, runs["cutout/sd_eq1/seed0"], config_hash="000000000000")
+    record(row_of(runs["cutout/sd_eq2/seed0"], test__accuracy=0.8))
+    record(row_of(runs["cutout/sd_eq1/seed0"], stamp="000000000000", test__accuracy=0.8))
     left = {run.id for run in graph.pending("cutout", "smoke", "phantom")}
     assert left == runs.keys() - {"cutout/sd_eq2/seed0"}
     assert len(graph.pending("cutout", "smoke", "phantom", fresh=True)) == len(runs)
 
 
-def test_recorded_trials_stand_in_for_a_search_unless_fresh(recorded, outputs):
+def test_recorded_trials_stand_in_for_a_search_unless_fresh(recorded, outputs, trial_of):
     run = Run("cutout", "sd_eq1_tuned", 0, "smoke", "phantom")
     assert graph.search_needed(run) == run.search
-    stamp = run.search.config_hash
-    trial = {"family": "sd_eq1", "config_hash": stamp, "values": {"lam": 0.1}, "value": 0.7}
+    trial = trial_of(run.search, {"lam": 0.1})
     file = recorded_trials_file("cutout", "smoke", "phantom")
     file.write_text(json.dumps(trial) + "\n")
     assert graph.search_needed(run) is None
@@ -111,6 +102,121 @@ def test_a_dry_run_lists_the_jobs(clone, outputs):
     assert "training" not in book.stderr + book.stdout
 
 
+def touched(file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("{}")
+
+
+def test_a_book_after_its_graph_is_up_to_date(clone, outputs):
+    """Whether the graph trains must not change what a page is made from."""
+    trainings = graph.jobs("smoke", "phantom", fresh=True)
+    for job in trainings:
+        for run in job.runs:
+            touched(run.row_file)
+        if job.search:
+            touched(job.search.file)
+    for measurement in graph.measurement_jobs("smoke", "phantom", fresh=True):
+        touched(measurement.done_file)
+    for chapter in chapters():
+        touched(site_folder() / chapter)
+    touched(site_folder() / "gate.ok")
+    touched(first_page())
+    # All is as if just made.
+    done = snakemake(clone, "--touch", "--forceall", *SMOKE, "fresh=1")
+    assert done.returncode == 0, done.stderr
+
+    def left(*config):
+        dry = snakemake(clone, "--dry-run", "--quiet", "host", *SMOKE, *config)
+        assert dry.returncode == 0, dry.stderr
+        return dry.stderr + dry.stdout
+
+    assert "Nothing to be done" in left("train=0")
+    assert "Nothing to be done" in left("fresh=1")
+    (run,) = [
+        run for job in trainings for run in job.runs if run.id == "robustness/sd_eq1_none/seed0"
+    ]
+    run.row_file.unlink()
+    book = left("train=0")  # of the rows that there are: other pages, and no training
+    assert "executing 05_distribution_shift" in book
+    assert "executing 04_dominant_features" not in book
+    assert not re.search("training|searching|measuring", book)
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ("profile=nope", "unknown profile 'nope'; expected one of: smoke, quick"),
+        ("profile=", "unknown profile 'None'; expected one of: smoke, quick"),
+        ("source=moon", "unknown source 'moon'; expected one of: phantom"),
+        ("fresh=maybe", "expected fresh=0 or fresh=1, got fresh=maybe"),
+    ],
+)
+def test_a_setting_that_there_is_not_is_one_sentence(clone, outputs, config, sentence):
+    refused = snakemake(clone, "--config", config)
+    assert refused.returncode != 0
+    assert refused.stderr.startswith(f"error: {sentence}")
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("link", "is a link to nowhere, which is not there"),
+        ("file", "is a file, not a folder"),
+        ("brace{s}", "expected outputs in a folder without braces"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_one_sentence(clone, monkeypatch, kind, sentence):
+    outputs = clone.parent / kind
+    if kind == "link":
+        outputs.symlink_to("nowhere")
+    elif kind == "file":
+        outputs.write_text("")
+    monkeypatch.setenv("SDLIB_OUTPUTS", str(outputs))
+    refused = snakemake(clone, "--dry-run", *SMOKE)
+    assert refused.returncode != 0
+    assert refused.stderr.startswith("error: ")
+    assert sentence in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_chapter_is_executed_in_a_folder_of_any_name(awkward_clone):
+    python = awkward_clone / ".venv" / "bin" / "python"
+    chapter = Path("book/5_reckoning/12_environment.ipynb")
+    wanted = site_folder() / chapter
+    target = str(wanted)
+    command = [str(python), *SNAKEMAKE[1:], target, *SMOKE, "train=0"]
+    done = subprocess.run(command, cwd=awkward_clone, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert wanted.exists()
+
+
+def test_commands_of_the_graph_hold_paths_whole(awkward_clone):
+    python = awkward_clone / ".venv" / "bin" / "python"
+    command = [str(python), *SNAKEMAKE[1:], "--dry-run", "--printshellcmds", *SMOKE, "fresh=1"]
+    dry = subprocess.run(command, cwd=awkward_clone, capture_output=True, text=True)
+    assert dry.returncode == 0, dry.stderr
+    marker = "Shell command: "
+    lines = [line for line in (dry.stderr + dry.stdout).splitlines() if line.startswith(marker)]
+    found = [line.removeprefix(marker) for line in lines]
+    commands = [shlex.split(command) for command in found if command != "None"]
+    steps = {command[3] for command in commands}
+    assert steps == {"search", "train", "measure", "execute", "gate", "build"}
+    assert {tuple(command[:3]) for command in commands} == {(str(python), "-m", "sdlib.pipeline")}
+    (gated,) = [command[4:] for command in commands if command[3] == "gate"]
+    assert gated == [str(site_folder() / "book")]
+    for command in commands:
+        if command[3] == "train":
+            files = command[command.index("touch") + 1 :]
+            assert files == [str(Run(*run_of(file)).row_file) for file in files]
+
+
+def run_of(file):
+    """A run's names, from the folders that its row lies in."""
+    source, profile, experiment, arm, seed = Path(file).parts[-6:-1]
+    return experiment, arm, int(seed.removeprefix("seed")), profile, source
+
+
 def metrics(row_file):
     row = json.loads(row_file.read_text())
     return row["config_hash"], row["metrics"], [entry["train_loss"] for entry in row["history"]]
@@ -132,7 +238,7 @@ def test_a_killed_graph_goes_on_to_the_same_rows(clone, outputs, monkeypatch):
     standing = job.runs[0].row_file.read_bytes()
 
     assert any((clone / ".snakemake" / "locks").iterdir())
-    graph.unlock(clone)
+    unlock(clone)
     again = snakemake(clone, "--rerun-incomplete", str(job.runs[0].row_file), *SMOKE, "fresh=1")
     assert again.returncode == 0, again.stderr
     assert job.runs[0].row_file.read_bytes() == standing
@@ -141,28 +247,6 @@ def test_a_killed_graph_goes_on_to_the_same_rows(clone, outputs, monkeypatch):
     monkeypatch.setenv("SDLIB_OUTPUTS", str(outputs.with_name("undisturbed")))
     graph.train(job.runs)
     assert [metrics(run.row_file) for run in job.runs] == rows
-
-
-def test_a_lock_is_kept_while_its_snakemake_lives_and_removed_when_it_is_dead(tmp_path):
-    (tmp_path / "Snakefile").write_text(
-        "rule all:\n    output: 'x'\n    shell: 'sleep 60; touch x'\n"
-    )
-    graph.unlock(tmp_path)  # nothing to do
-    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
-    running_one = subprocess.Popen(
-        command, cwd=tmp_path, start_new_session=True, stderr=subprocess.DEVNULL
-    )
-    locks = tmp_path / ".snakemake" / "locks"
-    deadline = time.monotonic() + 120
-    while not (locks.is_dir() and any(locks.iterdir())):
-        assert time.monotonic() < deadline, "snakemake did not lock its folder"
-        time.sleep(0.05)
-    with pytest.raises(SdlibError, match=f"process {running_one.pid}"):
-        graph.unlock(tmp_path)
-    os.killpg(running_one.pid, signal.SIGKILL)
-    running_one.wait()
-    graph.unlock(tmp_path)
-    assert not locks.is_dir() or not any(locks.iterdir())
 
 
 def test_a_run_that_fails_keeps_those_before_it(outputs, monkeypatch, capsys):
