@@ -130,8 +130,8 @@ def panels(
 def arm_rows(ax: Axes, values: Mapping[str, np.ndarray], looks: Mapping[str, Look]) -> None:
     """Arms from top to bottom: a faint marker per seed, a solid one with its 95 % t interval.
 
-    Values are shares, from 0 to 1. An interval of two seeds may reach far beyond; it is drawn as
-    far as there can be values.
+    Values are shares, from 0 to 1, and intervals are drawn as far as there can be values. One or
+    two seeds have no interval.
 
     Parameters
     ----------
@@ -147,8 +147,10 @@ def arm_rows(ax: Axes, values: Mapping[str, np.ndarray], looks: Mapping[str, Loo
         style = {"color": looks[arm].colour, "marker": looks[arm].marker}
         ax.plot(seeds, np.full(len(seeds), row), alpha=0.35, linestyle="none", **style)
         interval = mean_interval(seeds)
-        ends = np.clip(np.nan_to_num([interval.low, interval.high], nan=interval.mean), 0, 1)
-        lengths = np.abs(ends - interval.mean)[:, None]
+        lengths = None
+        if np.isfinite(interval.low):
+            ends = np.clip([interval.low, interval.high], 0, 1)
+            lengths = np.abs(ends - interval.mean)[:, None]
         ax.errorbar(interval.mean, row + 0.28, xerr=lengths, capsize=3, linewidth=1.5, **style)
     ax.set_yticks(range(len(values)), [looks[arm].label for arm in values])
     ax.set_ylim(len(values) - 0.4, -0.6)

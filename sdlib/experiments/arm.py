@@ -137,14 +137,11 @@ class Arm:
         >>> Arm("a", "A", search="sd_eq1").tuned({"lam": 0.1}).lam
         0.1
         """
-        if "weight_decay" in values:
-            return dataclasses.replace(self, weight_decay=values["weight_decay"])
-        if "lam" in values:
-            return dataclasses.replace(self, lam=values["lam"])
-        if "lam_neg" not in values:  # a setting of the profile was on trial
-            return self
-        lam = (values["lam_neg"], values["lam_pos"])
-        gamma = (values["gamma_neg"], values["gamma_pos"])
-        if self.step:
-            lam, gamma = self.step.moved(lam, gamma)
-        return dataclasses.replace(self, lam=lam, gamma=gamma, step=None)
+        found = {name: values[name] for name in ("weight_decay", "lam") if name in values}
+        if "lam_neg" in values:
+            lam = (values["lam_neg"], values["lam_pos"])
+            gamma = (values["gamma_neg"], values["gamma_pos"])
+            if self.step:
+                lam, gamma = self.step.moved(lam, gamma)
+            found |= {"lam": lam, "gamma": gamma, "step": None}
+        return dataclasses.replace(self, **found)

@@ -1,12 +1,12 @@
 """Comparisons: what an experiment says about a claim, as a statistic on a place.
 
 A *place* is where results are kept (:class:`sdlib.results.Place`). A statistic takes one and
-returns what it measured; the rule in :mod:`sdlib.report.verdicts` judges it.
+returns what it measured; the rule in :mod:`sdlib.report.rule` judges it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -19,6 +19,7 @@ from sdlib.metrics import Interval, delong_test, mean_interval
 __all__ = [
     "CohortDifference",
     "Comparison",
+    "Elsewhere",
     "EnsembleDeLong",
     "Kind",
     "Measured",
@@ -29,7 +30,7 @@ __all__ = [
 
 
 class Kind(StrEnum):
-    """What a comparison expects; :mod:`sdlib.report.verdicts` has a rule for each.
+    """What a comparison expects; :mod:`sdlib.report.rule` has a rule for each.
 
     >>> Kind("no gain") is Kind.NO_GAIN
     True
@@ -51,12 +52,13 @@ class Measured:
     ----------
     interval : Interval or None
         Mean, spread and interval; None where there is nothing to measure.
-    reference : float
-        The rival's mean, where there is a rival: the scale of "no difference".
+    largest : float
+        The largest effect that could have been found, for instance the distance of the rival's
+        mean from its best value: the scale of "no difference". NaN where it is not known.
     """
 
     interval: Interval | None
-    reference: float = 0.0
+    largest: float = float("nan")
 
 
 Statistic = Callable[[Any], Measured | Mapping[str, Measured]]
@@ -80,7 +82,13 @@ class Comparison:
     premise : bool
         Without it the claim cannot be tested.
     margin : float
-        What counts as no difference, or as one level; 0 is half of the reference.
+        What counts as no difference, as one level, or as a loss too small to matter.
+    margin_share : float
+        The same as a share of the largest effect that could have been found; 0 where ``margin``
+        says it.
+    variant : str
+        Claims that can be read in several ways are judged once for each, such as ``tuned on test``
+        and ``paper's values``; empty where there is one reading.
 
     Raises
     ------
@@ -95,6 +103,13 @@ class Comparison:
     paper: float = 0.0
     premise: bool = False
     margin: float = 0.0
+    margin_share: float = 0.0
+    variant: str = ""
+
+    @property
+    def claim_id(self) -> str:
+        """The claim with its reading, such as ``C1, tuned on test``."""
+        return f"{self.claim}, {self.variant}" if self.variant else self.claim
 
     def __post_init__(self) -> None:
         try:
@@ -112,9 +127,8 @@ class Comparison:
         return {self.text: found} if isinstance(found, Measured) else dict(found)
 
 
-def _of_values(values: np.ndarray, reference: Sequence[float] = ()) -> Measured:
-    interval = mean_interval(values) if len(values) else None
-    return Measured(interval, float(np.mean(reference)) if len(reference) else 0.0)
+def _of_values(values: np.ndarray, largest: float = float("nan")) -> Measured:
+    return Measured(mean_interval(values) if len(values) else None, largest)
 
 
 @dataclass(frozen=True)
@@ -134,9 +148,8 @@ class PairedDifference:
     rival: str
 
     def __call__(self, place: Any) -> Measured:
-        """Mean difference over seeds with its t interval; the rival's mean as reference."""
-        values = place.paired(self.metric, self.arm, self.rival)
-        return _of_values(values, place.values(self.metric, self.rival))
+        """Mean difference over seeds with its t interval."""
+        return _of_values(place.paired(self.metric, self.arm, self.rival))
 
 
 @dataclass(frozen=True)
@@ -196,7 +209,7 @@ class Slope:
     rival: str
 
     def __call__(self, place: Any) -> Measured:
-        """Least-squares slopes per seed, paired over seeds; the rival's mean as reference."""
+        """Least-squares slopes per seed, paired over seeds."""
         table = place.sweep.accuracy()
         table = table[table["shift"] == self.shift]
         slopes = {
@@ -209,8 +222,7 @@ class Slope:
             for arm in (self.arm, self.rival)
         )
         shared = sorted(own.keys() & rival.keys())
-        values = np.array([own[seed] - rival[seed] for seed in shared])
-        return _of_values(values, [rival[seed] for seed in shared])
+        return _of_values(np.array([own[seed] - rival[seed] for seed in shared]))
 
 
 @dataclass(frozen=True)
@@ -233,4 +245,22 @@ class EnsembleDeLong:
         test = delong_test(place.targets(self.cohort), own.scores, rival.scores)
         mean = test.auc_a - test.auc_b
         n = min(own.networks, rival.networks)
-        return Measured(Interval(n, mean, float("nan"), test.low, test.high), test.auc_b)
+        return Measured(Interval(n, mean, float("nan"), test.low, test.high))
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A statistic of another experiment at the same place.
+
+    Parameters
+    ----------
+    experiment : str
+    statistic : callable
+    """
+
+    experiment: str
+    statistic: Statistic
+
+    def __call__(self, place: Any) -> Measured | Mapping[str, Measured]:
+        """What the statistic finds there."""
+        return self.statistic(place.of(self.experiment))

@@ -72,6 +72,10 @@ def configuration(experiment: Experiment, arm: Arm, profile: str, source: str, s
     values["shift"] = None  # a former setting, always at its default: part of the oldest hashes
     values["source"] = source
     values |= training.where
+    if training.parts != ("train",):  # younger settings count away from their defaults alone
+        values["train_parts"] = list(training.parts)
+    if training.whole:
+        values["train_whole"] = True
     if source == "phantom":
         values["phantom_version"] = PHANTOM_VERSION
     values["data_seed"] = experiment.data_seed

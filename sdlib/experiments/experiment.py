@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from sdlib.errors import ConfigError
 from sdlib.experiments.arm import Arm
 from sdlib.experiments.cohorts import Cohort
 from sdlib.experiments.comparisons import Comparison
-from sdlib.experiments.measurements import Measurement
+from sdlib.experiments.measurements import SWEEP, Measurement
 from sdlib.experiments.profiles import PROFILES, Profile
 from sdlib.experiments.searches import Space
 
@@ -61,6 +62,8 @@ class Experiment:
         Of :mod:`sdlib.experiments.measurements`.
     comparisons : tuple of Comparison
         Behind the paper's claims, or our own.
+    printed : str
+        The paper's table with numbers of these arms, such as ``table2``; empty without one.
     data_seed, search_seed : int
         Of the split and the preparation; of trials, which no reported run uses.
     revision : int
@@ -69,7 +72,8 @@ class Experiment:
     Raises
     ------
     ConfigError
-        Two arms of one name, an arm whose search is nowhere, a missing cohort.
+        Two arms of one name, an arm whose search is nowhere, a missing cohort, a name that is not
+        known: whatever would go wrong later, and far from here.
     """
 
     name: str
@@ -86,16 +90,22 @@ class Experiment:
     sources: tuple[str, ...] = tuple(SOURCES)
     measurements: tuple[Measurement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    printed: str = ""
     data_seed: int = 0
     search_seed: int = 1000
     revision: int = 0
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9_]+", self.name):
+            raise ConfigError(
+                f"expected the name of an experiment in small letters, digits and _, got "
+                f"{self.name!r}"
+            )
         names = [arm.name for arm in self.arms]
         if len(set(names)) < len(names):
             raise ConfigError(f"expected arms of {self.name} with names of their own, got {names}")
-        for cohort in ("validation", "test"):
-            known(f"cohort of {self.name}", cohort, self.evaluation)
+        self._check_cohorts()
+        self._check_scales()
         spaces = {space.name for space in self.searches}
         for arm in self.arms:
             if arm.search and not self.searched_in and arm.search not in spaces:
@@ -103,6 +113,31 @@ class Experiment:
                     f"the arm {arm.name} of {self.name} needs the search {arm.search}, "
                     f"which is not among: {', '.join(sorted(spaces)) or 'none'}"
                 )
+
+    def _check_cohorts(self) -> None:
+        for cohort in ("validation", "test"):
+            known(f"cohort of {self.name}", cohort, self.evaluation)
+        measured = [m.name for m in self.measurements if m.per_run]
+        taken = sorted({"train", *measured} & set(self.evaluation))
+        if taken:
+            raise ConfigError(
+                f"an evaluation cohort of {self.name} is called {taken[0]!r}, which is the "
+                "training cohort or a measurement: rename it"
+            )
+
+    def _check_scales(self) -> None:
+        fields = [field.name for field in dataclasses.fields(Profile)]
+        for scale, changed in self.overrides.items():
+            profile, *source = (scale,) if isinstance(scale, str) else scale
+            known(f"profile in the overrides of {self.name}", profile, PROFILES)
+            for name in source:
+                known(f"source in the overrides of {self.name}", name, SOURCES)
+            for name in changed:
+                known(f"setting in the overrides of {self.name}", name, fields)
+        for profile in (*self.profiles, *self.main_only):
+            known(f"profile of {self.name}", profile, PROFILES)
+        for source in self.sources:
+            known(f"source of {self.name}", source, SOURCES)
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -112,7 +147,7 @@ class Experiment:
     @property
     def swept(self) -> bool:
         """Whether its networks predict at every level of every shift."""
-        return any(measurement.name == "sweep" for measurement in self.measurements)
+        return SWEEP in self.measurements
 
     def arm(self, name: str) -> Arm:
         """The arm called ``name``; ConfigError if there is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sdlib.errors import ConfigError
-from sdlib.experiments import cutout, robustness, stain_transfer
+from sdlib.experiments import cutout, cutout_sensitivity, robustness, stain_transfer
 from sdlib.experiments.arm import Look
 from sdlib.experiments.experiment import Experiment
 
@@ -18,14 +18,28 @@ def register(experiment: Experiment) -> None:
     Raises
     ------
     ConfigError
-        There is another one of that name.
+        There is another one of that name, one that compares something under the same words, or
+        the experiment whose searches it borrows is not known.
     """
     if experiment.name in EXPERIMENTS:
         raise ConfigError(f"there are two experiments called {experiment.name!r}: rename one")
+    borrowed = experiment.searched_in
+    if borrowed and borrowed not in EXPERIMENTS:
+        raise ConfigError(
+            f"{experiment.name} borrows the searches of the unknown experiment {borrowed!r}; "
+            f"expected one of: {', '.join(EXPERIMENTS)}"
+        )
+    told = {(c.claim_id, c.text) for other in EXPERIMENTS.values() for c in other.comparisons}
+    for comparison in experiment.comparisons:
+        if (comparison.claim_id, comparison.text) in told:
+            raise ConfigError(
+                f"two experiments compare {comparison.text!r} for {comparison.claim_id}: give the "
+                f"comparison of {experiment.name} words of its own"
+            )
     EXPERIMENTS[experiment.name] = experiment
 
 
-for _module in (cutout, robustness, stain_transfer):
+for _module in (cutout, cutout_sensitivity, robustness, stain_transfer):
     for _experiment in _module.EXPERIMENTS:
         register(_experiment)
 

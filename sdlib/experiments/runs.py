@@ -9,6 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdlib.checks import check_number, is_number
 from sdlib.datasets.sources import SOURCES
 from sdlib.errors import ConfigError
 from sdlib.experiments import trials
@@ -21,6 +22,9 @@ from sdlib.experiments.searches import Space
 from sdlib.paths import outputs_folder
 
 __all__ = ["Run", "Search", "check_names", "parse_run", "parse_search", "runs_of", "searches_of"]
+
+LARGEST_SEED = 2**64 - 1  # of PyTorch's generators
+MOST_DIGITS = 100  # of a seed in a run's name; Python reads numbers of some thousands only
 
 
 @dataclass(frozen=True)
@@ -87,13 +91,13 @@ class Run:
     ----------
     experiment, arm : str
     seed : int
-        Of initialisation and order of the tiles; 0 or more.
+        Of initialisation and order of the tiles; 0 to 2**64 - 1.
     profile, source : str
 
     Raises
     ------
     ConfigError
-        A name that is not known, with those that are; a negative seed.
+        A name that is not known, with those that are; a seed out of its range.
     """
 
     experiment: str
@@ -106,8 +110,9 @@ class Run:
         check_names(self.experiment, self.profile, self.source)
         known(f"source of {self.experiment}", self.source, self.definition.sources)
         self.definition.arm(self.arm)
-        if self.seed < 0:
+        if is_number(self.seed) and self.seed < 0:
             raise ConfigError(f"expected a seed of 0 or more, got {self.seed}")
+        check_number("a seed", self.seed, 0, LARGEST_SEED, whole=True)
 
     @property
     def definition(self) -> Experiment:
@@ -192,7 +197,12 @@ def parse_run(text: str, profile: str, source: str) -> Run:
     parts = text.split("/")
     if len(parts) != 3 or not parts[2].startswith("seed") or not parts[2][4:].isdecimal():
         raise ConfigError(f"expected a run such as cutout/sd_eq2/seed3, got {text!r}")
-    return Run(parts[0], parts[1], int(parts[2][4:]), profile, source)
+    digits = parts[2].removeprefix("seed")
+    if len(digits) > MOST_DIGITS:
+        raise ConfigError(
+            f"expected a seed from 0 to {LARGEST_SEED}, got one of {len(digits)} digits"
+        )
+    return Run(parts[0], parts[1], int(digits), profile, source)
 
 
 def parse_search(text: str, profile: str, source: str) -> Search:

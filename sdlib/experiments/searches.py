@@ -22,6 +22,11 @@ RATE_GRID = (0.1, 0.2, 0.4, 0.8)  # of the weight decay arm: how a profile's rat
 LAMBDA_RANGE = (1e-6, 1e-1)  # S1's ends, continuous
 GAMMA_RANGE = (-1.0, 3.0)  # S2 is {-1, 0, 1, 2}; the paper's optimum, 2.61, lies beyond
 
+#: What can be searched: values of an arm, and the learning rate, which all arms share.
+SEARCHABLE = (
+    *("weight_decay", "lam", "learning_rate"),
+    *("lam_neg", "lam_pos", "gamma_neg", "gamma_pos"),
+)
 #: Lowest value, highest value, whether logarithmic.
 EQ2_RANGES = {
     "lam_neg": (*LAMBDA_RANGE, True),
@@ -49,7 +54,7 @@ class Space:
     Raises
     ------
     ConfigError
-        Neither a grid nor ranges, or both.
+        Neither a grid nor ranges, or both; a value that no arm can take from a search.
     """
 
     name: str
@@ -60,6 +65,12 @@ class Space:
     def __post_init__(self) -> None:
         if bool(self.grid) == bool(self.ranges):
             raise ConfigError(f"expected either a grid or ranges for the search {self.name!r}")
+        unknown = sorted(set(self.names) - set(SEARCHABLE))
+        if unknown:
+            raise ConfigError(
+                f"the search {self.name!r} tries {unknown[0]!r}; expected names among: "
+                f"{', '.join(SEARCHABLE)}"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -47,10 +47,11 @@ def count_sentence(one: pd.DataFrame) -> str:
     one : pandas.DataFrame
         One of the reports that :func:`reports_of` returns.
     """
-    claims = [claim for claim in paper_table("claims")["id"] if claim != THEORY]
-    counted = one.loc[claims, "verdict"].value_counts()
+    papers = set(paper_table("claims")["id"]) - {THEORY}
+    mine = one[[claim_id.split(",")[0] in papers for claim_id in one.index]]
+    counted = mine["verdict"].value_counts()
     words = ", ".join(f"{number} {verdict}" for verdict, number in counted.items())
-    return f"of {len(claims)} claims on images, {words}."
+    return f"of {len(mine)} readings of {len(papers)} claims on images, {words}."
 
 
 def place_list(columns: Sequence[Place]) -> str:
@@ -90,10 +91,11 @@ def claim_table(reports: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     ['where', 'claim', 'verdict']
     """
     texts = [one[["where", "claim"]] for one in reports.values()]
-    every = pd.concat([paper_table("claims").set_index("id"), *texts])
-    table = every[~every.index.duplicated()].copy()
     if not reports:
+        table = paper_table("claims").set_index("id")
         return table.assign(verdict=str(Verdict.NOT_ATTEMPTED))
+    every = pd.concat(texts)
+    table = every[~every.index.duplicated()].copy()
     for name, one in reports.items():
         verdicts = one["verdict"].reindex(table.index)
         table[name] = verdicts.fillna(Verdict.NOT_ATTEMPTED).map(str)
@@ -108,7 +110,10 @@ def attempted_verdicts(one: pd.DataFrame) -> str:
     one : pandas.DataFrame
         One of the reports that :func:`reports_of` returns.
     """
-    return "; ".join(f"{claim} {one.loc[claim, 'verdict']}" for claim in attempted_claims())
+    attempted = set(attempted_claims())
+    verdicts = one["verdict"]
+    mine = [claim_id for claim_id in one.index if claim_id.split(",")[0] in attempted]
+    return "; ".join(f"{claim_id} {verdicts[claim_id]}" for claim_id in mine)
 
 
 def agreement(reports: Mapping[str, pd.DataFrame]) -> str:

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from sdlib.experiments import EXPERIMENTS
-from sdlib.experiments.comparisons import Comparison, Kind
+from sdlib.experiments.comparisons import Comparison, Elsewhere, Kind
 from sdlib.metrics import Interval
 from sdlib.plotting import panels
+from sdlib.report.rule import FEWEST
 from sdlib.results import Place
 
 __all__ = ["forest_figure", "gains_at"]
 
-ENDS = (-0.25, 0.45)  # of the axis: all of the paper's gains, and our intervals of five seeds
+ENDS = (-25, 45)  # of the axis, points: all of the paper's gains, our intervals of five seeds
 
 
 def gains_at(place: Place) -> dict[str, tuple[Comparison, Interval | None]]:
-    """Every comparison in which the paper reports a gain, with what a place's rows say.
+    """Every gain that the paper reports, once, with what a place's rows say.
 
     Parameters
     ----------
@@ -28,15 +29,22 @@ def gains_at(place: Place) -> dict[str, tuple[Comparison, Interval | None]]:
     Returns
     -------
     dict of str to (Comparison, Interval or None)
-        By claim and text, such as ``C1: recall, SD over weight decay``; differences are fractions.
+        By claim and text, such as ``C1, tuned on test: recall, SD over weight decay``; differences
+        are fractions.
         None where nothing was measured.
     """
     found = {}
+    drawn: list[object] = []
     for name, experiment in EXPERIMENTS.items():
-        gains = [one for one in experiment.comparisons if one.kind == Kind.GAIN]
-        for comparison in gains:
+        for comparison in experiment.comparisons:
+            # A premise of one claim may be a gain of another, and two claims may share a gain.
+            if comparison.kind != Kind.GAIN or _statistic(comparison) in drawn:
+                continue
+            drawn.append(_statistic(comparison))
+            # Premises are common to the readings of a claim.
+            claim = comparison.claim if comparison.premise else comparison.claim_id
             for text, measured in comparison.measured(place.of(name)).items():
-                found[f"{comparison.claim}: {text}"] = comparison, measured.interval
+                found[f"{claim}: {text}"] = comparison, measured.interval
     return found
 
 
@@ -44,7 +52,7 @@ def forest_figure(places: Sequence[Place], missing: str) -> None:
     """Draw one panel per comparison, and in it one row per place.
 
     A dot is the mean paired difference, the line its 95 % interval; the dashed line is the
-    paper's difference. Nothing is drawn where there are fewer than two seeds.
+    paper's difference, all in points. Nothing is drawn where there are fewer than three seeds.
 
     Parameters
     ----------
@@ -58,14 +66,20 @@ def forest_figure(places: Sequence[Place], missing: str) -> None:
     for title, ax in panels(list(paper), missing, per_row=2, size=(4.8, 1.7)).items():
         for row, found in enumerate(rows.values()):
             _, interval = found.get(title, (None, None))
-            if interval is not None and interval.n > 1:
+            if interval is not None and interval.n >= FEWEST:
                 _draw(ax, row, interval)
-        ax.axvline(paper[title], color="0.4", linestyle="--")
+        ax.axvline(100 * paper[title], color="0.4", linestyle="--")
         ax.axvline(0, color="0.4", linewidth=1)
         ax.set_yticks(range(len(rows)), list(rows))
         ax.set(xlim=ENDS, ylim=(len(rows) - 0.5, -0.5))
 
 
 def _draw(ax: Axes, row: int, interval: Interval) -> None:
-    ax.plot([interval.low, interval.high], [row, row], "|-", color="black")
-    ax.plot(interval.mean, row, "o", color="black")
+    ax.plot([100 * interval.low, 100 * interval.high], [row, row], "|-", color="black")
+    ax.plot(100 * interval.mean, row, "o", color="black")
+
+
+def _statistic(comparison: Comparison) -> object:
+    """What a comparison measures, wherever it is measured."""
+    statistic = comparison.statistic
+    return statistic.statistic if isinstance(statistic, Elsewhere) else statistic

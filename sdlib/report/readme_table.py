@@ -1,6 +1,6 @@
-"""README's table of results, made from recorded rows and never by hand.
+"""The tables of README and of the book's first page, made from recorded rows and never by hand.
 
-``python -m sdlib.report.readme_table`` rewrites the part of README.md between its two markers.
+``python -m sdlib.report.readme_table`` rewrites the parts of both between their two markers.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from sdlib.datasets.sources import SOURCES
 from sdlib.errors import DataError
 from sdlib.experiments import EXPERIMENTS, PROFILES
 from sdlib.files import atomic_path
+from sdlib.markdown import as_markdown
 from sdlib.metrics import mean_interval
 from sdlib.paths import ROOT
-from sdlib.results import Place
+from sdlib.report.cutout.equal_access import access_table
+from sdlib.results import MAIN_PROFILE, Place
 from sdlib.results.sweeps import CLEAN
 
-__all__ = ["readme_table", "rewrite"]
+__all__ = ["index_table", "readme_table", "rewrite"]
 
 MARKERS = ("<!-- results -->", "<!-- /results -->")
 HEADINGS = (
@@ -64,13 +66,13 @@ def _cells(place: Place) -> list[str]:
         means.append(text)
     trials = place.trials[~place.trials["reused"]]
     minutes = (rows["seconds"].sum() + trials["seconds"].sum()) / 60
-    threads = rows["threads"].astype(str)
+    devices = sorted(set(rows["device"] + ", threads: " + rows["threads"].astype(str)))
     return [
         f"{place.experiment}, {place.source}, {place.profile}",
         "<br>".join(means) or "-",
         f"{len(rows)} + {len(trials)}",
         f"{minutes:.0f}",
-        ", ".join(sorted(set(rows["device"] + ", threads: " + threads))),
+        ", ".join(map(as_markdown, devices)),
         f"`make reproduce PROFILE={place.profile} SOURCE={place.source} FRESH=1`",
     ]
 
@@ -84,23 +86,55 @@ def _over_all_levels(place: Place) -> dict[str, float]:
     return shifted.groupby("arm")["accuracy"].mean().to_dict()
 
 
-def rewrite(readme: Path = ROOT / "README.md") -> str:
-    """Put today's table between README's markers; returns the new text.
+def index_table() -> str:
+    """A Markdown table for the book's first page: the strongest result and its doubts.
+
+    Equation 2 with the paper's own values minus weight decay, on every tissue that has recorded
+    rows of the main profile, with equal access to labels.
+
+    >>> index_table().splitlines()[0].startswith("| Equation 2")
+    True
+    """
+    places = [Place("cutout", MAIN_PROFILE, source) for source in SOURCES]
+    table = access_table(places)
+    titles = {place.name: SOURCES[place.source].title for place in places}
+    headings = [titles.get(column, "the paper") for column in table.columns]
+    lines = [f"| Equation 2 minus weight decay | {' | '.join(headings)} |"]
+    lines.append("|---" * (len(headings) + 1) + "|")
+    for heading, cells in table.iterrows():
+        lines.append(f"| {heading} | {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def _replaced(page: Path, table: str) -> str:
+    """Put a table between a page's markers; returns the page's new text.
 
     Raises
     ------
     DataError
         A marker is missing.
     """
-    text = readme.read_text()
+    text = page.read_text(encoding="utf-8")
     if not all(marker in text for marker in MARKERS):
-        raise DataError(f"expected the markers {MARKERS} in {readme.name}")
+        raise DataError(f"expected the markers {MARKERS} in {page.name}")
     before, rest = text.split(MARKERS[0])
     after = rest.split(MARKERS[1])[1]
-    text = f"{before}{MARKERS[0]}\n{readme_table()}\n{MARKERS[1]}{after}"
-    with atomic_path(readme) as temporary:
-        temporary.write_text(text)
+    text = f"{before}{MARKERS[0]}\n{table}\n{MARKERS[1]}{after}"
+    with atomic_path(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return text
+
+
+def rewrite(readme: Path = ROOT / "README.md", index: Path = ROOT / "book" / "index.md") -> None:
+    """Put today's tables between the markers of README and of the book's first page.
+
+    Raises
+    ------
+    DataError
+        A marker is missing.
+    """
+    _replaced(readme, readme_table())
+    _replaced(index, index_table())
 
 
 if __name__ == "__main__":

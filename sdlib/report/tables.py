@@ -12,7 +12,8 @@ from scipy import stats
 from sdlib.experiments import paper_table
 from sdlib.experiments.comparisons import Kind
 from sdlib.metrics import Interval
-from sdlib.report.verdicts import assess, overall
+from sdlib.report.rule import FEWEST, Verdict
+from sdlib.report.verdicts import assess, claims_at
 from sdlib.results import Place
 
 __all__ = [
@@ -34,8 +35,12 @@ def describe(interval: Interval | None, sign: bool = False, digits: int = 3) -> 
     if interval is None:
         return "–"
     form = f"{'+' if sign else ''}.{digits}f"
-    if interval.n < 2:
+    if interval.n == 1:
         return f"{interval.mean:{form}}, one seed"
+    if interval.n == 2 and not np.isfinite(interval.low):  # no interval: here are the two
+        apart = interval.sd / np.sqrt(2)
+        low, high = interval.mean - apart, interval.mean + apart
+        return f"{low:{form}} and {high:{form}}, two seeds"
     low, high = f"{interval.low:{form}}", f"{interval.high:{form}}"
     return f"{interval.mean:{form}} ({interval.sd:.{digits}f}) [{low}, {high}] n = {interval.n}"
 
@@ -71,10 +76,11 @@ def side_by_side(columns: Sequence[Place], metrics: Mapping[str, str]) -> pd.Dat
         Cells as :func:`describe` writes them.
     """
     places = [place for place in columns if place.arms]
+    printed = columns[0].definition.printed == "table2"
     lines = {}
     for arm in columns[0].definition.arms:
         for metric, name in metrics.items():
-            cells = {"paper": paper_interval(name, arm.name)}
+            cells = {"paper": paper_interval(name, arm.name) if printed else None}
             for place in places:
                 cells[place.name] = place.interval(metric, arm.name)
             if any(cells.values()):
@@ -111,28 +117,30 @@ def verdict_table(columns: Sequence[Place], *claims: str) -> pd.DataFrame:
 
     Differences of accuracies in points; for *level* the accuracy itself, for *apart* the distance
     of an AUROC from .5, in hundredths. Places without rows are left out; see
-    :mod:`sdlib.report.verdicts` for the rule behind a verdict.
+    :mod:`sdlib.report.rule` for the rule behind a verdict.
     """
     table = {}
     for place in (column for column in columns if column.arms):
         for part in assess(place, *claims).itertuples():
-            line = table.setdefault((part.claim, part.part), {"expected": str(part.kind)})
+            expected = "premise" if part.premise else str(part.kind)
+            line = table.setdefault((part.reading, part.part), {"expected": expected})
             sign = "" if part.kind == Kind.LEVEL else "+"
             line["paper"] = "–" if np.isnan(part.paper) else f"{100 * part.paper:{sign}.1f}"
-            found = f"{_points(part)} n = {part.n}, " if part.n > 1 else ""
+            found = f"{_points(part)} n = {part.n}, " if part.n >= FEWEST else ""
             line[place.name] = f"{found}{part.verdict}"
     return pd.DataFrame(table).T.fillna("–")
 
 
 def claim_sentences(place: Place, *claims: str) -> str:
-    """Verdicts on claims with their parts, one paragraph of Markdown per claim."""
-    parts = assess(place, *claims)
+    """Verdicts on claims with their parts, one paragraph of Markdown per claim and reading."""
+    parts, verdicts = assess(place, *claims), claims_at(place, *claims)
     paragraphs = []
     for claim in claims:
-        mine = parts[parts["claim"] == claim]
-        judged = mine[mine["n"] > 1]
-        head = f"**{claim}: {overall(mine)}** ({place.name})"
-        found = [f"{part.part} {_points(part)}, {part.verdict}" for part in judged.itertuples()]
-        body = f". In points: {'; '.join(found)}." if found else ": too few rows."
-        paragraphs.append(head + body)
+        readings = parts.loc[parts["claim"] == claim, "reading"].unique()
+        for reading in readings if len(readings) else [claim]:
+            verdict = verdicts.get(reading, Verdict.NOT_ATTEMPTED)
+            judged = parts[(parts["reading"] == reading) & (parts["n"] >= FEWEST)]
+            found = [f"{part.part} {_points(part)}, {part.verdict}" for part in judged.itertuples()]
+            body = f". In points: {'; '.join(found)}." if found else ": too few rows."
+            paragraphs.append(f"**{reading}: {verdict}** ({place.name}){body}")
     return "\n\n".join(paragraphs)

@@ -21,7 +21,8 @@ from sdlib.experiments import (
     searches_of,
 )
 from sdlib.experiments.arm import GAMMA_STEP, LAM_STEP, Look, Step
-from sdlib.experiments.cutout import CUTOUT, SENSITIVITY
+from sdlib.experiments.cutout import CUTOUT
+from sdlib.experiments.cutout_sensitivity import SENSITIVITY
 from sdlib.experiments.robustness import ROBUSTNESS
 
 RUN = Run("cutout", "sd_eq2", 3, "laptop")
@@ -345,6 +346,15 @@ class TestUnknown:
     def test_a_negative_seed(self):
         with pytest.raises(ConfigError, match="expected a seed of 0 or more, got -1"):
             Run("cutout", "sd_eq2", -1)
+
+    @pytest.mark.parametrize("seed", [99999999999999999999, 1.5, "1", True])
+    def test_a_seed_that_cannot_be(self, seed):
+        with pytest.raises(ConfigError, match="expected a seed from 0 to 18446744073709551615, a"):
+            Run("cutout", "sd_eq2", seed)
+
+    def test_a_seed_of_more_digits_than_python_reads(self):
+        with pytest.raises(ConfigError, match=r"expected a seed .*, got one of 5000 digits"):
+            parse_run(f"cutout/sd_eq2/seed{'9' * 5000}", "quick", "phantom")
 
     def test_every_source_says_what_it_is(self):
         assert all(len(source.description) > 10 for source in SOURCES.values())

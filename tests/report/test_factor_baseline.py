@@ -40,7 +40,7 @@ def test_patients_are_dealt_once():
 
 
 def test_the_table_has_a_line_per_place_on_phantoms_with_rows():
-    values = {"validation": [0.95, 0.97], "test": [0.9, 0.92]}
+    values = {"validation": [0.95, 0.97], "test": [0.9, 0.92, 0.94]}
 
     def place(source="phantom", arms=("weight_decay_none",)):
         def interval(metric, arm):
@@ -54,6 +54,7 @@ def test_the_table_has_a_line_per_place_on_phantoms_with_rows():
     table = factor_baseline.clean_table([place(), place(source="open"), place(arms=())])
     assert len(table) == 1
     line = table.iloc[0]
-    assert line["test"].startswith("0.910 (0.014)")
+    assert line["test"].startswith("0.920 (0.020) [")
+    assert line["validation"] == "0.950 and 0.970, two seeds"
     assert line["test, from factors"] == f"{factor_baseline.factor_accuracy('quick')['test']:.3f}"
     assert factor_baseline.clean_table([]).empty

@@ -8,7 +8,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from sdlib.experiments import EXPERIMENTS, Run
-from sdlib.experiments.comparisons import Kind
+from sdlib.experiments.comparisons import Elsewhere, Kind
 from sdlib.report import forest
 from sdlib.results import Place
 
@@ -25,23 +25,43 @@ def agg():
 
 
 @pytest.fixture
-def place(outputs, recorded, row_of):
+def place_of(outputs, recorded, row_of):
+    """`place_of(n)`: so many seeds of weight decay and of the control."""
+
+    def make(n):
+        found = Place("cutout", "quick", "phantom")
+        lines = []
+        for arm, values in ACCURACIES.items():
+            for seed, value in enumerate(values[:n]):
+                row = row_of(Run("cutout", arm, seed, "quick"), test__accuracy=value)
+                lines.append(json.dumps(row) + "\n")
+        found.recorded_file(".jsonl").write_text("".join(lines))
+        return found
+
+    return make
+
+
+@pytest.fixture
+def place(place_of):
     """Three seeds of weight decay and of the control."""
-    found = Place("cutout", "quick", "phantom")
-    lines = []
-    for arm, values in ACCURACIES.items():
-        for seed, value in enumerate(values):
-            row = row_of(Run("cutout", arm, seed, "quick"), test__accuracy=value)
-            lines.append(json.dumps(row) + "\n")
-    found.recorded_file(".jsonl").write_text("".join(lines))
-    return found
+    return place_of(3)
+
+
+def panels():
+    """Every panel of the figure by its title."""
+    return {ax.get_title().replace("\n", " "): ax for ax in plt.gcf().axes}
 
 
 def test_every_gain_of_the_paper_is_looked_up(place):
     found = forest.gains_at(place.of("robustness"))
     parts = [part for one in EXPERIMENTS.values() for part in one.comparisons]
-    gains = [f"{part.claim}: {part.text}" for part in parts if part.kind == Kind.GAIN]
-    assert list(found) == gains
+    gains = [part for part in parts if part.kind == Kind.GAIN]
+    titles = {part.claim_id if not part.premise else part.claim: part for part in gains}
+    assert {title.split(":")[0] for title in found} == set(titles) - {"C2", "C3", "C4"}
+    # C1's gain is a premise of C3 and C4, and a part of C2: it has its panel already.
+    assert not any(isinstance(part.statistic, Elsewhere) for part, _ in found.values())
+    statistics = [part.statistic for part, _ in found.values()]
+    assert all(statistics.count(one) == 1 for one in statistics)
     measured = {title for title, (_, interval) in found.items() if interval is not None}
     assert measured == {CONTROL}
     _, interval = found[CONTROL]
@@ -49,18 +69,31 @@ def test_every_gain_of_the_paper_is_looked_up(place):
     assert (interval.n, interval.mean) == (3, pytest.approx(gained.mean()))
 
 
-def test_panels_show_the_interval_and_the_papers_difference(place):
-    comparison, interval = forest.gains_at(place)[CONTROL]
+def test_panels_show_the_interval_and_the_papers_difference_in_points(place):
+    _, interval = forest.gains_at(place)[CONTROL]
     forest.forest_figure([place], "nothing")
-    ax = next(ax for ax in plt.gcf().axes if ax.get_title().replace("\n", " ") == CONTROL)
+    shown = panels()
+    ax = shown.pop(CONTROL)
     ends, mean, paper, zero = (line.get_xdata() for line in ax.lines)
-    assert list(ends) == pytest.approx([interval.low, interval.high])
-    assert list(mean) == pytest.approx([interval.mean])
-    assert list(paper) == pytest.approx([comparison.paper] * 2)
+    assert list(ends) == pytest.approx([100 * interval.low, 100 * interval.high])
+    assert list(mean) == pytest.approx([(10 + 9 + 15) / 3])
+    assert list(paper) == pytest.approx([87.5 - 75.2] * 2)
     assert list(zero) == [0, 0]
     assert [label.get_text() for label in ax.get_yticklabels()] == [place.name]
-    others = [other for other in plt.gcf().axes if other is not ax]
-    assert {len(other.lines) for other in others} == {2}
+    low, high = ax.get_xlim()
+    assert low < interval.mean * 100 < high
+    assert {len(other.lines) for other in shown.values()} == {2}
+
+
+def test_two_seeds_are_not_drawn(place_of):
+    place = place_of(2)
+    assert forest.gains_at(place)[CONTROL][1].n == 2
+    forest.forest_figure([place], "nothing")
+    ax = panels()[CONTROL]
+    paper, zero = (line.get_xdata() for line in ax.lines)
+    assert list(paper) == pytest.approx([12.3] * 2)
+    assert list(zero) == [0, 0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [place.name]
 
 
 def test_without_places_the_figure_says_why():

@@ -24,7 +24,8 @@ def record(recorded, row_of):
             for arm, seeds in arms.items()
             for seed, metrics in enumerate(seeds)
         ]
-        place.recorded_file(".jsonl").write_text("\n".join(map(json.dumps, rows)))
+        if rows:
+            place.recorded_file(".jsonl").write_text("\n".join(map(json.dumps, rows)))
         return place
 
     return make
@@ -42,14 +43,21 @@ def test_transfer_has_accuracy_and_auroc_within_and_across(record):
 
 
 def test_transfer_differences_are_paired_over_the_seeds_that_both_have(record):
-    across = {WD: [0.60, 0.70, 0.80], SD: [0.65, 0.74]}
+    across = {WD: [0.60, 0.70, 0.80, 0.90], SD: [0.65, 0.74, 0.83]}
     rows = {arm: [{"across__accuracy": v} for v in values] for arm, values in across.items()}
     places = {"A to B": record("stain_a", **rows), "B to A": record("stain_b")}
     table = transfer_differences(places, [(SD, WD)])
     assert table.index.tolist() == [("A to B", NAME)]
     assert table.columns.tolist() == ["other cluster"]
-    interval = mean_interval([5.0, 4.0])
-    assert table.iloc[0, 0] == (f"+4.5 (0.7) [{interval.low:+.1f}, {interval.high:+.1f}] n = 2")
+    interval = mean_interval([5.0, 4.0, 3.0])
+    assert table.iloc[0, 0] == f"+4.0 (1.0) [{interval.low:+.1f}, {interval.high:+.1f}] n = 3"
+
+
+def test_two_seeds_are_told_one_by_one(record):
+    across = {WD: [0.60, 0.70, 0.80], SD: [0.65, 0.74]}
+    rows = {arm: [{"across__accuracy": v} for v in values] for arm, values in across.items()}
+    table = transfer_differences({"A to B": record("stain_a", **rows)}, [(SD, WD)])
+    assert table.iloc[0, 0] == "+4.0 and +5.0, two seeds"
 
 
 def test_without_rows_there_are_no_lines(record):

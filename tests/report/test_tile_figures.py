@@ -118,10 +118,21 @@ def test_arm_rows_draw_each_seed_and_the_interval():
     fig.canvas.draw()
 
 
-def test_the_interval_of_two_seeds_is_drawn_as_far_as_there_can_be_values():
+def drawn_ends(values):
+    """Where the interval of one arm's seeds begins and ends in the figure."""
     _, ax = plt.subplots()
-    values = np.array([0.7, 0.8])
-    plotting.arm_rows(ax, {"control": values}, LOOKS)
-    ends = ax.containers[0].lines[2][0].get_segments()[0][:, 0]
+    plotting.arm_rows(ax, {"control": np.array(values)}, LOOKS)
+    (container,) = ax.containers
+    marker, _, bars = container.lines
+    assert marker.get_xdata() == pytest.approx([np.mean(values)])
+    return bars[0].get_segments()[0][:, 0] if bars else []
+
+
+def test_an_interval_is_drawn_as_far_as_there_can_be_values():
+    values = [0.7, 0.8, 0.99]
     assert mean_interval(values).high > 1
-    assert ends == pytest.approx([mean_interval(values).low, 1])
+    assert drawn_ends(values) == pytest.approx([mean_interval(values).low, 1])
+
+
+def test_two_seeds_have_a_marker_without_a_bar():
+    assert list(drawn_ends([0.7, 0.8])) == []

@@ -1,4 +1,4 @@
-"""Figures of chapter 4, drawn from the rows, logits and trials of one place.
+"""Figures of chapter 4, drawn from rows, logits and trials.
 
 Where a place has nothing to draw, the figure says so, and which command makes what is missing.
 """
@@ -72,12 +72,22 @@ def accuracy_and_recall(columns: Sequence[Place]) -> Figure:
     return plt.gcf()
 
 
-def reliability_curves(place: Place) -> Figure:
-    """Draw the share of cancer against the mean score in ten bins, one panel per arm.
+def _scored_panels(places: Sequence[Place]) -> dict[str, tuple[Place, str]]:
+    """Every arm with predictions at every place, by the title of its panel."""
+    shown = {}
+    several = len([place for place in places if place.scored]) > 1
+    for place in places:
+        for arm, label in _scored(place).items():
+            shown[f"{label}; {place.name}" if several else label] = place, arm
+    return shown
+
+
+def reliability_curves(places: Sequence[Place]) -> Figure:
+    """Draw the share of cancer against the mean score in ten bins, one panel per arm and place.
 
     Parameters
     ----------
-    place : Place
+    places : sequence of Place
         Of ``cutout``.
 
     Returns
@@ -86,45 +96,53 @@ def reliability_curves(place: Place) -> Figure:
         One line per seed: grey on validation, in the arm's colour on test. The dotted diagonal
         is perfect calibration.
     """
+    shown = _scored_panels(places)
     axes = panels(
-        _scored(place),
-        sentence(place),
+        list(shown),
+        sentence(places[0]),
         3,
         xlabel="mean score in a bin",
         ylabel="share of cancer in it",
     )
-    for arm, ax in axes.items():
+    for title, ax in axes.items():
+        place, arm = shown[title]
         look = place.look(arm)
         ax.plot([0, 1], [0, 1], "k:", linewidth=1)
         for cohort, colour in (("validation", CLASSES[0]), ("test", look.colour)):
             for logits in place.logits(arm, cohort).values():
-                score, share = reliability(place.targets(cohort), expit(logits))
+                score, share = reliability(place.targets(cohort), expit(logits.astype(float)))
                 style = {"color": colour, "marker": look.marker, "markersize": 3}
                 ax.plot(score, share, linewidth=1, **style)
     return plt.gcf()
 
 
-def three_cutoffs(place: Place) -> Figure:
-    """Draw mean balanced accuracy on the test set at three cut-offs, one row per arm.
+def three_cutoffs(places: Sequence[Place]) -> Figure:
+    """Draw mean balanced accuracy on the test set at three cut-offs, a panel per place.
 
     Parameters
     ----------
-    place : Place
+    places : sequence of Place
         Of ``cutout``.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The arm's marker: cut-off .5. Stroke and circle: each network's best cut-off on
-        validation and on test. A line joins the three.
+        One row per arm that some place has predictions of. The arm's marker: cut-off .5. Stroke
+        and circle: each network's best cut-off on validation and on test. A line joins the three.
     """
-    title = "the same networks at three cut-offs"
-    labels = _scored(place)
-    for ax in panels([title] if labels else [], sentence(place), 1, (8, 3.8)).values():
-        for row, arm in enumerate(labels):
-            _cutoff_row(ax, row, place, arm)
-        ax.set_yticks(range(len(labels)), list(labels.values()))
-        ax.invert_yaxis()
+    shown = {place.name: place for place in places if place.scored}
+    rows = [
+        arm
+        for arm in places[0].definition.arms
+        if any(arm.name in place.scored for place in shown.values())
+    ]
+    size = (8 / max(len(shown), 1) + 1, 3.8)
+    for title, ax in panels(list(shown), sentence(places[0]), len(shown) or 1, size).items():
+        for row, arm in enumerate(rows):
+            if arm.name in shown[title].scored:
+                _cutoff_row(ax, row, shown[title], arm.name)
+        ax.set_yticks(range(len(rows)), [arm.label for arm in rows])
+        ax.set_ylim(len(rows) - 0.5, -0.5)
     return plt.gcf()
 
 
@@ -140,13 +158,13 @@ def _cutoff_row(ax: Axes, row: int, place: Place, arm: str) -> None:
         ax.plot(value, row, marker, color=look.colour, markersize=9, fillstyle="none")
 
 
-def logit_histograms(place: Place) -> Figure:
+def logit_histograms(places: Sequence[Place]) -> Figure:
     """Draw the logits of all seeds on the test tiles with and without cutouts, a panel per arm.
 
     Parameters
     ----------
-    place : Place
-        Of ``cutout``.
+    places : sequence of Place
+        Of ``cutout``; every place has panels of its own.
 
     Returns
     -------
@@ -155,9 +173,11 @@ def logit_histograms(place: Place) -> Figure:
         cutouts, dashed for benign ones. Triangles: the logits at which the arm's penalty lets
         separable data rest.
     """
-    targets = place.targets("test")
-    axes = panels(_scored(place), sentence(place), 3, (3.2, 2), False, xlabel="logit")
-    for arm, ax in axes.items():
+    shown = _scored_panels(places)
+    axes = panels(list(shown), sentence(places[0]), 3, (3.2, 2), False, xlabel="logit")
+    for title, ax in axes.items():
+        place, arm = shown[title]
+        targets = place.targets("test")
         clean, cut = (_clipped(place, arm, cohort) for cohort in ("clean", "all"))
         for y, shade in enumerate(CLASSES):
             style = {"color": place.look(arm).colour, "linestyle": ("--", "-")[y]}

@@ -96,7 +96,7 @@ def _left(ax):
 def differences_figure(
     tables: Mapping[str, pd.DataFrame], arm: str, rival: str, missing: str = ""
 ) -> Figure:
-    """Draw paired differences with their 95 % bootstrap intervals, in points.
+    """Draw paired differences with their 95 % intervals over seeds and tiles, in points.
 
     Crosses are the paper's numbers. Each place has its own shade of grey and its own dash.
 

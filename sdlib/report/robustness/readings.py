@@ -18,6 +18,7 @@ from sdlib.experiments import paper_table
 from sdlib.experiments.measurements import SHARPNESS
 from sdlib.metrics import mean_interval
 from sdlib.report.robustness.statistics import convergence, curves, differences
+from sdlib.report.rule import FEWEST
 from sdlib.results import MAIN_PROFILE, RECORDED, THIS_RUN, Place
 from sdlib.results.sharpness import Sharpness, pairs
 from sdlib.results.sweeps import CLEAN
@@ -151,7 +152,7 @@ def _cell(values: np.ndarray) -> str:
     if not len(values):
         return "–"
     found = mean_interval(values)
-    ends = f" [{found.low:+.1f}, {found.high:+.1f}]" if found.n > 1 else ""
+    ends = f" [{found.low:+.1f}, {found.high:+.1f}]" if found.n >= FEWEST else ""
     return f"{found.mean:+.1f}{ends}"
 
 
@@ -186,8 +187,8 @@ def power_table(tables: Mapping[str, pd.DataFrame], arm: str, rival: str) -> pd.
     -------
     pandas.DataFrame
         Text, in points. One line per place and level for which the paper prints a difference: the
-        paper's, ours with its bootstrap interval, the smallest effect that our number of seeds
-        finds in four of five experiments, and that number.
+        paper's, ours with its interval over seeds and tiles, the smallest effect that our number of
+        seeds finds in four of five experiments, and that number.
     """
     printed = paper_table("figure4")
     printed = printed[(printed["arm"] == arm) & (printed["rival"] == rival)]
@@ -197,12 +198,19 @@ def power_table(tables: Mapping[str, pd.DataFrame], arm: str, rival: str) -> pd.
             line = table[table["level"] == claim.level]
             if not len(line):
                 continue
-            mean, low, high, least = 100 * line.iloc[0][["mean", "low", "high", "detectable"]]
+            found = line.iloc[0]
+            mean, low, high, least = 100 * found[["mean", "low", "high", "detectable"]]
+            ours = f"{mean:+.1f}, no interval"
+            seen = "at chance" if np.isnan(least) else f"{least:.1f}"
+            if found["n"] >= FEWEST:
+                ours = f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+            else:
+                seen = "–"
             lines[place, claim.level] = {
                 "paper": f"{100 * claim.difference:+.1f}",
-                "ours [95 %, seeds and tiles]": f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]",
-                f"smallest effect seen with {POWER:.0%} power": f"{least:.1f}",
-                "seeds": int(line.iloc[0]["n"]),
+                "ours [95 %, seeds and tiles]": ours,
+                f"smallest effect seen with {POWER:.0%} power": seen,
+                "seeds": int(found["n"]),
             }
     return pd.DataFrame(lines).T
 

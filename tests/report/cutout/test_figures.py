@@ -7,7 +7,8 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from scipy.special import expit
 
-from sdlib.experiments.cutout import CUTOUT, SENSITIVITY
+from sdlib.experiments.cutout import CUTOUT
+from sdlib.experiments.cutout_sensitivity import SENSITIVITY
 from sdlib.losses import resting_logits
 from sdlib.metrics import reliability
 from sdlib.report.cutout import cutoff_control, figures
@@ -66,7 +67,7 @@ def test_an_arm_without_rows_keeps_an_empty_row(rows):
 
 
 def test_reliability_has_a_grey_and_a_coloured_line_per_seed(rows):
-    figure = figures.reliability_curves(rows)
+    figure = figures.reliability_curves([rows])
     assert titles(figure) == LABELS
     diagonal, *curves = figure.axes[3].lines
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 1]
@@ -81,7 +82,7 @@ def test_reliability_has_a_grey_and_a_coloured_line_per_seed(rows):
 
 
 def test_three_cutoffs_are_the_means_of_the_same_networks(rows):
-    figure = figures.three_cutoffs(rows)
+    figure = figures.three_cutoffs([rows])
     (ax,) = figure.axes
     assert rows_of(figure) == LABELS
     assert ax.yaxis_inverted()
@@ -99,7 +100,7 @@ def test_three_cutoffs_are_the_means_of_the_same_networks(rows):
 
 
 def test_histograms_are_densities_and_triangles_are_at_rest(rows):
-    figure = figures.logit_histograms(rows)
+    figure = figures.logit_histograms([rows])
     assert titles(figure) == LABELS
     by_arm = dict(zip(NAMES, figure.axes, strict=True))
     assert not by_arm["control"].lines
@@ -175,9 +176,9 @@ def test_shares_of_maps_are_beside_the_share_of_the_area(rows):
 def test_without_rows_every_figure_names_the_command(nothing):
     drawn = {
         figures.accuracy_and_recall: [nothing],
-        figures.reliability_curves: nothing,
-        figures.three_cutoffs: nothing,
-        figures.logit_histograms: nothing,
+        figures.reliability_curves: [nothing],
+        figures.three_cutoffs: [nothing],
+        figures.logit_histograms: [nothing],
         figures.search_trials: nothing,
         figures.map_shares: nothing,
         figures.sensitivity_maps: nothing.of("cutout_sensitivity"),

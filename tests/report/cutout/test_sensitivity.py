@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sdlib.experiments.cutout import SENSITIVITY
+from sdlib.experiments.cutout_sensitivity import SENSITIVITY
 from sdlib.report.cutout.sensitivity import sensitivity_map
 from tests.written_results import write_run, write_search
 

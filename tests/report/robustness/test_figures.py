@@ -25,16 +25,21 @@ def no_figure_stays_open():
     plt.close("all")
 
 
-@pytest.fixture
-def sweep():
+def sweep_of(seeds):
+    """Noise, a little larger for tiles of cancer."""
     rng, targets = np.random.default_rng(0), (np.arange(30) % 2).astype(np.int8)
     names = ("clean", *(level.name for level in LEVELS))
     logits = {
         (arm, seed): rng.normal(targets, 1, (len(names), 30)).astype(np.float16)
         for arm in (WD, SD)
-        for seed in range(2)
+        for seed in range(seeds)
     }
     return Sweep(names, targets, np.arange(30), logits)
+
+
+@pytest.fixture
+def sweep():
+    return sweep_of(3)
 
 
 @pytest.fixture
@@ -107,7 +112,7 @@ class TestRobustness:
 
 class TestDifferences:
     def test_lines_are_in_points_and_crosses_are_the_papers(self, sweep):
-        table = differences(sweep, SD, WD, resamples=20)
+        table = differences(sweep, SD, WD)
         figure = shift_figures.differences_figure({"here": table}, SD, WD)
         crosses = []
         for shift, ax in zip(ORDER, figure.axes, strict=True):
@@ -115,6 +120,10 @@ class TestDifferences:
             mine = table[table["shift"] == shift]
             np.testing.assert_allclose(drawn.get_ydata(), 100 * mine["mean"])
             np.testing.assert_allclose(drawn.get_xdata(), mine["strength"])
+            [band] = ax.collections
+            heights = band.get_paths()[0].vertices[:, 1]
+            assert heights.max() == pytest.approx(100 * mine["high"].max())
+            assert heights.min() == pytest.approx(100 * mine["low"].min())
             crosses += [(shift, *line.get_xydata()[0]) for line in lines(ax, "paper")]
         printed = paper_table("figure4").query("arm == @SD and rival == @WD")
         strengths = {level.name: (level.shift, level.strength) for level in LEVELS}
@@ -123,6 +132,17 @@ class TestDifferences:
             assert found[0] == wanted[0]
             assert found[1:] == pytest.approx(wanted[1:])
         assert legend(figure) == ["here", "paper"]
+
+    def test_two_seeds_have_a_line_without_a_band(self):
+        table = differences(sweep_of(2), SD, WD)
+        figure = shift_figures.differences_figure({"here": table}, SD, WD)
+        for shift, ax in zip(ORDER, figure.axes, strict=True):
+            [drawn] = lines(ax, "here")
+            np.testing.assert_allclose(
+                drawn.get_ydata(), 100 * table[table["shift"] == shift]["mean"]
+            )
+            assert [path for band in ax.collections for path in band.get_paths()] == []
+        figure.canvas.draw()
 
     def test_without_tables_it_says_what_is_missing(self):
         assert "two seeds" in said(shift_figures.differences_figure({}, SD, WD, "two seeds"))

@@ -30,11 +30,11 @@ def logits_of(accuracy):
     return np.where(right == (TARGETS == 1), 1, -1).astype(np.float16)
 
 
-def sweep_of(**accuracies):
-    """One accuracy per level, by arm; a second seed is one point better throughout."""
+def sweep_of(seeds=2, **accuracies):
+    """One accuracy per level, by arm; each further seed is one point better throughout."""
     logits = {}
     for arm, values in accuracies.items():
-        for seed in (0, 1):
+        for seed in range(seeds):
             logits[arm, seed] = logits_of(np.asarray(values) + 0.01 * seed)
     return Sweep(NAMES, TARGETS, np.arange(200), logits)
 
@@ -103,7 +103,9 @@ class TestReadCurves:
 
 class TestComparisons:
     def test_cells_are_paired_means_over_a_shifts_levels(self):
-        sweep = sweep_of(**{WD: falling(0.6), SD: falling(0.7)})
+        sweep = sweep_of(3, **{WD: falling(0.6), SD: falling(0.7)})
+        # Apart from rounding the arms' seeds move alike: one seed of SD is a little worse.
+        sweep.logits[SD, 2] = logits_of(falling(0.68))
         here, gone = place_with(sweep), place_with(EMPTY, "quick")
         table = shift_readings.comparison_table([here, gone], [(SD, WD)])
         assert table.index.tolist() == [(f"{here.label(SD)}, minus {here.label(WD)}", here.name)]
@@ -113,8 +115,18 @@ class TestComparisons:
         assert table.iloc[0]["blur"] == (
             f"{expected.mean:+.1f} [{expected.low:+.1f}, {expected.high:+.1f}]"
         )
-        assert table.iloc[0]["clean"].startswith("+0.0")
-        assert table.iloc[0]["seeds"] == 2
+        clean = mean_interval([0.0, 0.0, -2.0])
+        assert table.iloc[0]["clean"] == f"-0.7 [{clean.low:+.1f}, {clean.high:+.1f}]"
+        assert table.iloc[0]["seeds"] == 3
+
+    def test_two_seeds_have_a_mean_without_an_interval(self):
+        sweep = sweep_of(2, **{WD: falling(0.6), SD: falling(0.7)})
+        cells = shift_readings.comparison_table([place_with(sweep)], [(SD, WD)]).iloc[0]
+        accuracy = sweep.accuracy()
+        blurs = accuracy[accuracy["shift"] == "blur"].groupby("arm")["accuracy"].mean()
+        assert cells["blur"] == f"{100 * (blurs[SD] - blurs[WD]):+.1f}"
+        assert cells["clean"] == "+0.0"
+        assert cells["seeds"] == 2
 
     def test_absent_arms_and_places_have_no_line(self):
         sweep = sweep_of(**{WD: falling()})
@@ -131,19 +143,40 @@ class TestPower:
         assert list(shift_readings.difference_tables(places, SD, WD)) == [places[0].name]
 
     def test_a_line_has_the_papers_number_ours_and_what_could_be_seen(self):
-        sweep = sweep_of(**{WD: falling(0.6), SD: falling(0.7)})
-        found = differences(sweep, SD, WD, resamples=50)
+        sweep = sweep_of(3, **{WD: falling(0.6), SD: falling(0.7)})
+        sweep.logits[SD, 2] = logits_of(falling(0.68))
+        found = differences(sweep, SD, WD)
         table = shift_readings.power_table({"here": found}, SD, WD)
         line, own = table.loc[("here", "blur-19")], found.set_index("level").loc["blur-19"]
+        assert own["low"] < own["mean"] < own["high"]
         assert line["paper"] == "+12.4"
-        assert line.iloc[1].startswith(f"{100 * own['mean']:+.1f} [")
+        mean, low, high = 100 * own[["mean", "low", "high"]]
+        assert line.iloc[1] == f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+        assert own["detectable"] > 0
         assert line.iloc[2] == f"{100 * own['detectable']:.1f}"
-        assert line["seeds"] == 2
+        assert line["seeds"] == 3
         assert not len(shift_readings.power_table({}, SD, WD))
 
+    def test_two_seeds_have_no_interval(self):
+        found = differences(sweep_of(2, **{WD: falling(0.6), SD: falling(0.7)}), SD, WD)
+        line = shift_readings.power_table({"here": found}, SD, WD).loc[("here", "blur-19")]
+        own = found.set_index("level").loc["blur-19"]
+        assert line.iloc[1] == f"{100 * own['mean']:+.1f}, no interval"
+        assert line["seeds"] == 2
+
+    def test_levels_where_every_network_is_at_chance_say_so(self):
+        weak, strong = falling(0.6), falling(0.7)
+        for accuracies in (weak, strong):
+            accuracies[NAMES.index("blur-19")] = 0.49  # further seeds: .50 and .51
+        found = differences(sweep_of(3, **{WD: weak, SD: strong}), SD, WD)
+        table = shift_readings.power_table({"here": found}, SD, WD)
+        heading = "smallest effect seen with 80% power"
+        at_chance = table.index[table[heading] == "at chance"]
+        assert list(at_chance) == [("here", "blur-19")]
+        assert table.loc[("here", "blur-19")].iloc[1] == "+0.0 [+0.0, +0.0]"
+
     def test_levels_that_were_not_swept_are_left_out(self):
-        sweep = sweep_of(**{WD: falling(0.6), SD: falling(0.7)})
-        found = differences(sweep, SD, WD, resamples=10)
+        found = differences(sweep_of(3, **{WD: falling(0.6), SD: falling(0.7)}), SD, WD)
         table = shift_readings.power_table({"here": found[found["level"] != "blur-19"]}, SD, WD)
         assert "blur-19" not in table.index.get_level_values(1)
         assert len(table) == 3
