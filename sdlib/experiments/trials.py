@@ -81,7 +81,7 @@ def read_trials(search: _Search, recorded: bool = False) -> list[dict]:
         return []
     remedy = (
         "restore it with git checkout, or remove it and make it again with "
-        f"`{_command(search)}, then python -m sdlib record {search.experiment} --profile "
+        f"`{_command(search)} && python -m sdlib record {search.experiment} --profile "
         f"{search.profile} --source {search.source}`"
     )
     found = _of(search, READER(file, check_trial, remedy))

@@ -9,7 +9,7 @@ from sdlib.results.key import ORIGINS, RECORDED, THIS_RUN
 from sdlib.results.place import Ensemble, Place
 from sdlib.results.recording import record
 from sdlib.results.rows import circumstances, is_recorded, own_row, provenance
-from sdlib.results.shown_places import MAIN_PROFILE, columns, command, everywhere, sentence, shown
+from sdlib.results.shown_places import MAIN_PROFILE, columns, everywhere, sentence, shown
 
 __all__ = [
     "MAIN_PROFILE",
@@ -20,7 +20,6 @@ __all__ = [
     "Place",
     "circumstances",
     "columns",
-    "command",
     "everywhere",
     "is_recorded",
     "own_row",

@@ -80,7 +80,7 @@ class PlaceKey:
         if not self.recorded:
             return f"{make} FRESH=1" if os.path.exists(self.recorded_file(".jsonl")) else make
         record = f"python -m sdlib record {self.experiment}"
-        return f"{make}, then {record} --profile {self.profile} --source {self.source}"
+        return f"{make} && {record} --profile {self.profile} --source {self.source}"
 
     @property
     def remedy(self) -> str:

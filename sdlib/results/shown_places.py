@@ -11,25 +11,16 @@ from sdlib.markdown import as_markdown
 from sdlib.results.key import ORIGINS, RECORDED, THIS_RUN
 from sdlib.results.place import Place
 
-__all__ = ["MAIN_PROFILE", "columns", "command", "everywhere", "sentence", "shown"]
+__all__ = ["MAIN_PROFILE", "columns", "everywhere", "sentence", "shown"]
 
 MAIN_PROFILE = "laptop"  # the one whose rows the book records
-
-
-def command(place: Place) -> str:
-    """The command that makes a place's rows: :attr:`~sdlib.results.key.PlaceKey.command`.
-
-    >>> command(Place("cutout", "smoke", "phantom", "this run"))
-    'make reproduce PROFILE=smoke SOURCE=phantom'
-    """
-    return place.command
 
 
 def sentence(place: Place) -> str:
     """What rows there are at a place, or what is missing and how to get it."""
     if not len(place.rows):
         left_out = f" ({place.stale} stale left out)" if place.stale else ""
-        return f"{place.name}: no rows{left_out}. They come from: `{command(place)}`"
+        return f"{place.name}: no rows{left_out}. They come from: `{place.command}`"
     hours = place.rows["seconds"].sum() / 3600
     devices = " and ".join(as_markdown(one) for one in sorted(place.rows["device"].unique()))
     stale = f"; {place.stale} stale rows left out" if place.stale else ""
