@@ -18,11 +18,12 @@ from pathlib import Path
 from sdlib.datasets.store import fingerprint
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Search
+from sdlib.files import obstacle
 from sdlib.paths import outputs_folder
 from sdlib.pipeline.chapters import chapters, reads
 from sdlib.pipeline.jobs import jobs, measurement_jobs, results_here, search_before
 from sdlib.pipeline.processes import GRAPH
-from sdlib.pipeline.site import first_page, obstacle, site_folder
+from sdlib.pipeline.site import first_page, site_folder
 
 FLAGS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 

@@ -67,7 +67,7 @@ def test_a_full_disk_is_one_sentence(tmp_path, number):
 
 def test_a_file_in_the_way_of_the_folder_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SdlibError, match=r"cannot write .*: a part of the path is a file"):
+    with pytest.raises(SdlibError, match=r"cannot write .*: .*file is a file, not a folder"):
         write_json(tmp_path / "file" / "sub" / "row.json", {})
 
 

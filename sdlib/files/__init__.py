@@ -19,7 +19,14 @@ from sdlib.files.reading import (
     read_json,
     read_json_lines,
 )
-from sdlib.files.writing import REASONS, all_or_none, atomic_path, cannot_write, write_json
+from sdlib.files.writing import (
+    REASONS,
+    all_or_none,
+    atomic_path,
+    cannot_write,
+    obstacle,
+    write_json,
+)
 
 __all__ = [
     "REASONS",
@@ -32,6 +39,7 @@ __all__ = [
     "check_number",
     "damaged",
     "if_whole",
+    "obstacle",
     "read_arrays",
     "read_json",
     "read_json_lines",

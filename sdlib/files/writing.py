@@ -19,7 +19,7 @@ from typing import Any
 from sdlib.errors import SdlibError
 from sdlib.files.temporary import discard, remove_leftovers, temporary_name
 
-__all__ = ["REASONS", "all_or_none", "atomic_path", "cannot_write", "write_json"]
+__all__ = ["REASONS", "all_or_none", "atomic_path", "cannot_write", "obstacle", "write_json"]
 
 REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or choose another folder",
@@ -59,20 +59,28 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> SdlibError:
     """
     reason = REASONS.get(error.errno or 0, error.strerror or str(error))
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
-        reason = _in_the_way(Path(path)) or reason
+        reason = obstacle(Path(path).parent) or reason
     return SdlibError(f"cannot write {os.fspath(path)}: {reason}")
 
 
-def _in_the_way(path: Path) -> str:
-    """Which folder above a file is not one; empty if all are, or can be made."""
-    for part in reversed(path.parents):
+def obstacle(folder: Path) -> str:
+    """What is in the way of making a folder, as a sentence; empty if nothing is.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> obstacle(folder / "outputs")
+    ''
+    >>> _ = (folder / "outputs").write_text("a note")
+    >>> obstacle(folder / "outputs" / "site").replace(str(folder), "FOLDER")
+    'FOLDER/outputs is a file, not a folder: remove it, or choose another folder'
+    """
+    for part in reversed((folder, *folder.parents)):
         if not os.path.lexists(part) or os.path.isdir(part):
             continue
         if os.path.exists(part):
-            return (
-                f"a part of the path is a file, not a folder ({part}): remove it, or choose "
-                "another folder"
-            )
+            return f"{part} is a file, not a folder: remove it, or choose another folder"
         return (
             f"{part} is a link to {os.readlink(part)}, which is not there: make that folder, "
             "remove the link, or choose another folder"

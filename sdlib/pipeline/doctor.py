@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from sdlib.datasets.sources import SOURCES
+from sdlib.files import obstacle
 from sdlib.paths import ROOT, outputs_folder
-from sdlib.pipeline.site import obstacle
 
 __all__ = ["report"]
 

@@ -11,9 +11,10 @@ import webbrowser
 from pathlib import Path
 
 from sdlib.errors import SdlibError
+from sdlib.files import obstacle
 from sdlib.paths import ROOT, outputs_folder
 
-__all__ = ["build", "first_page", "obstacle", "show", "site_folder", "stage"]
+__all__ = ["build", "first_page", "show", "site_folder", "stage"]
 
 
 def site_folder() -> Path:
@@ -24,29 +25,6 @@ def site_folder() -> Path:
 def first_page() -> Path:
     """The book's first page, in the folder that Jupyter Book builds into."""
     return site_folder() / "_build" / "html" / "index.html"
-
-
-def obstacle(folder: Path) -> str:
-    """What is in the way of making a folder, as a sentence; empty if nothing is.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> obstacle(folder / "outputs")
-    ''
-    >>> _ = (folder / "outputs").write_text("a note")
-    >>> obstacle(folder / "outputs" / "site").endswith("/outputs is a file, not a folder")
-    True
-    """
-    for part in (folder, *folder.parents):
-        if os.path.isdir(part):
-            return ""
-        if os.path.exists(part):
-            return f"{part} is a file, not a folder"
-        if os.path.islink(part):
-            return f"{part} is a link to {os.readlink(part)}, which is not there"
-    return ""
 
 
 def stage(root: Path = ROOT) -> Path:
