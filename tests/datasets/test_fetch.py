@@ -377,7 +377,9 @@ def test_a_disk_too_small_is_told_before_the_download(server, registry, tmp_path
 
 def test_unwritable_folder_is_one_sentence(registry, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SdlibError, match=r"cannot write .*file/toy: a part of the path is a file"):
+    with pytest.raises(
+        SdlibError, match=r"cannot write .*file/toy: .*file is a file, not a folder"
+    ):
         fetch("toy", tmp_path / "file" / "toy", registry)
 
 

@@ -51,6 +51,14 @@ rule chapter:
 SNAKEMAKE = ["--cores", "2", "--keep-incomplete", "--keep-going", "--quiet", "host", "reason"]
 
 
+@pytest.fixture(autouse=True)
+def at_a_terminal():
+    """A shell's background jobs ignore Ctrl-C, and their children inherit it; these must not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A folder with the graph of the two jobs."""

@@ -55,7 +55,7 @@ def test_it_ends_with_an_error(tmp_path):
 
 def test_a_folder_that_cannot_be_written_to(tmp_path):
     (tmp_path / "file").write_text("")
-    message = "cannot write .*lock: a part of the path is a file"
+    message = "cannot write .*lock: .* is a file, not a folder"
     with pytest.raises(SdlibError, match=message), only_process(tmp_path / "file" / "lock", "it"):
         pass
 

@@ -309,7 +309,7 @@ def test_outputs_that_cannot_be_a_folder(smoke, monkeypatch, tmp_path, fresh):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path / "file"))
     monkeypatch.setattr(running, "load_tiles", lambda run: pytest.fail("too late to say so"))
-    with pytest.raises(SdlibError, match=r"^cannot write .*: a part of the path is a file"):
+    with pytest.raises(SdlibError, match=r"^cannot write .*: .* is a file, not a folder"):
         running.execute(RUN, fresh, log=silent)
 
 
