@@ -1,4 +1,4 @@
-"""Where things live: recorded rows in the repository, working results beside it."""
+"""Folders that environment variables name: the same from every working folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def named_folder(variable: str, otherwise: Path) -> Path:
-    """The folder that an environment variable names, the same from wherever it is asked for.
+    """The folder that an environment variable names, the same from every working folder.
 
     ``~`` is the home folder. A relative path counts from the repository, not from the working
     folder: notebooks run in folders of their own, and must find what the command line has written.

@@ -56,7 +56,7 @@ class Level:
     Attributes
     ----------
     shift : {"blur", "sharpen", "haematoxylin", "eosin"}
-        What is done to an image.
+        Kind of the change to an image.
     strength : float
         n in pixels of a 224 px image, alpha, or the multiplier of the stain.
 

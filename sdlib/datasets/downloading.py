@@ -123,7 +123,7 @@ def _check_status(response: Any, name: str, url: str, part: Path) -> None:
 
 
 def _check_range(response: Any, start: int, name: str, part: Path) -> None:
-    """Check that the server sends the part of the file that it was asked for."""
+    """Check that the server sends the requested part of the file."""
     told = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
     if told and int(told.group(1)) != start:
         part.unlink(missing_ok=True)

@@ -158,7 +158,7 @@ def _parse(
     except csv.Error as error:
         raise DataError(f"row {reader.line_num} of {path} is not CSV: {error}") from error
     if told:
-        # The line that names the separator is no row, but counts as one in an editor.
+        # The line that names the separator is not a row, but an editor counts it as a line.
         del numbered[0]
     if not numbered:
         raise DataError(f"{path} is empty: add a header and a row for each image")

@@ -34,7 +34,7 @@ GO_ON = "the same command goes on from here"
 
 
 def leave_on_request() -> None:
-    """Let this process end in order when it is asked to: temporary files are taken away."""
+    """Let this process end in order after a signal to stop: its temporary files are removed."""
     signal.signal(REQUEST, lambda number, frame: sys.exit(128 + number))
 
 

@@ -59,7 +59,7 @@ ENTRIES = {
     "history": list,
 }
 UNIQUE = ("arm", "seed")
-#: Metrics of a cohort that lie between 0 and 1, but for rounding.
+#: Metrics of a cohort that lie between 0 and 1; SHARE leaves room for rounding.
 SHARES = {"accuracy", "recall", "specificity", "auroc", "brier", "calibration_error"}
 SHARE = (-1e-9, 1 + 1e-9)
 LIBRARIES = ("torch", "timm", "numpy", "scikit-learn", "albumentations", "optuna")
