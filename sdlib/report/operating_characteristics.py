@@ -115,16 +115,17 @@ def characteristics(place: Place, draws: int = DRAWS, seed: int = 0) -> pd.DataF
     """
     lines = {}
     for claim_id, parts in parts_of(place).items():
-        usable = [
-            (part, measured.interval.sd, measured.largest)
+        judged = [
+            (part, measured)
             for _, _, part, measured in parts
             if measured.interval is not None
             and measured.interval.n >= FEWEST
             and np.isfinite(measured.interval.sd)
         ]
+        usable = [(part, measured.interval.sd, measured.largest) for part, measured in judged]
         if not [part for part, _, _ in usable if not part.premise]:
             continue
-        n = min(measured.interval.n for _, _, _, measured in parts if measured.interval is not None)
+        n = min(measured.interval.n for _, measured in judged)
         for truth in TRUTHS:
             shares = simulated_verdicts(usable, n, truth, draws, seed)
             lines[claim_id, truth] = {"seeds": n, **shares}
