@@ -31,6 +31,7 @@ from sdlib.files import (
 from sdlib.results import sweep_format
 from sdlib.results.key import THIS_RUN, PlaceKey
 from sdlib.results.predictions import own_predictions, own_targets
+from sdlib.results.rows import own_rows_of_today
 from sdlib.shifts import LEVELS, Level
 
 __all__ = [
@@ -157,12 +158,15 @@ def write_level(file: Path, stamps: dict[str, str], logits: dict[str, np.ndarray
 
 
 def _own(key: PlaceKey) -> Sweep:
-    """This machine's sweep: the runs whose logits at every level are of today's networks."""
+    """This machine's sweep: runs of today's configuration, swept since they were trained."""
     swept = levels_of(key.profile)
     folder = SWEEP.folder(key.experiment, key.profile, key.source)
     stored = [read_level(folder / f"{level.name}.npz") for level in swept]
+    counted = {(row["arm"], row["seed"]) for row in own_rows_of_today(key)}
     logits, truth = {}, {}
     for run in key.runs:
+        if (run.arm, run.seed) not in counted:
+            continue
         stamp = _stamp_if_whole(run)
         if stamp is None or any(stamps.get(run.id) != stamp for stamps, _ in stored):
             continue

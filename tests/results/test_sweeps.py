@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from sdlib.errors import ConfigError, DataError
-from sdlib.experiments import Run, config_hash
+from sdlib.experiments import Run
 from sdlib.experiments.measurements import SWEEP
 from sdlib.models import create_network, save_weights
 from sdlib.results import Place, sweeps
@@ -30,7 +30,7 @@ ARMS = ("weight_decay_none", "sd_eq1_none")
 
 
 @pytest.fixture
-def trained(smoke):
+def trained(smoke, row_of):
     """Two runs as if trained: weights from a seed, and the files that a run leaves."""
 
     def make(arm, seed=0, finished="today"):
@@ -44,8 +44,7 @@ def trained(smoke):
         codes = np.unique(tiles.groups, return_inverse=True)[1].astype(np.int16)
         truth = {"test.targets": tiles.targets.astype(np.int8), "test.groups": codes}
         np.savez(run.folder / "targets.npz", **truth)
-        stamp = config_hash(run.config())
-        run.row_file.write_text(json.dumps({"config_hash": stamp, "finished": finished}))
+        run.row_file.write_text(json.dumps(row_of(run) | {"finished": finished}))
         return network, tiles
 
     return make
