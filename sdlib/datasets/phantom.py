@@ -20,12 +20,14 @@ from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 from sdlib.files import atomic_path, write_json
 from sdlib.paths import named_folder
+from sdlib.phantoms.acquisition import Acquisition
 from sdlib.phantoms.cohorts import find_cohort
 from sdlib.phantoms.histology import MIN_SIZE, PHANTOM_VERSION, draw_tiles, render, tabulate
 from sdlib.phantoms.tile import HistologyTile
 
 __all__ = ["cache_folder", "generate"]
 
+AS_ACQUIRED = Acquisition()  # as the cohort's own images are
 CHUNK = 128  # tiles per task: about half a second at 64 px
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,8 @@ def generate(
     workers: int | None = None,
     cache: str | os.PathLike[str] | None = None,
     scanner: str | None = None,
+    acquisition: Acquisition = AS_ACQUIRED,
+    patients: Sequence[str] = (),
 ) -> TileSet:
     """Draw and render tiles, or read them from disk where they have been made before.
 
@@ -75,6 +79,10 @@ def generate(
         Number of processes, by default one per core.
     cache : path, optional
         Folder, by default :func:`cache_folder`. ``n * size**2 * 3`` bytes are written.
+    acquisition : Acquisition
+        What is different from the way in which the cohort's own images are made.
+    patients : sequence of str
+        Of the n tiles that are drawn, only those of these patients are rendered; all by default.
 
     Returns
     -------
@@ -85,8 +93,8 @@ def generate(
     Raises
     ------
     ConfigError
-        As :func:`sdlib.phantoms.draw_tiles` and :func:`sdlib.phantoms.render`, or ``workers``
-        below 1.
+        As :func:`sdlib.phantoms.draw_tiles` and :func:`sdlib.phantoms.render`, ``workers``
+        below 1, or none of the tiles is of these patients.
     SdlibError
         The folder cannot be written to, or the disk is full.
 
@@ -102,7 +110,12 @@ def generate(
     workers = workers if workers is not None else os.cpu_count() or 1
     if workers < 1:
         raise ConfigError(f"expected at least 1 worker, got {workers}")
-    tiles = draw_tiles(n, seed, cohort, scanner)
+    tiles = acquisition.apply(draw_tiles(n, seed, cohort, scanner))
+    if patients:
+        chosen = set(patients)
+        tiles = [tile for tile in tiles if tile.patient in chosen]
+        if not tiles:
+            raise ConfigError(f"none of {n} tiles of {cohort} is of the patients {sorted(chosen)}")
     design = {
         "phantom_version": PHANTOM_VERSION,
         "cohort": cohort,
@@ -113,13 +126,23 @@ def generate(
         "probe": _probe(tiles, size),
     }
     # The name alone distinguishes designs; the probe, which it leaves out, notices other code.
-    name = "phantom-v{phantom_version}-{cohort}-{scanner}-n{n}-{size}px-seed{seed}.npy"
-    path = Path(cache if cache is not None else cache_folder()) / name.format(**design)
+    name = "phantom-v{phantom_version}-{cohort}-{scanner}-n{n}-{size}px-seed{seed}"
+    name = name.format(**design) + _changes(acquisition, patients)
+    path = Path(cache if cache is not None else cache_folder()) / f"{name}.npy"
     if not _is_whole(path, design):
         _make(path, design, tiles, workers)
     columns = tabulate(tiles)
     targets, groups = columns.pop("target"), columns.pop("patient")
     return TileSet(np.load(path, mmap_mode="r"), targets, groups, columns)
+
+
+def _changes(acquisition: Acquisition, patients: Sequence[str]) -> str:
+    """The end of a file's name: what is acquired otherwise, and a digest of chosen patients."""
+    ends = [acquisition.name] if acquisition.name else []
+    if patients:
+        digest = hashlib.sha256(json.dumps(sorted(patients)).encode()).hexdigest()[:8]
+        ends.append(f"patients{digest}")
+    return "".join(f"-{end}" for end in ends)
 
 
 def _is_whole(path: Path, design: dict[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,12 +9,11 @@ import numpy as np
 
 from sdlib.datasets.open_he import load_open_pcam
 from sdlib.datasets.pcam import load_pcam
-from sdlib.datasets.phantom import cache_folder, generate
-from sdlib.datasets.splits import PAPER_PATIENTS, PARTS, deal
+from sdlib.datasets.phantom_cohorts import RESTRICTIONS, load_phantom
+from sdlib.datasets.splits import PAPER_PATIENTS, PARTS
 from sdlib.datasets.store import data_folder
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
-from sdlib.phantoms import COHORTS, SCANNERS
 
 __all__ = ["SOURCES", "Request", "Source", "balanced", "source_of"]
 
@@ -135,24 +133,7 @@ def balanced(tiles: TileSet, seed: int, most: int | None = None) -> TileSet:
 
 
 def _phantom(request: Request) -> TileSet:
-    cohort = _known("cohort", request.where.get("cohort", "development"), COHORTS)
-    scanner = request.where.get("scanner")
-    if scanner is not None:
-        _known("scanner", scanner, SCANNERS)
-    if cohort != "development" and request.part != "test":
-        raise ConfigError(
-            f"the cohort {cohort} has no part {request.part!r}: its patients are for testing only"
-        )
-    tiles = _generated(request.count, request.size, request.seed, cohort, scanner, cache_folder())
-    if cohort != "development":
-        return tiles
-    return tiles.subset(deal(tiles.groups, request.seed)[request.part])
-
-
-@functools.lru_cache(maxsize=2)
-def _generated(count, size, seed, cohort, scanner, cache):
-    """A cohort's tiles; its three parts need not check the whole file three times."""
-    return generate(count, size, seed, cohort=cohort, scanner=scanner, cache=cache)
+    return load_phantom(request.part, request.size, request.count, request.seed, request.where)
 
 
 def _open(request: Request) -> TileSet:
@@ -181,7 +162,7 @@ SOURCES = {
             "phantom (procedural tissue)",
             "procedural prostate tissue, made on the spot",
             _phantom,
-            where=("cohort", "scanner"),
+            where=RESTRICTIONS,
             limited=False,
             procedural=True,
         ),

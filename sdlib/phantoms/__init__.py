@@ -3,6 +3,8 @@
 - :mod:`sdlib.phantoms.tile`: the description of a tile, one value per latent factor.
 - :mod:`sdlib.phantoms.factors`, :mod:`sdlib.phantoms.cohorts`: how factors are drawn; centres,
   scanners and cohorts.
+- :mod:`sdlib.phantoms.acquisition`, :mod:`sdlib.phantoms.annotation`: the same tissue stained or
+  scanned elsewhere; labels with errors.
 - :mod:`sdlib.phantoms.histology`: from a seed to tiles, from a tile to pixels.
 - :mod:`sdlib.phantoms.glands`, :mod:`~sdlib.phantoms.nuclei`, :mod:`~sdlib.phantoms.texture`,
   :mod:`~sdlib.phantoms.tissue`, :mod:`~sdlib.phantoms.optics`: the steps of rendering.
@@ -11,6 +13,8 @@
 Many tiles at once, kept on disk, are a data set: :mod:`sdlib.datasets.phantom`.
 """
 
+from sdlib.phantoms.acquisition import MAGNIFICATIONS, Acquisition
+from sdlib.phantoms.annotation import ANNOTATIONS, Annotation, annotate
 from sdlib.phantoms.cohorts import CENTRES, COHORTS, SCANNERS, Centre, Cohort, Scanner
 from sdlib.phantoms.factors import FACTORS, Factor
 from sdlib.phantoms.histology import PHANTOM_VERSION, draw_tiles, render, tabulate
@@ -18,17 +22,22 @@ from sdlib.phantoms.optics import stain_matrix
 from sdlib.phantoms.tile import FIELD_UM, HistologyTile
 
 __all__ = [
+    "ANNOTATIONS",
     "CENTRES",
     "COHORTS",
     "FACTORS",
     "FIELD_UM",
+    "MAGNIFICATIONS",
     "PHANTOM_VERSION",
     "SCANNERS",
+    "Acquisition",
+    "Annotation",
     "Centre",
     "Cohort",
     "Factor",
     "HistologyTile",
     "Scanner",
+    "annotate",
     "draw_tiles",
     "render",
     "stain_matrix",
