@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sdlib.augment.operations import OPERATIONS
+from sdlib.augment.stain import StainAugment
 from sdlib.checks import check_number, check_rgb, check_square_batch
 from sdlib.errors import ConfigError
 
@@ -196,6 +197,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "uniform": UniformAugment(),
     "uniform_no_cutout": UniformAugment(cutout=False),
     "uniform_blur": UniformAugment(blur=True),
+    "stain": StainAugment(),
 }
 """The augmentations by name; :func:`augmentation` joins several."""
 

@@ -14,6 +14,7 @@ from sdlib.stain.separation import (
     check_multipliers,
     fade_levels,
     recombine,
+    scale_stains,
     separate,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "estimate_macenko",
     "fade_levels",
     "recombine",
+    "scale_stains",
     "separate",
 ]

@@ -229,7 +229,7 @@ def fade(pixels, concentrations, matrix, at_once, stain, steps, out):
     matrix : numpy.ndarray
         float32 (2, 3), optical densities of the stains in powers of two.
     at_once : numpy.ndarray
-        float32 (L, 2), the share of either stain to take first.
+        float32 (L, 2), the share of either stain to take first; a negative one is added.
     stain : numpy.ndarray
         int64 (L,), the stain of which to take more.
     steps : numpy.ndarray
@@ -243,7 +243,7 @@ def fade(pixels, concentrations, matrix, at_once, stain, steps, out):
     begun, stepped = np.zeros(2, np.bool_), np.zeros(2, np.bool_)
     for k in range(steps.size):
         for s in range(2):
-            begun[s] |= at_once[k, s] > ZERO
+            begun[s] |= at_once[k, s] != ZERO
             stepped[s] |= steps[k] > 0 and stain[k] == s
     for start in range(0, concentrations.shape[1], BLOCK):
         stop = min(start + BLOCK, concentrations.shape[1])

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from sdlib.checks import check_rgb
 from sdlib.errors import DataError
-from sdlib.stain.estimate import IO, REFERENCE, analyse, estimate_macenko, pseudo_inverse
+from sdlib.stain.estimate import (
+    IO,
+    REFERENCE,
+    StainEstimate,
+    analyse,
+    estimate_macenko,
+    pseudo_inverse,
+)
 from sdlib.stain.kernels import LOG2_E, remix
 
 __all__ = ["MacenkoNormaliser"]
@@ -41,7 +50,9 @@ class MacenkoNormaliser:
         Parameters
         ----------
         target : numpy.ndarray
-            uint8 (H, W, 3), RGB.
+            uint8 (H, W, 3) or (N, H, W, 3), RGB. Of several images the median of their stains is
+            kept: of each entry of the matrix, whose rows become unit vectors again, and of the
+            maximal concentrations. Images with too little tissue are left out.
 
         Returns
         -------
@@ -55,12 +66,15 @@ class MacenkoNormaliser:
         DataError
             Too little tissue to estimate stains from.
         """
-        estimate = estimate_macenko(target)
-        if estimate.fallback:
+        check_rgb(target, batches=True)
+        images = target if target.ndim == 4 else target[None]
+        estimates = [estimate_macenko(image) for image in images]
+        found = [estimate for estimate in estimates if not estimate.fallback]
+        if not found:
             raise DataError(
                 "expected a target with both stains, got too little tissue: take another"
             )
-        self.target = estimate
+        self.target = found[0] if len(found) == 1 else _median(found)
         return self
 
     def transform(self, images: np.ndarray) -> np.ndarray:
@@ -95,3 +109,11 @@ class MacenkoNormaliser:
         mixing = (-LOG2_E * weights).astype(np.float32)
         remix(planes, mixing, np.float32(IO), levels.reshape(3, -1))
         return cv2.merge(levels)
+
+
+def _median(estimates: Sequence[StainEstimate]) -> StainEstimate:
+    """The median stains of several images."""
+    matrix = np.median([estimate.matrix for estimate in estimates], axis=0)
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    most = np.median([estimate.max_concentrations for estimate in estimates], axis=0)
+    return StainEstimate(matrix, most)

@@ -25,7 +25,14 @@ from sdlib.stain.estimate import (
 )
 from sdlib.stain.kernels import LOG2_E, fade
 
-__all__ = ["Separation", "check_multipliers", "fade_levels", "recombine", "separate"]
+__all__ = [
+    "Separation",
+    "check_multipliers",
+    "fade_levels",
+    "recombine",
+    "scale_stains",
+    "separate",
+]
 
 WORST_CONDITION = 1e4  # condition number up to which float32 can invert a stain matrix
 
@@ -173,6 +180,46 @@ def fade_levels(separation: Separation, multipliers: Sequence[tuple[float, float
     pixels, out = flat_pixels(separation.image), faded.reshape(len(steps), separation.image.size)
     fade(pixels, concentrations, matrix, at_once, stain, steps, out)
     return faded
+
+
+def scale_stains(image: np.ndarray, haematoxylin: float, eosin: float) -> np.ndarray:
+    """Multiply the concentrations of both stains of an image, which may become stronger.
+
+    As :func:`recombine`, with multipliers above 1 as well.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8 (H, W, 3), RGB.
+    haematoxylin, eosin : float
+        Multipliers, at least 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (H, W, 3), RGB, a new array; with multipliers of 1 it equals the image.
+
+    Raises
+    ------
+    ConfigError
+        Another shape or dtype, or a negative multiplier.
+
+    Examples
+    --------
+    >>> image = np.full((1, 1, 3), (150, 80, 160), np.uint8)
+    >>> scale_stains(image, 1, 1.5).tolist()
+    [[[141, 64, 143]]]
+    """
+    for stain, value in (("haematoxylin", haematoxylin), ("eosin", eosin)):
+        check_number(f"a multiplier of {stain}", value, 0)
+    separation = separate(image)
+    taken = np.array([[1 - haematoxylin, 1 - eosin]], np.float32)
+    matrix = (LOG2_E * separation.estimate.matrix).astype(np.float32)
+    concentrations = separation.concentrations.reshape(2, -1)
+    scaled, none = np.empty(image.shape, np.uint8), np.zeros(1, np.int64)
+    pixels, out = flat_pixels(image), scaled.reshape(1, image.size)
+    fade(pixels, concentrations, matrix, taken, none, none, out)
+    return scaled
 
 
 def _check_matrix(matrix: np.ndarray) -> None:
