@@ -21,7 +21,7 @@ from sdlib.experiments import EXPERIMENTS, PROFILES, Search
 from sdlib.files import obstacle
 from sdlib.paths import outputs_folder
 from sdlib.pipeline.chapters import chapters, reads
-from sdlib.pipeline.jobs import jobs, measurement_jobs, results_here, search_before
+from sdlib.pipeline.jobs import jobs, lenders, measurement_jobs, results_here, search_before
 from sdlib.pipeline.processes import GRAPH
 from sdlib.pipeline.site import first_page, site_folder
 
@@ -174,6 +174,7 @@ for job in JOBS:
             f"train_{job.name}"
         input:
             [here(job.search.file)] if job.search else [],
+            [here(run.row_file) for run in lenders(job, JOBS)],
         output:
             # update: a row that is there is not deleted beforehand, so that it can be kept.
             [update(here(run.row_file)) for run in job.runs],

@@ -6,8 +6,8 @@ Nothing in the library may depend on the names of the book's own experiments; th
 from sdlib.experiments import Arm, Experiment, Look
 from sdlib.experiments.cohorts import Cohort, Preparation
 from sdlib.experiments.comparisons import (
-    CohortDifference,
     Comparison,
+    DifferenceInChange,
     EnsembleDeLong,
     Kind,
     OwnValue,
@@ -71,7 +71,7 @@ TOY_SCANNERS = Experiment(
             "C8",
             "what is kept elsewhere",
             Kind.NO_DIFFERENCE,
-            CohortDifference("accuracy", "firm", "plain", "elsewhere"),
+            DifferenceInChange("elsewhere.accuracy", "test.accuracy", "firm", "plain"),
             margin=0.5,
         ),
         Comparison(

@@ -27,10 +27,30 @@ class Preparation:
         Part of a configuration's hash.
     function : callable
         Tiles and the experiment's data seed to prepared tiles.
+    fitted : bool
+        Whether the function also takes the training cohort's tiles, before their preparation: it
+        is fitted on them, as a normaliser of stains is.
     """
 
     name: str
-    function: Callable[[TileSet, int], TileSet] = field(repr=False, compare=False)
+    function: Callable[..., TileSet] = field(repr=False, compare=False)
+    fitted: bool = False
+
+    def __call__(self, tiles: TileSet, seed: int, training: TileSet) -> TileSet:
+        """Prepare tiles.
+
+        Parameters
+        ----------
+        tiles : TileSet
+            Of the cohort.
+        seed : int
+            The experiment's data seed.
+        training : TileSet
+            The training cohort's tiles, before their preparation.
+        """
+        if self.fitted:
+            return self.function(tiles, seed, training)
+        return self.function(tiles, seed)
 
 
 UNPREPARED = Preparation("none", _as_they_are)
@@ -50,6 +70,9 @@ class Cohort:
         What is done to the tiles.
     whole : bool
         All tiles there are, whatever the profile's number of tiles.
+    metrics_only : bool
+        Whether rows hold its metrics while its logits are not kept, which would fill the disk
+        where an experiment has many cohorts.
 
     Examples
     --------
@@ -61,6 +84,7 @@ class Cohort:
     where: Mapping[str, str] = field(default_factory=dict, hash=False)
     prepare: Preparation = UNPREPARED
     whole: bool = False
+    metrics_only: bool = False
 
     def __post_init__(self) -> None:
         unknown = [part for part in self.parts if part not in PARTS]

@@ -17,8 +17,8 @@ from sdlib.errors import ConfigError
 from sdlib.metrics import Interval, delong_test, mean_interval
 
 __all__ = [
-    "CohortDifference",
     "Comparison",
+    "DifferenceInChange",
     "Elsewhere",
     "EnsembleDeLong",
     "Kind",
@@ -141,15 +141,21 @@ class PairedDifference:
         A metric of the rows, such as ``test.accuracy``; where the experiment is swept, also a
         level of shift (``blur-19``) or the mean over a shift's levels (``blur``).
     arm, rival : str
+        With one arm as both and two metrics, the arm's own change is measured.
+    rival_metric : str
+        The rival's metric, if it is another one.
     """
 
     metric: str
     arm: str
     rival: str
+    rival_metric: str = ""
 
     def __call__(self, place: Any) -> Measured:
         """Mean difference over seeds with its t interval."""
-        return _of_values(place.paired(self.metric, self.arm, self.rival))
+        rivals = place.by_seed(self.rival_metric or self.metric, self.rival)
+        difference = place.by_seed(self.metric, self.arm) - rivals
+        return _of_values(difference.dropna().to_numpy(np.float64))
 
 
 @dataclass(frozen=True)
@@ -165,32 +171,29 @@ class OwnValue:
 
 
 @dataclass(frozen=True)
-class CohortDifference:
-    """How much more one arm keeps than another from one cohort to the next.
+class DifferenceInChange:
+    """How much less one arm loses than another from one metric to the next.
 
     Parameters
     ----------
-    metric : str
-        Without its cohort: ``accuracy``, ``auroc``.
+    metric, baseline : str
+        Of one unit, such as ``external.accuracy`` and ``test.accuracy``: the change is the first
+        minus the second.
     arm, rival : str
-    cohort, baseline : str
-        Names of evaluation cohorts: where both are tested, and what is subtracted from it.
     """
 
     metric: str
+    baseline: str
     arm: str
     rival: str
-    cohort: str
-    baseline: str = "test"
 
     def __call__(self, place: Any) -> Measured:
-        """``(arm - rival)`` in the cohort minus the same in the baseline, paired over seeds."""
-        there, here = (
-            place.by_seed(f"{name}.{self.metric}", self.arm)
-            - place.by_seed(f"{name}.{self.metric}", self.rival)
-            for name in (self.cohort, self.baseline)
+        """The change of ``arm`` minus that of ``rival``, paired over seeds."""
+        own, rivals = (
+            place.by_seed(self.metric, name) - place.by_seed(self.baseline, name)
+            for name in (self.arm, self.rival)
         )
-        return _of_values((there - here).dropna().to_numpy(np.float64))
+        return _of_values((own - rivals).dropna().to_numpy(np.float64))
 
 
 @dataclass(frozen=True)

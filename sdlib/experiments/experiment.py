@@ -51,6 +51,10 @@ class Experiment:
         For arms that are tuned; ``searched_in`` names the experiment whose searches are borrowed.
     trial : Arm
         What a trial trains, apart from the values on trial.
+    networks_of : str
+        The experiment whose networks these are, if it has arms of the same names and settings:
+        where such a network is at hand, it is tested on this experiment's cohorts, not trained
+        again.
     overrides : mapping
         Settings of a profile that are different here, by profile or by (profile, source):
         ``{"paper": {"seeds": 3}, ("laptop", "open"): {"size": 96}}``.
@@ -84,6 +88,7 @@ class Experiment:
     searches: tuple[Space, ...] = ()
     searched_in: str = ""
     trial: Arm = TRIAL
+    networks_of: str = ""
     overrides: Mapping[Scale, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     main_only: tuple[str, ...] = ()
     profiles: tuple[str, ...] = tuple(PROFILES)
@@ -105,6 +110,7 @@ class Experiment:
         if len(set(names)) < len(names):
             raise ConfigError(f"expected arms of {self.name} with names of their own, got {names}")
         self._check_cohorts()
+        self._check_sweep()
         self._check_scales()
         spaces = {space.name for space in self.searches}
         for arm in self.arms:
@@ -124,6 +130,14 @@ class Experiment:
                 f"an evaluation cohort of {self.name} is called {taken[0]!r}, which is the "
                 "training cohort or a measurement: rename it"
             )
+
+    def _check_sweep(self) -> None:
+        found = self.sweep
+        if found is None:
+            return
+        cohort = self.evaluation[known(f"cohort of {self.name}", found.cohort, self.evaluation)]
+        if cohort.metrics_only:
+            raise ConfigError(f"{self.name} sweeps {found.cohort}, whose logits are not kept")
 
     def _check_scales(self) -> None:
         fields = [field.name for field in dataclasses.fields(Profile)]
@@ -145,9 +159,14 @@ class Experiment:
         return tuple(dict.fromkeys(comparison.claim for comparison in self.comparisons))
 
     @property
+    def sweep(self) -> Measurement | None:
+        """Its sweep over shifts, with the cohort that is shifted; None if it has none."""
+        return next((one for one in self.measurements if one.name == SWEEP.name), None)
+
+    @property
     def swept(self) -> bool:
-        """Whether its networks predict at every level of every shift."""
-        return SWEEP in self.measurements
+        """Whether its networks predict at every level of some shifts."""
+        return self.sweep is not None
 
     def arm(self, name: str) -> Arm:
         """The arm called ``name``; ConfigError if there is none."""

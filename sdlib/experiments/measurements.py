@@ -40,6 +40,10 @@ class Measurement:
         experiment, profile and source; returns a sentence, empty where there is nothing to copy.
     sources : tuple of str
         Where it can be made; empty for every source.
+    cohort : str
+        The evaluation cohort that a sweep shifts.
+    shifts : tuple of str
+        The shifts of a sweep, such as ``eosin``; empty for all of them.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Measurement:
     of_networks: bool = True
     recorder: str = ""
     sources: tuple[str, ...] = ()
+    cohort: str = "test"
+    shifts: tuple[str, ...] = ()
 
     def make(self) -> Callable:
         """The function that makes it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sdlib.errors import ConfigError
-from sdlib.experiments import cutout, cutout_sensitivity, robustness, stain_transfer
+from sdlib.experiments import cutout, cutout_sensitivity, prostate, robustness, stain_transfer
 from sdlib.experiments.arm import Look
 from sdlib.experiments.experiment import Experiment
 
@@ -19,7 +19,7 @@ def register(experiment: Experiment) -> None:
     ------
     ConfigError
         There is another one of that name, one that compares something under the same words, or
-        the experiment whose searches it borrows is not known.
+        the experiment whose searches or networks it borrows is not known.
     """
     if experiment.name in EXPERIMENTS:
         raise ConfigError(f"there are two experiments called {experiment.name!r}: rename one")
@@ -27,6 +27,12 @@ def register(experiment: Experiment) -> None:
     if borrowed and borrowed not in EXPERIMENTS:
         raise ConfigError(
             f"{experiment.name} borrows the searches of the unknown experiment {borrowed!r}; "
+            f"expected one of: {', '.join(EXPERIMENTS)}"
+        )
+    lender = experiment.networks_of
+    if lender and lender not in EXPERIMENTS:
+        raise ConfigError(
+            f"{experiment.name} tests networks of the unknown experiment {lender!r}; "
             f"expected one of: {', '.join(EXPERIMENTS)}"
         )
     told = {(c.claim_id, c.text) for other in EXPERIMENTS.values() for c in other.comparisons}
@@ -39,7 +45,7 @@ def register(experiment: Experiment) -> None:
     EXPERIMENTS[experiment.name] = experiment
 
 
-for _module in (cutout, cutout_sensitivity, robustness, stain_transfer):
+for _module in (cutout, cutout_sensitivity, robustness, prostate, stain_transfer):
     for _experiment in _module.EXPERIMENTS:
         register(_experiment)
 

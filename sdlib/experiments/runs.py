@@ -148,6 +148,17 @@ class Run:
         owner = self.definition.searched_in or self.experiment
         return Search(owner, family, self.profile, self.source)
 
+    @property
+    def lender(self) -> Run | None:
+        """The run whose network this one may test; None if it has to train its own."""
+        other = self.definition.networks_of
+        if not other:
+            return None
+        lent = experiment_of(other)
+        if self.arm not in [arm.name for arm in lent.arms] or self.source not in lent.sources:
+            return None
+        return dataclasses.replace(self, experiment=other)
+
     def resolved_arm(self, recorded: bool = False) -> Arm:
         """The arm with its searched values filled in.
 

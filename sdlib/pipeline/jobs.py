@@ -18,6 +18,7 @@ __all__ = [
     "Job",
     "MeasurementJob",
     "jobs",
+    "lenders",
     "measurement_jobs",
     "pending",
     "results_here",
@@ -149,6 +150,25 @@ def jobs(profile: str, source: str, fresh: bool = False) -> list[Job]:
                 name = f"{experiment}_{label}_{start // size}"
                 found.append(Job(name, tuple(runs[start : start + size]), search))
     return found
+
+
+def lenders(job: Job, jobs: list[Job]) -> list[Run]:
+    """The runs among the jobs' whose networks a job's runs test: they must be trained before.
+
+    Parameters
+    ----------
+    job : Job
+    jobs : list of Job
+        All that there are.
+
+    Returns
+    -------
+    list of Run
+        Empty where the job's experiment trains its own networks, or where none is to be trained.
+    """
+    made = {run for other in jobs for run in other.runs}
+    wanted = [run.lender for run in job.runs]
+    return [run for run in wanted if run is not None and run in made]
 
 
 def measurement_jobs(profile: str, source: str, fresh: bool = False) -> list[MeasurementJob]:

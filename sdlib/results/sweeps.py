@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from sdlib.experiments import Run
+from sdlib.experiments.experiment import known
 from sdlib.experiments.measurements import SWEEP
 from sdlib.files import (
     atomic_path,
@@ -104,9 +105,12 @@ class Sweep:
 EMPTY = Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {})
 
 
-def levels_of(profile: str) -> tuple[Level, ...]:
-    """Which levels a profile sweeps: all 52, or every fourth at ``smoke``."""
-    return LEVELS[::4] if profile == "smoke" else LEVELS
+def levels_of(profile: str, shifts: Sequence[str] = ()) -> tuple[Level, ...]:
+    """Which levels are swept: all 52 or those of some shifts, and every fourth at ``smoke``."""
+    for shift in shifts:
+        known("shift", shift, dict.fromkeys(level.shift for level in LEVELS))
+    levels = tuple(level for level in LEVELS if not shifts or level.shift in shifts)
+    return levels[::4] if profile == "smoke" else levels
 
 
 def stamp_of(run: Run) -> str:
@@ -159,7 +163,12 @@ def write_level(file: Path, stamps: dict[str, str], logits: dict[str, np.ndarray
 
 def _own(key: PlaceKey) -> Sweep:
     """This machine's sweep: runs of today's configuration, swept since they were trained."""
-    swept = levels_of(key.profile)
+    measurement = key.definition.sweep
+    if measurement is None:
+        return EMPTY
+    cohort = measurement.cohort
+    owner = key.definition.cohort_of_targets(cohort)
+    swept = levels_of(key.profile, measurement.shifts)
     folder = SWEEP.folder(key.experiment, key.profile, key.source)
     stored = [read_level(folder / f"{level.name}.npz") for level in swept]
     counted = {(row["arm"], row["seed"]) for row in own_rows_of_today(key)}
@@ -171,16 +180,16 @@ def _own(key: PlaceKey) -> Sweep:
         if stamp is None or any(stamps.get(run.id) != stamp for stamps, _ in stored):
             continue
         own, owned = own_predictions(run) or {}, own_targets(run) or {}
-        if "test.logits" not in own or "test.targets" not in owned:
+        if f"{cohort}.logits" not in own or f"{owner}.targets" not in owned:
             continue
-        clean = own["test.logits"].astype(np.float16)
+        clean = own[f"{cohort}.logits"].astype(np.float16)
         lines = [clean, *(arrays[run.id] for _, arrays in stored)]
-        if {len(line) for line in lines} != {len(owned["test.targets"])}:
+        if {len(line) for line in lines} != {len(owned[f"{owner}.targets"])}:
             continue  # damaged: some are of other tiles
         truth = owned
         logits[run.arm, run.seed] = np.stack(lines)
-    targets = truth.get("test.targets", np.empty(0, np.int8))
-    groups = truth.get("test.groups", np.arange(len(targets), dtype=np.int16))
+    targets = truth.get(f"{owner}.targets", np.empty(0, np.int8))
+    groups = truth.get(f"{owner}.groups", np.arange(len(targets), dtype=np.int16))
     names = (CLEAN, *(level.name for level in swept))
     return Sweep(names, targets, groups, logits)
 
@@ -199,10 +208,10 @@ def read_sweep(key: PlaceKey) -> Sweep:
     if not os.path.exists(file):
         return EMPTY
     found = Sweep(*sweep_format.read(file, key.remedy))
-    known = (CLEAN, *BY_NAME)
+    expected = (CLEAN, *BY_NAME)
     if found.levels[:1] != (CLEAN,) or len(set(found.levels)) < len(found.levels):
         raise damaged(file, f"expected {CLEAN} and levels, each once", key.remedy)
-    unknown = [name for name in found.levels if name not in known]
+    unknown = [name for name in found.levels if name not in expected]
     if unknown:
         raise damaged(file, f"unknown level {unknown[0]!r}", key.remedy)
     return found

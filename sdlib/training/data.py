@@ -45,7 +45,9 @@ def load_tiles(run: Run, arm: Arm | None = None, prepared: bool = True) -> dict[
         if tiles is None:
             tiles = load_cohort(cohort, source, settings.size, settings.tiles, definition.data_seed)
             loaded.append((cohort, tiles))
-        if prepared:
-            tiles = cohort.prepare.function(tiles, definition.data_seed)
         found[name] = tiles
+    if prepared:
+        training = found[TRAINING]
+        for name, cohort in cohorts.items():
+            found[name] = cohort.prepare(found[name], definition.data_seed, training)
     return found

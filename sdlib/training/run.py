@@ -27,7 +27,7 @@ from sdlib.training.loop import Schedule, fit
 from sdlib.training.own_files import read_or_none, say_damaged
 from sdlib.training.prediction import predict_logits
 
-__all__ = ["execute", "loaded", "train_and_evaluate"]
+__all__ = ["evaluate", "execute", "loaded", "train", "train_and_evaluate"]
 
 Log = Callable[[str], None]
 
@@ -50,7 +50,7 @@ def _fabric(run: Run) -> Fabric:
     return Fabric(accelerator="cpu", devices=1)
 
 
-def train_and_evaluate(
+def train(
     run: Run,
     arm: Arm,
     tiles: Mapping[str, TileSet],
@@ -58,8 +58,8 @@ def train_and_evaluate(
     folder: Path | None = None,
     fabric: Fabric | None = None,
     learning_rate: float | None = None,
-) -> tuple[nn.Module, list[dict], dict[str, np.ndarray]]:
-    """Train one arm and predict every evaluation cohort.
+) -> tuple[nn.Module, list[dict]]:
+    """Train a network as an arm says.
 
     Parameters
     ----------
@@ -84,8 +84,6 @@ def train_and_evaluate(
         Trained.
     history : list of dict
         The entries of :func:`sdlib.training.loop.fit`.
-    logits : dict of str to numpy.ndarray
-        float32 (n,), by evaluation cohort.
     """
     settings = run.settings
     fabric = fabric or _fabric(run)
@@ -109,11 +107,52 @@ def train_and_evaluate(
         fabric,
         log,
     )
-    logits = {
+    return network, history
+
+
+def train_and_evaluate(
+    run: Run,
+    arm: Arm,
+    tiles: Mapping[str, TileSet],
+    log: Log,
+    learning_rate: float | None = None,
+) -> dict[str, np.ndarray]:
+    """Train a network, keep none of it, and return its logits by evaluation cohort.
+
+    Parameters
+    ----------
+    run, arm, tiles, log, learning_rate
+        As for :func:`train`.
+    """
+    fabric = _fabric(run)
+    network, _ = train(run, arm, tiles, log, None, fabric, learning_rate)
+    return evaluate(run, network, tiles, fabric)
+
+
+def evaluate(
+    run: Run, network: nn.Module, tiles: Mapping[str, TileSet], fabric: Fabric
+) -> dict[str, np.ndarray]:
+    """Predict every evaluation cohort of a run.
+
+    Parameters
+    ----------
+    run : Run
+    network : torch.nn.Module
+        Trained.
+    tiles : mapping of str to TileSet
+        Of :func:`sdlib.training.data.load_tiles`.
+    fabric : lightning_fabric.Fabric
+        Its device is used.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Logits, float32 (n,), by evaluation cohort.
+    """
+    return {
         cohort: predict_logits(network, tiles[cohort], fabric.device)
         for cohort in run.definition.evaluation
     }
-    return network, history, logits
 
 
 def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
@@ -122,7 +161,8 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     A run whose row has today's configuration is not repeated, and a killed one goes on from its
     last epoch, unless ``fresh``. The row is written last: where it exists, the run is whole. Where
     a search has led an arm to the very values of another, their runs are one: the files are copied.
-    A damaged file of an earlier run counts as not there, which the log says.
+    Where the experiment tests the networks of another, and that one's network is at hand, nothing
+    is trained. A damaged file of an earlier run counts as not there, which the log says.
 
     Returns
     -------
@@ -152,14 +192,21 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     write_json(config_file, values)
     start, fabric = time.perf_counter(), _fabric(run)
     tiles = load_tiles(run)
-    network, history, logits = train_and_evaluate(
-        run, run.resolved_arm(), tiles, log, run.folder, fabric
-    )
+    lender, lent = _lender(run, stamp, log)
+    if lender is None:
+        network, history = train(run, run.resolved_arm(), tiles, log, run.folder, fabric)
+    else:
+        network, history = _lent(lender, fabric), lent["history"]
+    logits = evaluate(run, network, tiles, fabric)
     metrics = {
         name: summary(tiles[name].targets, found, from_logits=True)
         for name, found in logits.items()
     }
-    kept = {f"{name}.logits": values for name, values in logits.items()}
+    kept = {
+        f"{name}.logits": values
+        for name, values in logits.items()
+        if not run.definition.evaluation[name].metrics_only
+    }
     for measurement in run.definition.measurements:
         if measurement.per_run:
             metrics[measurement.name], arrays = measurement.make()(network, tiles["test"])
@@ -182,6 +229,8 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
         "metrics": metrics,
         "history": history,
     }
+    if lender is not None:
+        row["network_of"] = lender.id
     write_json(run.row_file, row)
     checkpoint.unlink(missing_ok=True)
     return row
@@ -206,6 +255,23 @@ def _twin(run: Run, stamp: str, log: Log) -> tuple[Run | None, dict | None]:
         if row is not None and all((other.folder / name).exists() for name in COPIED):
             return other, row
     return None, None
+
+
+def _lender(run: Run, stamp: str, log: Log) -> tuple[Run | None, dict | None]:
+    """A finished run of another experiment with the very same configuration, and its row."""
+    other = run.lender
+    if other is None:
+        return None, None
+    row = _row_of(other, stamp, log)
+    if row is None or not (other.folder / "model.safetensors").exists():
+        return None, None
+    log(f"{run.id}: tests the network of {other.id}")
+    return other, row
+
+
+def _lent(lender: Run, fabric: Fabric) -> nn.Module:
+    network = create_network(lender.settings.network)
+    return load_weights(network, lender.folder / "model.safetensors").to(fabric.device)
 
 
 def _copied(twin: Run, row: dict, run: Run) -> dict:
@@ -241,8 +307,10 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez_compressed(temporary, **arrays)
 
 
-def loaded(runs: Sequence[Run]) -> tuple[list[nn.Module], TileSet, torch.device]:
-    """Trained networks of one experiment, its test tiles as networks see them, and the device.
+def loaded(
+    runs: Sequence[Run], cohort: str = "test"
+) -> tuple[list[nn.Module], TileSet, torch.device]:
+    """Trained networks of one experiment, a cohort's tiles as they see them, and the device.
 
     Raises
     ------
@@ -254,7 +322,7 @@ def loaded(runs: Sequence[Run]) -> tuple[list[nn.Module], TileSet, torch.device]
         load_weights(create_network(settings.network), run.folder / "model.safetensors").to(device)
         for run in runs
     ]
-    return networks, load_tiles(runs[0])["test"], device
+    return networks, load_tiles(runs[0])[cohort], device
 
 
 def _targets(run: Run, tiles: Mapping[str, TileSet]) -> dict[str, np.ndarray]:

@@ -171,9 +171,7 @@ def _train(run: Run, values: dict[str, float], tiles: Mapping[str, TileSet]) -> 
     start, rate = time.perf_counter(), values.get("learning_rate")
     arm = _tried(run, values)
     arm = arm if rate else arm.tuned(values)
-    _, _, logits = running.train_and_evaluate(
-        run, arm, tiles, lambda line: None, learning_rate=rate
-    )
+    logits = running.train_and_evaluate(run, arm, tiles, lambda line: None, learning_rate=rate)
     scores = {
         name: summary(tiles[name].targets, found, from_logits=True)
         for name, found in logits.items()

@@ -29,7 +29,14 @@ PHANTOM_SETS = {
     "Flash II, other centre": ("external", "flash2"),
 }
 PHANTOM_SIZE = 224  # the paper's; at 64 px a tile's finest detail is averaged away
-PHANTOM_TILES = {"smoke": 40, "quick": 200, "laptop": 1000, "long": 2000, "paper": 10_000}
+PHANTOM_TILES = {
+    "smoke": 40,
+    "quick": 200,
+    "laptop": 1000,
+    "long": 2000,
+    "gpu": 2000,
+    "paper": 10_000,
+}
 SEED = 7  # no tile of a training or test set
 CHUNK = 256  # tiles in memory at a time
 

@@ -1,4 +1,4 @@
-"""Making a sweep: every trained network predicts the test tiles at every level of every shift."""
+"""Making a sweep: every trained network predicts a cohort's tiles at every level of its shifts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def make(experiment: str, profile: str, source: str, log: Log = print) -> Path:
         The sweep cannot be written, or another process is at it.
     """
     check_names(experiment, profile, source)
-    if not EXPERIMENTS[experiment].swept:
+    measurement = EXPERIMENTS[experiment].sweep
+    if measurement is None:
         known = ", ".join(name for name, one in EXPERIMENTS.items() if one.swept)
         raise ConfigError(f"{experiment} is not swept; expected one of: {known}")
     runs = runs_of(experiment, profile, source)
@@ -57,7 +58,7 @@ def make(experiment: str, profile: str, source: str, log: Log = print) -> Path:
     folder = SWEEP.folder(experiment, profile, source)
     # Two processes would overwrite each other's levels.
     with only_process(folder / ".lock", f"the sweep of {experiment}"):
-        _make(folder, levels_of(profile), stamps, log)
+        _make(folder, levels_of(profile, measurement.shifts), stamps, log)
         done = {run.id: stamp for run, stamp in stamps.items()}
         write_json(SWEEP.done_file(experiment, profile, source), done)
     return folder
@@ -70,7 +71,7 @@ def _make(folder: Path, levels: Sequence[Level], trained: dict[Run, str], log: L
     stamps = {run.id: stamp for run, stamp in trained.items()}
     for missing, wanted in _to_do(folder, levels, stamps, log).items():
         chosen = [run for run in trained if run.id in missing]
-        session = loaded(chosen)
+        session = loaded(chosen, chosen[0].definition.sweep.cohort)
         for group in _shifted_together(wanted):
             _predict(session, chosen, group, folder, stamps)
             names = ", ".join(level.name for level in group)

@@ -46,7 +46,7 @@ def pretend(run, arm, tiles, log, learning_rate=None):
     for name, worse in (("validation", 0.0), ("test", 0.5), ("clean", 0.0), ("all", 0.0)):
         wrong = np.arange(200) < 200 * (1 - np.exp(-(far + worse) / 4)) / 2
         logits[name] = logit(np.where(targets ^ wrong, 0.8, 0.2))
-    return None, [], logits
+    return logits
 
 
 @pytest.fixture
@@ -455,7 +455,7 @@ def test_large_logits_keep_their_ranks_in_a_trial(pretended, monkeypatch):
     truth = SimpleNamespace(targets=np.array([0, 0, 0, 1, 1, 1]))
 
     def sure(run, arm, tiles, log, learning_rate=None):
-        return None, [], dict.fromkeys(run.definition.evaluation, logits)
+        return dict.fromkeys(run.definition.evaluation, logits)
 
     monkeypatch.setattr(running, "train_and_evaluate", sure)
     cohorts = EXPERIMENTS["cutout"].evaluation
