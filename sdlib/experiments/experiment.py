@@ -62,6 +62,8 @@ class Experiment:
         Profiles at which only the main arms are run.
     profiles, sources : tuple of str
         Where it is run.
+    recorded_at : str
+        The profile whose rows the book records and shows first.
     measurements : tuple of Measurement
         Of :mod:`sdlib.experiments.measurements`.
     comparisons : tuple of Comparison
@@ -93,6 +95,7 @@ class Experiment:
     main_only: tuple[str, ...] = ()
     profiles: tuple[str, ...] = tuple(PROFILES)
     sources: tuple[str, ...] = tuple(SOURCES)
+    recorded_at: str = "laptop"
     measurements: tuple[Measurement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     printed: str = ""
@@ -148,7 +151,7 @@ class Experiment:
                 known(f"source in the overrides of {self.name}", name, SOURCES)
             for name in changed:
                 known(f"setting in the overrides of {self.name}", name, fields)
-        for profile in (*self.profiles, *self.main_only):
+        for profile in (*self.profiles, *self.main_only, self.recorded_at):
             known(f"profile of {self.name}", profile, PROFILES)
         for source in self.sources:
             known(f"source of {self.name}", source, SOURCES)

@@ -149,7 +149,10 @@ EXPERIMENTS = (
         networks_of="robustness",
         overrides={"long": {"seeds": 5}},
         main_only=("quick", "gpu"),
+        # Not at laptop, where training has not settled: the penalty acts on large margins alone.
+        profiles=("smoke", "quick", "long", "gpu", "paper"),
         sources=("phantom",),
+        recorded_at="long",
         measurements=(STAIN_SWEEP,),
         comparisons=COMPARISONS,
     ),

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from sdlib.metrics import mean_interval
-from sdlib.report.tables import describe
+from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
 
 __all__ = ["transfer_differences", "transfer_table"]
@@ -69,10 +68,10 @@ def transfer_differences(
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for (title, place), (arm, rival) in itertools.product(places.items(), pairs):
         for heading, metric in _metrics().items():
-            values = 100 * place.paired(metric, arm, rival)
+            values = place.paired(metric, arm, rival)
             if not len(values):
                 continue
             names = f"{place.label(arm)}, minus {place.label(rival)}"
             line = lines.setdefault((title, names), {})
-            line[heading] = describe(mean_interval(values), sign=True, digits=1)
+            line[heading] = in_points(values)
     return pd.DataFrame(lines).T

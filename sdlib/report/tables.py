@@ -11,7 +11,7 @@ from scipy import stats
 
 from sdlib.experiments import paper_table
 from sdlib.experiments.comparisons import Kind
-from sdlib.metrics import Interval
+from sdlib.metrics import Interval, mean_interval
 from sdlib.report.rule import FEWEST, Verdict
 from sdlib.report.verdicts import assess, claims_at
 from sdlib.results import Place
@@ -19,6 +19,7 @@ from sdlib.results import Place
 __all__ = [
     "claim_sentences",
     "describe",
+    "in_points",
     "interval_table",
     "paper_interval",
     "side_by_side",
@@ -43,6 +44,22 @@ def describe(interval: Interval | None, sign: bool = False, digits: int = 3) -> 
         return f"{low:{form}} and {high:{form}}, two seeds"
     low, high = f"{interval.low:{form}}", f"{interval.high:{form}}"
     return f"{interval.mean:{form}} ({interval.sd:.{digits}f}) [{low}, {high}] n = {interval.n}"
+
+
+def in_points(values: np.ndarray) -> str:
+    """Differences over seeds as a cell of a table, in points: mean (SD) [ends], n.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Fractions, (n,), one per seed.
+
+    Examples
+    --------
+    >>> in_points(np.array([0.01, 0.02, 0.03]))
+    '+2.0 (1.0) [-0.5, +4.5] n = 3'
+    """
+    return describe(mean_interval(100 * values), sign=True, digits=1)
 
 
 def paper_interval(metric: str, arm: str) -> Interval | None:

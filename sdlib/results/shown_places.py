@@ -33,13 +33,14 @@ def sentence(place: Place) -> str:
 def columns(experiment: str, profile: str, source: str) -> list[Place]:
     """The columns of the book's tables: what is recorded, then this machine's own rows.
 
-    The recorded laptop rows on ``phantom`` and ``open`` are always among them, to say so where they
-    are missing; other recorded rows where there are any.
+    The rows that the book records on ``phantom`` and ``open`` are always among them, to say so
+    where they are missing; other recorded rows where there are any.
 
     >>> [column.name for column in columns("cutout", "quick", "phantom")][-1]
     'this run: phantom, quick'
     """
-    standard = [Place(experiment, MAIN_PROFILE, s) for s in ("phantom", "open")]
+    main = EXPERIMENTS[experiment].recorded_at
+    standard = [Place(experiment, main, s) for s in ("phantom", "open")]
     others = [Place(experiment, p, s) for p in PROFILES for s in SOURCES]
     there = [p for p in others if p not in standard and os.path.exists(p.recorded_file(".jsonl"))]
     return [*standard, *there, Place(experiment, profile, source, THIS_RUN)]
@@ -66,10 +67,10 @@ def everywhere(profile: str, source: str) -> list[Place]:
 def shown(experiment: str, profile: str, source: str, figures: str = RECORDED) -> Place:
     """The place whose rows a chapter's figures are drawn from: the first of these with rows.
 
-    Recorded at this profile and source; recorded at the laptop's profile on this source; this
+    Recorded at this profile and source; recorded at the book's own profile on this source; this
     machine's own; recorded on phantom tissue. With ``figures="this run"`` this machine's own rows
     come first. Without any rows, this machine's own place is returned, to say what is missing.
-    Where the experiment is not run at this profile, the laptop's takes its place.
+    Where the experiment is not run at this profile, the book's own takes its place.
 
     Raises
     ------
@@ -78,10 +79,11 @@ def shown(experiment: str, profile: str, source: str, figures: str = RECORDED) -
     """
     if figures not in ORIGINS:
         raise ConfigError(f"expected figures as one of {ORIGINS}, got {figures!r}")
+    main = EXPERIMENTS[experiment].recorded_at
     if profile not in EXPERIMENTS[experiment].profiles:
-        profile = MAIN_PROFILE
+        profile = main
     own = Place(experiment, profile, source, THIS_RUN)
-    recorded = [Place(experiment, p, source) for p in dict.fromkeys((profile, MAIN_PROFILE))]
+    recorded = [Place(experiment, p, source) for p in dict.fromkeys((profile, main))]
     order = [*recorded, own] if figures == RECORDED else [own, *recorded]
-    order.append(Place(experiment, MAIN_PROFILE, "phantom"))
+    order.append(Place(experiment, main, "phantom"))
     return next((place for place in order if place.arms), own)

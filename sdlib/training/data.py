@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sdlib.datasets.sources import SOURCES
 from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import Arm, Run
@@ -12,7 +14,9 @@ __all__ = ["TRAINING", "load_tiles"]
 TRAINING = "train"  # the name of the training cohort beside those of the evaluation cohorts
 
 
-def load_tiles(run: Run, arm: Arm | None = None, prepared: bool = True) -> dict[str, TileSet]:
+def load_tiles(
+    run: Run, arm: Arm | None = None, prepared: bool = True, only: Collection[str] = ()
+) -> dict[str, TileSet]:
     """The tiles of a run by cohort, balanced between the classes.
 
     Parameters
@@ -23,6 +27,8 @@ def load_tiles(run: Run, arm: Arm | None = None, prepared: bool = True) -> dict[
         In the place of the run's own: it may have a training cohort of its own.
     prepared : bool
         Whether tiles are as networks see them, or as they were before any preparation.
+    only : collection of str
+        The evaluation cohorts that are wanted, beside the training cohort; all by default.
 
     Returns
     -------
@@ -38,6 +44,8 @@ def load_tiles(run: Run, arm: Arm | None = None, prepared: bool = True) -> dict[
     definition, settings, source = run.definition, run.settings, SOURCES[run.source]
     arm = arm or definition.arm(run.arm)
     cohorts = {TRAINING: arm.training or definition.training, **definition.evaluation}
+    if only:
+        cohorts = {name: one for name, one in cohorts.items() if name in {TRAINING, *only}}
     found: dict[str, TileSet] = {}
     loaded: list[tuple[Cohort, TileSet]] = []  # cohorts of the same tiles share them
     for name, cohort in cohorts.items():

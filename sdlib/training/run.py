@@ -322,7 +322,7 @@ def loaded(
         load_weights(create_network(settings.network), run.folder / "model.safetensors").to(device)
         for run in runs
     ]
-    return networks, load_tiles(runs[0])[cohort], device
+    return networks, load_tiles(runs[0], only=[cohort])[cohort], device
 
 
 def _targets(run: Run, tiles: Mapping[str, TileSet]) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from sdlib.experiments import experiment_of, paper_table
 from sdlib.experiments.paper import PAPER_EQ1
 from sdlib.metrics import Interval, mean_interval, smallest_effect
 from sdlib.report.rule import FEWEST
-from sdlib.report.tables import describe
+from sdlib.report.tables import in_points
 from sdlib.results import Place
 from sdlib.results.sweeps import BY_NAME, CLEAN, Sweep
 from sdlib.theory.optima import resting_logits
@@ -220,9 +220,9 @@ def gain_table(columns: Sequence[Place]) -> pd.DataFrame:
             continue
         cells = {"paper": f"{100 * line.difference:+.1f}"}
         for place in columns:
-            values = 100 * place.paired(line.level, line.arm, line.rival)
+            values = place.paired(line.level, line.arm, line.rival)
             if len(values):
-                cells[place.name] = describe(mean_interval(values), sign=True, digits=1)
+                cells[place.name] = in_points(values)
         lines[line.level, f"{labels[line.arm]}, minus {labels[line.rival]}"] = cells
     if not lines:
         return pd.DataFrame()

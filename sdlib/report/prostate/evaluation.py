@@ -1,0 +1,120 @@
+"""Figure 5: accuracy of every network on four evaluation sets, and the paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from sdlib.experiments import paper_table
+from sdlib.plotting import arm_rows, note
+from sdlib.report.tables import in_points
+from sdlib.results import Place
+
+__all__ = ["accuracy_figure", "difference_figure", "difference_table", "panel_titles"]
+
+PAPER_GREY = "#444444"
+
+
+def panel_titles() -> dict[str, str]:
+    """The paper's panels by evaluation cohort, such as ``A  same scanner, same cohort``.
+
+    >>> list(panel_titles())
+    ['test', 'later', 'rescanned', 'external']
+    """
+    table = paper_table("figure5")
+    return {line.cohort: f"{line.panel}  {line.title}" for line in table.itertuples()}
+
+
+def accuracy_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
+    """Draw Figure 5: one panel per evaluation set, each network a faint point.
+
+    The solid point is the mean over networks, with its 95 % t interval. Horizontal scales differ,
+    because the sets differ in their labels: only arms of one panel can be compared.
+
+    Parameters
+    ----------
+    place : Place
+        Of the prostate experiment.
+    arms : sequence of str
+        From top to bottom; arms without rows keep an empty row.
+    missing : str
+        What the figure says where no arm has rows.
+    """
+    if not set(arms) & set(place.arms):
+        return note(missing)
+    fig, axes = plt.subplots(2, 2, figsize=(7.5, 0.9 + 1.1 * len(arms)), sharey=True)
+    for (cohort, title), ax in zip(panel_titles().items(), axes.flat, strict=True):
+        values = {arm: place.values(f"{cohort}.accuracy", arm) for arm in arms}
+        arm_rows(ax, values, place.looks)
+        ax.set_title(title, loc="left", fontsize=10)
+    fig.suptitle(place.name, fontsize=11)
+    fig.supxlabel("balanced accuracy", fontsize=11)
+    return fig
+
+
+def difference_figure(place: Place, pairs: dict[str, tuple[str, str]], missing: str) -> Figure:
+    """Draw ``arm - rival`` on every evaluation set with 95 % intervals, and the paper's gains.
+
+    Parameters
+    ----------
+    place : Place
+        Of the prostate experiment.
+    pairs : dict of str to (arm, rival)
+        By what the legend calls them. Each pair takes the colour and the marker of its arm.
+    missing : str
+        What the figure says where no pair has rows.
+    """
+    present = {name: pair for name, pair in pairs.items() if set(pair) <= set(place.arms)}
+    if not present:
+        return note(missing)
+    titles, paper = panel_titles(), paper_table("figure5").set_index("cohort")["difference"]
+    fig, ax = plt.subplots(figsize=(7.5, 3.4))
+    ax.axvline(0, color="0.5", linewidth=1)
+    rows = np.arange(len(titles))
+    for number, (name, (arm, rival)) in enumerate(present.items()):
+        shift = 0.22 * (number - (len(present) - 1) / 2)
+        found = [place.difference(f"{cohort}.accuracy", arm, rival) for cohort in titles]
+        means = np.array([100 * one.mean for one in found])
+        half = np.array([100 * (one.high - one.low) / 2 for one in found])
+        look = place.look(arm)
+        style = {"color": look.colour, "marker": look.marker, "label": name}
+        ax.errorbar(means, rows + shift, xerr=half, linestyle="none", capsize=3, **style)
+    crosses = [100 * paper[cohort] for cohort in titles]
+    ax.plot(crosses, rows, "x", color=PAPER_GREY, markersize=9, mew=2, label="paper")
+    ax.set_yticks(rows, list(titles.values()))
+    ax.invert_yaxis()
+    ax.set_xlabel("spectral decoupling minus weight decay, points of balanced accuracy")
+    ax.set_title(place.name, fontsize=11)
+    fig.legend(loc="outside lower center", ncols=3)
+    return fig
+
+
+def difference_table(places: Sequence[Place], pairs: dict[str, tuple[str, str]]) -> pd.DataFrame:
+    """The paper's gains beside ours on every evaluation set.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        Of the prostate experiment; those without rows of a pair are left out.
+    pairs : dict of str to (arm, rival)
+        By heading.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text, in points: mean (SD) [95 % t interval] n of paired differences. One line per
+        evaluation set; the first column is the paper's difference.
+    """
+    paper, titles = paper_table("figure5").set_index("cohort")["difference"], panel_titles()
+    lines = {title: {"paper": f"{100 * paper[name]:+.2f}"} for name, title in titles.items()}
+    for place in places:
+        for heading, (arm, rival) in pairs.items():
+            for cohort, title in titles.items():
+                values = place.paired(f"{cohort}.accuracy", arm, rival)
+                if len(values):
+                    lines[title][f"{place.name}: {heading}"] = in_points(values)
+    return pd.DataFrame(lines).T.fillna("–")

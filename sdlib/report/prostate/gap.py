@@ -1,0 +1,149 @@
+"""The gap to the other medical centre, taken apart: what does each of five shifts cost?
+
+On phantoms every shift can be switched alone and in pairs. A *cost* is accuracy on the test
+patients' own tiles minus accuracy where the shift is on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from sdlib.experiments.prostate import PARTS_OF_D, parts_name
+from sdlib.metrics import mean_interval
+from sdlib.plotting import note
+from sdlib.report.tables import in_points
+from sdlib.results import Place
+
+__all__ = ["cost_of", "gap_figure", "gap_table", "interaction_table"]
+
+MEANING = {
+    "stain": "stain of the other centre",
+    "scanner": "its scanner",
+    "magnification": "its magnification",
+    "patients": "its patients",
+    "labels": "its labels",
+}
+SUM, WHOLE = "sum of the five", "all five at once"
+
+
+def cost_of(place: Place, arm: str, cohort: str) -> np.ndarray:
+    """Accuracy that an arm loses from the test patients' tiles to a cohort, by seed.
+
+    Parameters
+    ----------
+    place : Place
+        Of the prostate experiment.
+    arm, cohort : str
+
+    Returns
+    -------
+    numpy.ndarray
+        Fractions, (seeds,); negative where the arm gains.
+    """
+    lost = place.by_seed("test.accuracy", arm) - place.by_seed(f"{cohort}.accuracy", arm)
+    return lost.dropna().to_numpy(np.float64)
+
+
+def _costs(place: Place, arm: str) -> dict[str, np.ndarray]:
+    """Costs of an arm by line of the table; empty arrays where it has no rows."""
+    alone = {part: cost_of(place, arm, parts_name((part,))) for part in PARTS_OF_D}
+    lines = {MEANING[part]: values for part, values in alone.items()}
+    lines[SUM] = np.sum([*alone.values()], axis=0)
+    lines[WHOLE] = cost_of(place, arm, "external")
+    return lines
+
+
+def gap_table(place: Place, arm: str, rival: str) -> pd.DataFrame:
+    """What each shift costs two arms, and how much less it costs the first.
+
+    Parameters
+    ----------
+    place : Place
+        Of the prostate experiment.
+    arm, rival : str
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text, in points. One line per shift, their sum, and all of them at once; the last column is
+        ``rival - arm``, paired over seeds: above 0 where the shift costs ``arm`` less. Without
+        lines where either arm has no rows.
+    """
+    if not {arm, rival} <= set(place.arms):
+        return pd.DataFrame()
+    own, rivals = _costs(place, arm), _costs(place, rival)
+    spared = f"less for {place.label(arm)}"
+    lines = {
+        name: {
+            place.label(rival): in_points(rivals[name]),
+            place.label(arm): in_points(own[name]),
+            spared: in_points(rivals[name] - own[name]),
+        }
+        for name in own
+    }
+    return pd.DataFrame(lines).T
+
+
+def interaction_table(place: Place, arm: str) -> pd.DataFrame:
+    """What two shifts cost together beyond what they cost alone.
+
+    Parameters
+    ----------
+    place : Place
+        Of the prostate experiment.
+    arm : str
+
+    Returns
+    -------
+    pandas.DataFrame
+        Floats, in points, means over seeds: on the diagonal the cost of a shift alone, elsewhere
+        the cost of a pair minus the sum of both alone. Without lines where the arm has no rows.
+    """
+    if arm not in place.arms:
+        return pd.DataFrame()
+    alone = {part: 100 * cost_of(place, arm, parts_name((part,))).mean() for part in PARTS_OF_D}
+    table = pd.DataFrame(np.diag([*alone.values()]), index=[*alone], columns=[*alone])
+    for first, second in combinations(PARTS_OF_D, 2):
+        together = 100 * cost_of(place, arm, parts_name((first, second))).mean()
+        beyond = together - alone[first] - alone[second]
+        table.loc[first, second] = table.loc[second, first] = beyond
+    return table
+
+
+def gap_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
+    """Draw the cost of each shift for several arms, with 95 % t intervals over seeds.
+
+    Parameters
+    ----------
+    place : Place
+        Of the prostate experiment.
+    arms : sequence of str
+        In the order of the legend; arms without rows are left out.
+    missing : str
+        What the figure says where no arm has rows.
+    """
+    present = [arm for arm in arms if arm in place.arms]
+    if not present:
+        return note(missing)
+    fig, ax = plt.subplots(figsize=(7.5, 4.2))
+    ax.axvline(0, color="0.5", linewidth=1)
+    for number, arm in enumerate(present):
+        found = {name: mean_interval(100 * values) for name, values in _costs(place, arm).items()}
+        rows = np.arange(len(found)) + 0.18 * (number - (len(present) - 1) / 2)
+        means = np.array([one.mean for one in found.values()])
+        half = np.array([(one.high - one.low) / 2 for one in found.values()])
+        style = place.look(arm).kwargs
+        ax.errorbar(means, rows, xerr=half, linestyle="none", capsize=2, **style)
+        ax.set_yticks(range(len(found)), list(found))
+    ax.axhline(len(PARTS_OF_D) - 0.5, color="0.8", linewidth=1)
+    ax.invert_yaxis()
+    ax.set_xlabel("accuracy lost, points")
+    ax.set_title(place.name, fontsize=11)
+    fig.legend(loc="outside lower center", ncols=2)
+    return fig

@@ -1,0 +1,135 @@
+"""Stain outside: fading (Figure 6A and B), and normalisation to the training stain (Figure 6C)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from sdlib.metrics import mean_interval
+from sdlib.plotting import note
+from sdlib.report.robustness.statistics import curves
+from sdlib.report.tables import describe, in_points
+from sdlib.results import Place
+from sdlib.results.sweeps import CLEAN
+
+__all__ = ["NormalisedPlace", "fading_figure", "normalisation_figure", "normalisation_table"]
+
+PANELS = {"haematoxylin": "A  haematoxylin multiplied by", "eosin": "B  eosin multiplied by"}
+
+#: A title, and the cohorts before and after normalisation, of one place.
+NormalisedPlace = tuple[Place, str, str]
+
+
+def fading_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
+    """Draw Figure 6A and B: accuracy outside against what is left of either stain.
+
+    Lines are means over seeds, bands one SD. A tick at the left border marks the unfaded tiles.
+
+    Parameters
+    ----------
+    place : Place
+        Whose sweep is of tiles from outside.
+    arms : sequence of str
+        In the order of the legend; arms without networks are left out.
+    missing : str
+        What the figure says where no arm has networks.
+    """
+    table = curves(place.sweep)
+    present = [arm for arm in arms if len(table) and (table["arm"] == arm).any()]
+    if not present:
+        return note(missing)
+    fig, axes = plt.subplots(1, 2, figsize=(7.5, 3.8), sharey=True)
+    for (stain, title), ax in zip(PANELS.items(), axes, strict=True):
+        ax.axhline(0.5, color="0.6", linestyle=(0, (1, 2)), linewidth=1)
+        ax.set_xlabel(title)
+        ax.invert_xaxis()
+        for arm in present:
+            mine = table[table["arm"] == arm]
+            line, look = mine[mine["shift"] == stain], place.look(arm)
+            ax.plot(line["strength"], line["mean"], **look.line | {"markersize": 4})
+            spread = line["sd"].fillna(0)
+            low, high = line["mean"] - spread, line["mean"] + spread
+            ax.fill_between(line["strength"], low, high, color=look.colour, alpha=0.15, lw=0)
+            clean = mine[mine["shift"] == CLEAN]["mean"]
+            at_border = ax.get_yaxis_transform()
+            ax.plot([0, 0.03], [clean, clean], color=look.colour, transform=at_border)
+    fig.suptitle(place.name, fontsize=11)
+    fig.supylabel("balanced accuracy", fontsize=11)
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=2)
+    return fig
+
+
+def normalisation_table(
+    titled: Mapping[str, NormalisedPlace], arms: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Accuracy before and after normalisation, and the change, paired over seeds.
+
+    Parameters
+    ----------
+    titled : mapping of str to (Place, before, after)
+        By a title of the place; cohorts before and after normalisation.
+    arms : sequence of str
+        Which arms, by default all that have rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text. One line per title and arm: before, after (accuracy), change (points). Without lines
+        where no arm has rows.
+    """
+    lines = {}
+    for title, (place, before, after) in titled.items():
+        for arm in [arm for arm in place.arms if not arms or arm in arms]:
+            first, second = (place.by_seed(f"{name}.accuracy", arm) for name in (before, after))
+            change = (second - first).dropna().to_numpy(np.float64)
+            if not len(change):
+                continue
+            lines[title, place.label(arm)] = {
+                "as it is": describe(mean_interval(first.to_numpy())),
+                "normalised": describe(mean_interval(second.to_numpy())),
+                "change": in_points(change),
+            }
+    return pd.DataFrame(lines).T
+
+
+def normalisation_figure(
+    titled: Mapping[str, NormalisedPlace], arms: Sequence[str], missing: str
+) -> Figure:
+    """Draw Figure 6C: every network before and after normalisation, joined by a line.
+
+    Parameters
+    ----------
+    titled, arms
+        As in :func:`normalisation_table`; one panel per title.
+    missing : str
+        What the figure says where no arm has rows.
+    """
+    present = {
+        title: one for title, one in titled.items() if any(arm in one[0].arms for arm in arms)
+    }
+    if not present:
+        return note(missing)
+    size = (2.5 * len(present), 3.6)
+    fig, axes = plt.subplots(1, len(present), figsize=size, sharey=True, squeeze=False)
+    for (title, (place, before, after)), ax in zip(present.items(), axes[0], strict=True):
+        for number, arm in enumerate(arms):
+            ends = [place.values(f"{name}.accuracy", arm) for name in (before, after)]
+            if len(ends[0]) != len(ends[1]) or not len(ends[0]):
+                continue
+            look, shift = place.look(arm), 0.06 * number
+            places = np.array([0, 1]) + shift
+            ax.plot(places, np.stack(ends), color=look.colour, alpha=0.3, linewidth=1)
+            means = [values.mean() for values in ends]
+            ax.plot(places, means, **look.line)
+        ax.set_xticks([0.1, 1.1], ["as it is", "normalised"])
+        ax.set_xlim(-0.25, 1.5)
+        ax.set_title(title, fontsize=10)
+    fig.supylabel("balanced accuracy", fontsize=11)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=2)
+    return fig
