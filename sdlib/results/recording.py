@@ -65,15 +65,22 @@ def _record_runs(own: PlaceKey, rows: list[dict]) -> None:
     fresh = {(row["arm"], row["seed"]) for row in rows}
     kept = [row for row in recorded_rows(key) if (row["arm"], row["seed"]) not in fresh]
     write_recorded(key, _predictions(own, key, rows))
-    found = searches_of(own.experiment, own.profile, own.source)
-    lines = [json.dumps(trial) for search in found for trial in trials.read_trials(search)]
-    if lines:
-        file = trials.recorded_trials_file(own.experiment, own.profile, own.source)
-        with atomic_path(file) as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # Rows of tuned arms are of today's configuration only beside the trials that tuned them.
+    for owner in filter(None, (own.experiment, own.definition.searched_in)):
+        _record_trials(owner, own.profile, own.source)
     with atomic_path(recorded_row_file(key)) as temporary:
         text = "".join(json.dumps(row) + "\n" for row in [*kept, *rows])
         temporary.write_text(text, encoding="utf-8")
+
+
+def _record_trials(experiment: str, profile: str, source: str) -> None:
+    """Copy the trials of an experiment's searches, if there are any."""
+    found = searches_of(experiment, profile, source)
+    lines = [json.dumps(trial) for search in found for trial in trials.read_trials(search)]
+    if lines:
+        file = trials.recorded_trials_file(experiment, profile, source)
+        with atomic_path(file) as temporary:
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _predictions(own: PlaceKey, key: PlaceKey, rows: list[dict]) -> dict[str, np.ndarray]:
