@@ -20,7 +20,7 @@ from sdlib.plotting import note
 from sdlib.report.tables import in_points
 from sdlib.results import Place
 
-__all__ = ["cost_of", "gap_figure", "gap_table", "interaction_table"]
+__all__ = ["cost_of", "gap_figure", "gap_table", "interaction_table", "read_gap"]
 
 MEANING = {
     "stain": "stain of the other centre",
@@ -147,3 +147,18 @@ def gap_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
     ax.set_title(place.name, fontsize=11)
     fig.legend(loc="outside lower center", ncols=2)
     return fig
+
+
+def read_gap(place: Place, arm: str) -> str:
+    """Read the table of costs aloud for one arm, as Markdown; empty without rows."""
+    if arm not in place.arms:
+        return ""
+    costs = {name: 100 * values.mean() for name, values in _costs(place, arm).items()}
+    whole, total = costs.pop(WHOLE), costs.pop(SUM)
+    ordered = sorted(costs.items(), key=lambda item: -item[1])
+    listed = ", ".join(f"{name} {value:+.1f}" for name, value in ordered)
+    return (
+        f"**{place.name}**, {place.label(arm)}: {whole:.1f} points are lost from the test patients "
+        f"to the other centre. Alone, the shifts cost: {listed}. These add up to {total:.1f}; the "
+        f"other {whole - total:.1f} points are lost only where several shifts meet."
+    )

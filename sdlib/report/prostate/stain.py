@@ -16,7 +16,13 @@ from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
 from sdlib.results.sweeps import CLEAN
 
-__all__ = ["NormalisedPlace", "fading_figure", "normalisation_figure", "normalisation_table"]
+__all__ = [
+    "NormalisedPlace",
+    "fading_figure",
+    "normalisation_figure",
+    "normalisation_table",
+    "read_fading",
+]
 
 PANELS = {"haematoxylin": "A  haematoxylin multiplied by", "eosin": "B  eosin multiplied by"}
 
@@ -133,3 +139,24 @@ def normalisation_figure(
     handles, labels = axes[0][0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=2)
     return fig
+
+
+def read_fading(place: Place, arms: Sequence[str]) -> str:
+    """Read the two panels of fading aloud, as Markdown; empty without networks."""
+    table = curves(place.sweep)
+    lines = []
+    for stain in PANELS:
+        parts = []
+        for arm in [arm for arm in arms if len(table) and (table["arm"] == arm).any()]:
+            mine = table[table["arm"] == arm]
+            clean = mine.loc[mine["shift"] == CLEAN, "mean"].iloc[0]
+            levels = mine[mine["shift"] == stain]
+            best = levels.loc[levels["mean"].idxmax()]
+            last = levels.loc[levels["strength"].idxmin()]
+            parts.append(
+                f"{place.label(arm)} {clean:.3f} unfaded, best {best['mean']:.3f} at "
+                f"{best['strength']:.1f}, {last['mean']:.3f} at {last['strength']:.1f}"
+            )
+        if parts:
+            lines.append(f"- {stain}: {'; '.join(parts)}.")
+    return "\n".join(lines)
