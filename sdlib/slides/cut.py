@@ -96,7 +96,7 @@ def plan_tiles(
     threshold : float, optional
         The brightest grey level of tissue; by default Otsu's of the thumbnail.
     mask : Slide, optional
-        The annotation, open, of the slide's size.
+        The annotation, of the slide's size, opened with ``unscanned="zero"``.
     rule : LabelRule, optional
         How the mask makes labels; needed with ``mask``.
 
@@ -203,7 +203,7 @@ def cut_tiles(
     threshold : float, optional
         The brightest grey level of tissue; by default Otsu's of a thumbnail.
     mask : Slide, optional
-        The annotation, open, of the slide's size.
+        The annotation, of the slide's size, opened with ``unscanned="zero"``.
     rule : LabelRule, optional
         How the mask makes labels; needed with ``mask``.
 
