@@ -5,7 +5,9 @@ its published wheel reads neither JPEG 2000 nor the formats of vendors. So each 
 when it is opened, level by level on a few regions: a level is read by libvips only if all of them
 are identical to openslide's. libvips decodes a JPEG that ends too early without an error, where
 openslide raises one; it leaves a note in its buffer of errors, which is looked at after each
-region. Wherever libvips complains, openslide decides.
+region. Wherever libvips complains, openslide decides. Damage that neither decoder can see remains:
+wrong bits of a JPEG may be valid codes again, and a JPEG 2000 tile that ends early is decoded as
+far as it goes. Only a hash of the file finds all of it.
 """
 
 from __future__ import annotations

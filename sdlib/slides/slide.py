@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import openslide
 
-from sdlib.checks import check_number
+from sdlib.checks import check_number, is_number
 from sdlib.errors import ConfigError, DataError
 from sdlib.slides.readers import OpenslideReader, VipsReader, fast_levels
 from sdlib.slides.resolution import WAYS_OUT, Resolution, find_resolution, read_resolutions
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 #: Formats whose scanners leave out glass: there a pixel without content is no damage.
-SPARSE_VENDORS = ("dicom", "leica", "mirax", "philips-tiff", "ventana", "zeiss")
+SPARSE_VENDORS = ("dicom", "leica", "mirax", "philips", "ventana", "zeiss")
 UNSCANNED = ("refuse", "background", "zero")
 NO_CONTENT = (
     "the file has no content for a part of it; if the scanner left it out, open the slide with "
@@ -37,8 +37,8 @@ class Slide:
     """A whole slide: a pyramid of levels, level 0 the finest.
 
     Open it with :func:`open_slide`. It can be pickled and sent to other processes, which open the
-    file for themselves at their first region; so does a forked process. Threads may share it, but
-    gain little: libvips reads one region at a time in each process.
+    file for themselves at their first region; so does a forked process. One thread may use it at a
+    time.
 
     Attributes
     ----------
@@ -129,7 +129,8 @@ class Slide:
         level : int
             The level, 0 the finest.
         x, y : int
-            The region's upper left corner in pixels *of that level*; it may lie outside.
+            The region's upper left corner in pixels *of that level*; it may lie outside. (openslide
+            itself takes corners in pixels of level 0.)
         width, height : int
             The region's size in pixels of that level, at least 1.
 
@@ -143,13 +144,16 @@ class Slide:
         Raises
         ------
         ConfigError
-            There is no such level, or the size is below 1.
+            There is no such level, the size is below 1, or a number is not whole.
         DataError
             The region, or a part of it, cannot be read: a damaged or missing tile in the file.
         """
         check_number("level", level, 0, len(self.level_dimensions) - 1, whole=True)
         for what, side in (("width", width), ("height", height)):
             check_number(what, side, 1, whole=True)
+        if not is_number(x, whole=True) or not is_number(y, whole=True):
+            raise ConfigError(f"expected a corner in whole pixels, got x {x}, y {y}")
+        level, x, y, width, height = (int(value) for value in (level, x, y, width, height))
         whole_width, whole_height = self.level_dimensions[level]
         left, top = max(x, 0), max(y, 0)
         right, bottom = min(x + width, whole_width), min(y + height, whole_height)
