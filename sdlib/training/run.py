@@ -192,11 +192,11 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     write_json(config_file, values)
     start, fabric = time.perf_counter(), _fabric(run)
     tiles = load_tiles(run)
-    lender, lent = _lender(run, stamp, log)
-    if lender is None:
+    lent = _lent(run, stamp, fabric, log)
+    if lent is None:
         network, history = train(run, run.resolved_arm(), tiles, log, run.folder, fabric)
     else:
-        network, history = _lent(lender, fabric), lent["history"]
+        network, history = lent
     logits = evaluate(run, network, tiles, fabric)
     metrics = {
         name: summary(tiles[name].targets, found, from_logits=True)
@@ -229,8 +229,8 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
         "metrics": metrics,
         "history": history,
     }
-    if lender is not None:
-        row["network_of"] = lender.id
+    if lent is not None:
+        row["network_of"] = run.lender.id
     write_json(run.row_file, row)
     checkpoint.unlink(missing_ok=True)
     return row
@@ -257,21 +257,28 @@ def _twin(run: Run, stamp: str, log: Log) -> tuple[Run | None, dict | None]:
     return None, None
 
 
-def _lender(run: Run, stamp: str, log: Log) -> tuple[Run | None, dict | None]:
-    """A finished run of another experiment with the very same configuration, and its row."""
+def _lent(
+    run: Run, stamp: str, fabric: Fabric, log: Log
+) -> tuple[nn.Module, list[dict]] | None:
+    """The network and the history of another experiment's finished run.
+
+    None unless it has the very same configuration and whole weights.
+    """
     other = run.lender
     if other is None:
-        return None, None
+        return None
     row = _row_of(other, stamp, log)
-    if row is None or not (other.folder / "model.safetensors").exists():
-        return None, None
+    if row is None:
+        return None
+
+    def read(file: Path) -> nn.Module:
+        return load_weights(create_network(other.settings.network), file).to(fabric.device)
+
+    network = read_or_none(other.folder / "model.safetensors", read, log)
+    if network is None:
+        return None
     log(f"{run.id}: tests the network of {other.id}")
-    return other, row
-
-
-def _lent(lender: Run, fabric: Fabric) -> nn.Module:
-    network = create_network(lender.settings.network)
-    return load_weights(network, lender.folder / "model.safetensors").to(fabric.device)
+    return network, row["history"]
 
 
 def _copied(twin: Run, row: dict, run: Run) -> dict:

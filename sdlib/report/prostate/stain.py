@@ -136,8 +136,11 @@ def normalisation_figure(
         ax.set_xlim(-0.25, 1.5)
         ax.set_title(title, fontsize=10)
     fig.supylabel("balanced accuracy", fontsize=11)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=2)
+    shown = {}
+    for ax in axes[0]:
+        handles, labels = ax.get_legend_handles_labels()
+        shown |= dict(zip(labels, handles, strict=True))
+    fig.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2)
     return fig
 
 
