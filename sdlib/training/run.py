@@ -257,9 +257,7 @@ def _twin(run: Run, stamp: str, log: Log) -> tuple[Run | None, dict | None]:
     return None, None
 
 
-def _lent(
-    run: Run, stamp: str, fabric: Fabric, log: Log
-) -> tuple[nn.Module, list[dict]] | None:
+def _lent(run: Run, stamp: str, fabric: Fabric, log: Log) -> tuple[nn.Module, list[dict]] | None:
     """The network and the history of another experiment's finished run.
 
     None unless it has the very same configuration and whole weights.
@@ -270,12 +268,13 @@ def _lent(
     row = _row_of(other, stamp, log)
     if row is None:
         return None
-
-    def read(file: Path) -> nn.Module:
-        return load_weights(create_network(other.settings.network), file).to(fabric.device)
-
-    network = read_or_none(other.folder / "model.safetensors", read, log)
-    if network is None:
+    weights = other.folder / "model.safetensors"
+    if not weights.exists():
+        return None
+    try:
+        network = load_weights(create_network(other.settings.network), weights).to(fabric.device)
+    except DataError as error:
+        log(f"{run.id}: trains a network of its own, for {error}")
         return None
     log(f"{run.id}: tests the network of {other.id}")
     return network, row["history"]
