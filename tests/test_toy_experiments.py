@@ -159,11 +159,10 @@ def test_snakemake_plans_them(tmp_path, outputs):
 
 
 def inputs_of(said, message):
-    """The files that a job waits for, as a dry run prints them below its message."""
-    block = said.split(f": {message}")[1].split("\n\n")[0]
-    lines = [line.strip() for line in block.splitlines()]
-    found = [line.removeprefix("input:") for line in lines if line.startswith("input:")]
-    return [file.strip() for file in ",".join(found).split(",") if file.strip()]
+    """The files of other jobs that a job waits for, as a dry run gives them below its message."""
+    reason = said.split(f": {message}")[1].split("Reason: ")[1].splitlines()[0]
+    waits = reason.partition("Input files updated by another job: ")[2]
+    return [file.strip() for file in waits.split(",") if file.strip()]
 
 
 # -- Training and measuring, for real

@@ -12,7 +12,7 @@ from sdlib.metrics import summary
 from sdlib.paths import ROOT, recorded_folder
 from sdlib.report.readme_table import MARKERS, index_table, readme_table
 from sdlib.results import Place
-from sdlib.shifts import LEVELS
+from sdlib.results.sweeps import levels_of
 
 FILES = sorted(
     file for file in recorded_folder().glob("*.jsonl") if not file.stem.endswith("-trials")
@@ -47,7 +47,7 @@ def test_metrics_follow_from_the_recorded_logits(file):
     place = place_of(file)
     for row in map(json.loads, file.read_text().splitlines()):
         for cohort, metrics in row["metrics"].items():
-            if cohort == "cam":
+            if cohort == "cam" or place.definition.evaluation[cohort].metrics_only:
                 continue
             logits = place.logits(row["arm"], cohort)[row["seed"]]
             again = summary(place.targets(cohort), expit(logits.astype(np.float64)))
@@ -61,9 +61,13 @@ def test_metrics_follow_from_the_recorded_logits(file):
 @each_file
 def test_every_cohort_has_targets_of_its_own_length(file):
     place = place_of(file)
-    for cohort in place.definition.evaluation:
+    for cohort, declared in place.definition.evaluation.items():
         targets = place.targets(cohort)
+        assert len(targets)
         for arm in place.arms:
+            if declared.metrics_only:
+                assert place.logits(arm, cohort) == {}
+                continue
             assert {len(one) for one in place.logits(arm, cohort).values()} == {len(targets)}
 
 
@@ -77,12 +81,16 @@ def test_sweeps_are_of_the_recorded_networks(file):
     rows = place.rows.set_index(["arm", "seed"])
     found = place.sweep
     assert set(found.logits) == set(rows.index)
-    assert found.levels == ("clean", *(level.name for level in LEVELS))
-    np.testing.assert_array_equal(found.targets, place.targets("test"))
+    measurement = place.definition.sweep
+    levels = levels_of(place.profile, measurement.shifts)
+    assert found.levels == ("clean", *(level.name for level in levels))
+    np.testing.assert_array_equal(found.targets, place.targets(measurement.cohort))
+    unchanged = {"sharpen-0.0", "haematoxylin-1.0", "eosin-1.0"} & set(found.levels)
     table = found.accuracy().set_index(["arm", "seed", "level"])["accuracy"]
     for (arm, seed), row in rows.iterrows():
-        for level in ("clean", "sharpen-0.0", "haematoxylin-1.0", "eosin-1.0"):
-            assert table[arm, seed, level] == pytest.approx(row["test.accuracy"], abs=1e-9)
+        expected = row[f"{measurement.cohort}.accuracy"]
+        for level in ("clean", *unchanged):
+            assert table[arm, seed, level] == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
