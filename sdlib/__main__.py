@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 
 ProfileOption = Annotated[str, typer.Option(help="smoke, quick, laptop, long or paper")]
-SourceOption = Annotated[str, typer.Option(help="phantom, open or pcam")]
+SourceOption = Annotated[str, typer.Option(help="phantom, open, pcam or camelyon17")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="begin anew, whatever is there")]
 
 

@@ -22,9 +22,11 @@ HOMES = {
     "TileSet": "tiles",
     "add_cutouts": "cutout",
     "grouped_split": "splits",
+    "load_camelyon17": "camelyon17",
     "load_lc25000_lung": "open_he",
     "load_open_pcam": "open_he",
     "load_pcam": "pcam",
+    "load_peso": "peso",
     "make_cutout_set": "cutout",
     "read_image": "images",
 }
@@ -36,9 +38,11 @@ __all__ = [
     "TileSet",
     "add_cutouts",
     "grouped_split",
+    "load_camelyon17",
     "load_lc25000_lung",
     "load_open_pcam",
     "load_pcam",
+    "load_peso",
     "make_cutout_set",
     "read_image",
 ]

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sdlib.datasets.camelyon17 import load_camelyon17
 from sdlib.datasets.open_he import load_open_pcam
 from sdlib.datasets.pcam import load_pcam
+from sdlib.datasets.peso import load_peso
 from sdlib.datasets.phantom import cache_folder, generate
 from sdlib.datasets.splits import PAPER_PATIENTS, PARTS, deal
 from sdlib.datasets.store import data_folder
@@ -17,7 +19,10 @@ from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 from sdlib.phantoms import COHORTS, SCANNERS
 
-__all__ = ["SOURCES", "Request", "Source", "balanced", "source_of"]
+__all__ = ["SOURCES", "TRAINING_SOURCES", "Request", "Source", "balanced", "source_of"]
+
+#: Whether a part of Camelyon17-WILDS is of the training hospitals; the official choice first.
+DISTRIBUTIONS = {"train": ("in",), "validation": ("out", "in"), "test": ("out",)}
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Source:
         The command that gets the files, if there is one.
     procedural : bool
         Whether its tiles are drawn: what was built into them is no finding about the world.
+    parts : tuple of str
+        The parts that it has: a set that is published for testing only has no other.
     """
 
     name: str
@@ -76,6 +83,7 @@ class Source:
     limited: bool = True
     fetch: str = ""
     procedural: bool = False
+    parts: tuple[str, ...] = PARTS
 
     def tiles(self, request: Request) -> TileSet:
         """The tiles of a part, not yet balanced between the classes.
@@ -89,6 +97,11 @@ class Source:
         """
         if request.part not in PARTS:
             raise ConfigError(f"unknown part {request.part!r}; expected one of: {', '.join(PARTS)}")
+        if request.part not in self.parts:
+            raise ConfigError(
+                f"the source {self.name} has no part {request.part!r}, only "
+                f"{', '.join(self.parts)}: choose another source for the others"
+            )
         unknown = sorted(set(request.where) - set(self.where))
         if unknown:
             known = ", ".join(self.where) or "none"
@@ -107,6 +120,15 @@ class Source:
             return None
         share = PAPER_PATIENTS[PARTS.index(part)] / sum(PAPER_PATIENTS)
         return round(count * share)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it has all parts that a network needs: to be trained, chosen and tested.
+
+        >>> SOURCES["open"].trains, SOURCES["peso"].trains
+        (True, False)
+        """
+        return set(self.parts) == set(PARTS)
 
     @property
     def state(self) -> str:
@@ -167,6 +189,26 @@ def _pcam(request: Request) -> TileSet:
     return load_pcam(request.part, size=request.size)
 
 
+def _camelyon17(request: Request) -> TileSet:
+    part, where = request.part, request.where
+    known = DISTRIBUTIONS[part]
+    # The official validation part is of another hospital than the training part.
+    distribution = _known(
+        f"distribution of the part {part!r}", where.get("distribution", known[0]), known
+    )
+    inside = (part, distribution) == ("validation", "in")
+    tiles = load_camelyon17("id_validation" if inside else part, size=request.size)
+    if "centre" not in where:
+        return tiles
+    column = tiles.factors["centre"]
+    centres = sorted(set(column))
+    return tiles.subset(column == _known(f"centre of {part!r}", where["centre"], centres))
+
+
+def _peso(request: Request) -> TileSet:
+    return load_peso(size=request.size)
+
+
 def _known(kind: str, name: str, names: Sequence[str] | Mapping[str, object]) -> str:
     if name not in names:
         raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(names)}")
@@ -201,8 +243,31 @@ SOURCES = {
             folder="pcam",
             fetch="python -m sdlib fetch pcam",
         ),
+        Source(
+            "camelyon17",
+            "Camelyon17-WILDS (five hospitals)",
+            "Camelyon17-WILDS as published, split by hospital, in the folder camelyon17 under "
+            "SDLIB_DATA",
+            _camelyon17,
+            where=("centre", "distribution"),
+            folder="camelyon17",
+            fetch="python -m sdlib fetch camelyon17",
+        ),
+        Source(
+            "peso",
+            "PESO's test set (Radboud)",
+            "PESO's test regions as published, for testing only, in the folder peso under "
+            "SDLIB_DATA",
+            _peso,
+            folder="peso",
+            fetch="python -m sdlib fetch peso",
+            parts=("test",),
+        ),
     )
 }
+
+#: Where networks can be trained, and so where an experiment is run unless it says otherwise.
+TRAINING_SOURCES = tuple(name for name, source in SOURCES.items() if source.trains)
 
 
 def source_of(name: str) -> Source:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sdlib.datasets.sources import SOURCES
+from sdlib.datasets.sources import SOURCES, TRAINING_SOURCES
 from sdlib.errors import ConfigError
 from sdlib.experiments.arm import Arm
 from sdlib.experiments.cohorts import Cohort
@@ -57,7 +57,7 @@ class Experiment:
     main_only : tuple of str
         Profiles at which only the main arms are run.
     profiles, sources : tuple of str
-        Where it is run.
+        Where it is run; by default on every source that has tiles to train on.
     measurements : tuple of Measurement
         Of :mod:`sdlib.experiments.measurements`.
     comparisons : tuple of Comparison
@@ -87,7 +87,7 @@ class Experiment:
     overrides: Mapping[Scale, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     main_only: tuple[str, ...] = ()
     profiles: tuple[str, ...] = tuple(PROFILES)
-    sources: tuple[str, ...] = tuple(SOURCES)
+    sources: tuple[str, ...] = TRAINING_SOURCES
     measurements: tuple[Measurement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     printed: str = ""
