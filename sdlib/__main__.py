@@ -143,11 +143,15 @@ def record(
 
 @app.command()
 @one_sentence
-def fetch(name: Annotated[str, typer.Argument(help="such as pcam")]) -> None:
-    """Download a public data set with its published hashes."""
-    from sdlib.datasets.fetch import fetch as download
+def fetch(name: Annotated[str, typer.Argument(help="pcam, peso, camelyon17 or panda")]) -> None:
+    """Download a public data set with its published hashes, or print how to request it."""
+    from sdlib.datasets.fetch import fetch as download, steps_by_hand
 
-    print(download(name))
+    steps = steps_by_hand(name)
+    if steps:
+        print("\n".join(steps))
+        raise typer.Exit(1)  # no error, but nothing is there yet
+    print(download(name, log=_log))
 
 
 @app.command()
