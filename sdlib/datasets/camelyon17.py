@@ -39,6 +39,8 @@ __all__ = ["CENTRES", "load_camelyon17"]
 CENTRES = {"0": "train", "1": "validation", "2": "test", "3": "train", "4": "train"}
 #: The parts, and what the published column ``split`` says of them, where that counts.
 PUBLISHED = {"train": "0", "id_validation": "1", "validation": None, "test": None}
+#: How many patches each has.
+PATCHES = {"train": 302_436, "id_validation": 33_560, "validation": 34_904, "test": 85_054}
 SIDE = 96  # px
 METADATA = "metadata.csv"
 RELEASE = "camelyon17_v1.0"  # the folder that the package wilds makes
@@ -77,8 +79,8 @@ def load_camelyon17(
         If the split is unknown.
     DataError
         If the folder, its table or a patch is missing, or the table is not as published: a field
-        that is no number, an unknown centre, a patch twice, a patient in two centres. A patch that
-        is damaged or of another size is named when it is read.
+        that is no number, an unknown centre, a patch twice, a patient in two centres, another
+        number of patches. A patch that is damaged or of another size is named when it is read.
 
     Examples
     --------
@@ -101,8 +103,12 @@ def load_camelyon17(
     if PUBLISHED[split] is not None:
         chosen &= table["split"] == PUBLISHED[split]
     table = table[chosen]
-    if table.empty:
-        raise DataError(f"expected patches of the split {split} in {path}, got none. {FETCH_HINT}")
+    # A table that was cut off, or a part of the set, would be another test.
+    if len(table) != PATCHES[split]:
+        raise DataError(
+            f"expected {PATCHES[split]} patches of the split {split} in {path}, got {len(table)}. "
+            f"{FETCH_HINT}"
+        )
     _check_patches(table, folder)
     store = FileStore(folder, table["file"].to_numpy(), size, SIDE)
     factors = {
@@ -119,24 +125,20 @@ def _table(path: Path, size: int, changed: int) -> pd.DataFrame:
     """The checked table; size and time of change tell one file from another of its name."""
     table = read_table(path, COLUMNS)
     for name in COLUMNS:
-        # A table that a spreadsheet has saved again has 4.0 for 4; there are few other values.
-        spelt = {value: canonical(value) for value in set(table[name])}
+        # A table that a spreadsheet has saved again has 4.0 for 4; most fields repeat.
+        spelt = {value: canonical(value) for value in table[name].unique()}
         table[name] = table[name].map(spelt)
     for name in WHOLE_NUMBERS:
-        _check_known(table, name, table[name].map(_is_whole), "a whole number", path)
-    _check_known(table, "tumor", table["tumor"].isin(["0", "1"]), "0 or 1", path)
-    _check_known(table, "split", table["split"].isin(["0", "1"]), "0 or 1", path)
-    centres = f"one of {', '.join(CENTRES)}"
-    _check_known(table, "center", table["center"].isin(list(CENTRES)), centres, path)
+        numbers = [value for value in table[name].unique() if value.isascii() and value.isdigit()]
+        _check_known(table, name, numbers, "a whole number", path)
+    for name in ("tumor", "split"):
+        _check_known(table, name, ["0", "1"], "0 or 1", path)
+    _check_known(table, "center", list(CENTRES), f"one of {', '.join(CENTRES)}", path)
     table["patient"] = table["patient"].str.zfill(3)
     table["file"] = _files(table)
     _check_once(table, path)
     _check_patients(table, path)
     return table
-
-
-def _is_whole(value: str) -> bool:
-    return value.isascii() and value.isdigit()
 
 
 def _files(table: pd.DataFrame) -> pd.Series:
@@ -147,9 +149,10 @@ def _files(table: pd.DataFrame) -> pd.Series:
 
 
 def _check_known(
-    table: pd.DataFrame, name: str, known: pd.Series, expected: str, path: Path
+    table: pd.DataFrame, name: str, values: list[str], expected: str, path: Path
 ) -> None:
-    """Check the fields of one column."""
+    """Check that the fields of a column have one of the values that they may have."""
+    known = table[name].isin(values)
     if not known.all():
         row = known.idxmin()
         raise DataError(

@@ -47,6 +47,13 @@ def write_metadata(folder, lines=None, start="", end="\n"):
     (folder / "metadata.csv").write_bytes((start + end.join(table) + end).encode())
 
 
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Few patches take the place of the published ones."""
+    counts = {split: len(expected(split)) for split in camelyon17.PUBLISHED}
+    monkeypatch.setattr(camelyon17, "PATCHES", counts)
+
+
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "camelyon17"
@@ -216,7 +223,8 @@ def changed(row, column, value):
             r"expected 20 patches under .*, 1 of them are missing, the first is patches/patient_004"
             r"_node_4/patch_patient_004_node_4_x_1_y_21792.png \(row 2 of metadata.csv\)",
         ),
-        ([row for row in rows() if row[7] == 2], "patches of the split train in .*, got none"),
+        ([row for row in rows() if row[7] == 2], "20 patches of the split train in .*, got 0"),
+        (rows()[:-2], "expected 20 patches of the split train in .*metadata.csv, got 19"),
     ],
 )
 def test_a_table_that_is_not_the_published_one(folder, lines, message):
@@ -224,6 +232,13 @@ def test_a_table_that_is_not_the_published_one(folder, lines, message):
     with pytest.raises(DataError, match=message) as error:
         load_camelyon17("train", folder)
     assert "\n" not in str(error.value)
+
+
+def test_the_published_number_of_patches(monkeypatch):
+    monkeypatch.undo()
+    assert sum(camelyon17.PATCHES.values()) == 455_954
+    inside = camelyon17.PATCHES["train"] + camelyon17.PATCHES["id_validation"]
+    assert camelyon17.PATCHES["id_validation"] / inside == pytest.approx(0.1, abs=0.001)
 
 
 def test_a_table_without_a_column(folder):

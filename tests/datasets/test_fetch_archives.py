@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdlib.datasets import fetch as fetching
-from sdlib.datasets.camelyon17 import load_camelyon17
+from sdlib.datasets import camelyon17, fetch as fetching
 from sdlib.datasets.fetch import fetch, steps_by_hand
 from sdlib.datasets.published_files import published_files
 from sdlib.datasets.sources import SOURCES
@@ -181,15 +180,15 @@ def test_two_halves_of_two_archives_are_found_out(server, toy):
     assert names(toy.folder) == []
 
 
-def test_camelyon17_from_its_archive_to_its_tiles(server, toy):
-    """From the published form, packed as the publishers do, to a batch."""
+def test_camelyon17_from_its_archive_to_its_tiles(server, toy, monkeypatch):
+    monkeypatch.setitem(camelyon17.PATCHES, "test", 1)
     stream = io.BytesIO()
     Image.new("RGB", (96, 96), "pink").save(stream, "PNG")
     patch = "patches/patient_040_node_2/patch_patient_040_node_2_x_32_y_64.png"
     table = ",patient,node,x_coord,y_coord,tumor,slide,center,split\n0,040,2,32,64,1,20,2,0\n"
     files = {"metadata.csv": table.encode(), patch: stream.getvalue(), "RELEASE_v1.0.txt": b""}
     folder = toy("camelyon17_v1.0.tar.gz", packed(files), unpacked=30_000)
-    tiles = load_camelyon17("test", folder)
+    tiles = camelyon17.load_camelyon17("test", folder)
     assert (tiles.groups.tolist(), tiles.targets.tolist()) == (["040"], [1])
     assert tiles.batch([0])[0, 0, 0].tolist() == [255, 192, 203]
 
