@@ -6,10 +6,13 @@ import itertools
 import os
 import stat
 import tarfile
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from sdlib.datasets import unpacking
 from sdlib.datasets.unpacking import check_zip, unpack
@@ -86,6 +89,22 @@ def test_the_command_tar_makes_such_archives(folder, tmp_path):
     unpack(tmp_path / "set.tar.gz", folder, MOST)
     assert found(folder) == FILES
     assert stat.S_IMODE((folder / "metadata.csv").stat().st_mode) & 0o600 == 0o600
+
+
+NAMES = st.text("ab.é ", min_size=1, max_size=3).filter(lambda name: name not in (".", ".."))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(KINDS),
+    st.dictionaries(st.tuples(NAMES, NAMES).map("-/".join), st.binary(max_size=2000), min_size=1),
+)
+def test_any_files_come_out_as_they_went_in(kind, files):
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "data"
+        folder.mkdir()
+        unpack(write(Path(place), kind, files.items()), folder, MOST)
+        assert found(folder) == files
 
 
 def test_long_names_in_any_alphabet(folder, tmp_path):
