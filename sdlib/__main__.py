@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 
 ProfileOption = Annotated[str, typer.Option(help="smoke, quick, laptop, long or paper")]
-SourceOption = Annotated[str, typer.Option(help="phantom, open or pcam")]
+SourceOption = Annotated[str, typer.Option(help="phantom, open, pcam or camelyon17")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="begin anew, whatever is there")]
 
 
@@ -143,11 +143,15 @@ def record(
 
 @app.command()
 @one_sentence
-def fetch(name: Annotated[str, typer.Argument(help="such as pcam")]) -> None:
-    """Download a public data set with its published hashes."""
-    from sdlib.datasets.fetch import fetch as download
+def fetch(name: Annotated[str, typer.Argument(help="pcam, peso, camelyon17 or panda")]) -> None:
+    """Download a public data set with its published hashes, or print how to request it."""
+    from sdlib.datasets.fetch import fetch as download, steps_by_hand
 
-    print(download(name))
+    steps = steps_by_hand(name)
+    if steps:
+        print("\n".join(steps))
+        raise typer.Exit(1)  # no error, but nothing is there yet
+    print(download(name, log=_log))
 
 
 @app.command()

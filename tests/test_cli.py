@@ -62,7 +62,9 @@ SEARCHES = ", ".join(f"cutout/{space.name}" for space in EXPERIMENTS["cutout"].s
         ("measure robustness/sharpness --source pcam", "neither scanners nor", "phantom, open"),
         ("record nope", "unknown experiment 'nope'", NAMES),
         ("record cutout", "nothing to record of cutout", "run it first"),
-        ("fetch nope", "'nope'", "pcam"),
+        ("fetch nope", "'nope'", "camelyon17, panda, pcam, peso"),
+        ("fetch peso", "set SDLIB_DATA to the folder", "peso/"),
+        ("run cutout/sd_eq2/seed0 --source peso", "unknown source of cutout 'peso'", "phantom"),
         ("run cutout/sd_eq1_tuned/seed0", "the search cutout/sd_eq1 has not been run", "search"),
         ("run cutout/sd_eq2/seed0 --source open", "open-pcam", "SDLIB_DATA"),
     ],
@@ -175,6 +177,14 @@ class TestCommands:
         assert (status, error) == (0, "")
         assert out.startswith("Python")
         assert "source      phantom: ready" in out
+
+    def test_steps_in_the_place_of_a_download(self, sdlib):
+        status, out, error = sdlib("fetch", "panda")
+        assert (status, error) == (1, "")
+        first, *steps = out.splitlines()
+        assert first.startswith("panda is behind a registration")
+        assert len(steps) > 3
+        assert all(line.startswith(f"{number}. ") for number, line in enumerate(steps, start=1))
 
     def test_help_names_every_command(self, sdlib):
         status, out, _ = sdlib("--help")

@@ -1,34 +1,44 @@
-"""Downloading public data sets: a file is whole and has the published hash, or it is not kept."""
+"""Downloading public data sets: a file is whole and has the published hash, or it is not kept.
+
+Where no hash is published, that is said, and the file's own SHA-256 is told, so that two people can
+compare what they have. Where a data set is behind a registration, the steps are told.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pandas as pd
 import pooch
 
 from sdlib.datasets.downloading import download
-from sdlib.datasets.file_paths import inside_paths, tidy_path
-from sdlib.datasets.table import read_table
-from sdlib.errors import ConfigError, DataError
-from sdlib.files import cannot_write
+from sdlib.datasets.file_paths import tidy_path
+from sdlib.datasets.published_files import PublishedFile, published_files
+from sdlib.datasets.unpacking import check_zip, unpack
+from sdlib.errors import DataError, SdlibError
+from sdlib.files import cannot_write, if_whole, read_json, write_json
 from sdlib.paths import data_folder
 
-__all__ = ["fetch"]
+__all__ = ["fetch", "steps_by_hand"]
 
-COLUMNS = ("dataset", "file", "md5", "url")
+#: What a zip archive of unknown content may hold at most.
+MOST_UNPACKED = 1 << 36
 
 
 def fetch(
     name: str,
     folder: str | os.PathLike[str] | None = None,
     registry: str | os.PathLike[str] | None = None,
+    log: Callable[[str], object] = print,
 ) -> Path:
-    """Download every file of a data set and check it against its published MD5 hash.
+    """Download every file of a data set, check it against its published MD5 hash, and unpack it.
 
     A file that exists and has the right hash is not downloaded again. A download that was
-    interrupted is continued by the next call: until it is whole, its name ends in ``.part``.
+    interrupted is continued by the next call: until it is whole, its name ends in ``.part``. An
+    archive is unpacked where the registry says so; it is then removed, and ``.unpacked`` behind its
+    name tells that it has been there.
 
     Parameters
     ----------
@@ -38,8 +48,10 @@ def fetch(
         Where to put the files; by default the folder ``name`` under the root that ``SDLIB_DATA``
         names, where the loaders look for it.
     registry : str or os.PathLike, optional
-        CSV file with the columns dataset, file, md5 and url, and perhaps bytes, the size of the
-        file; by default ``data/registry.csv``.
+        See :func:`~sdlib.datasets.published_files.published_files`; by default
+        ``data/registry.csv``.
+    log : callable
+        Called with the licence, and with a sentence for each file that has no published hash.
 
     Returns
     -------
@@ -51,8 +63,9 @@ def fetch(
     ConfigError
         If the registry has no such data set.
     DataError
-        If no folder is known, a path leads out of it, a server cannot be reached or refuses, or
-        a downloaded file has another size or hash.
+        If no folder is known, a path leads out of it, a server cannot be reached or refuses, a
+        downloaded file has another size or hash, an archive is damaged or does harm, or the data
+        set must be requested by hand (see :func:`steps_by_hand`).
     SdlibError
         If the files cannot be written, or are too large for the disk.
 
@@ -61,22 +74,73 @@ def fetch(
     >>> fetch("pcam").name  # doctest: +SKIP
     'pcam'
     """
-    registry = Path(registry or data_folder() / "registry.csv")
-    table = read_table(registry, COLUMNS)
-    if name not in set(table["dataset"]):
-        known = ", ".join(sorted(set(table["dataset"])))
-        raise ConfigError(f"expected a data set of {known}, got {name!r}")
-    table = table[table["dataset"] == name].copy()
-    table["file"] = inside_paths(table["file"].items(), str(registry), "the data set's folder")
-    sizes = [_size(row, number, registry) for number, row in table.iterrows()]
+    files = _listed(name, registry)
+    if steps_by_hand(name, folder, registry):
+        raise DataError(
+            f"{name} is behind a registration: 'python -m sdlib fetch {name}' tells the steps"
+        )
+    files = [one for one in files if not one.steps]
     folder = _target(name, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    for (_, row), size in zip(table.iterrows(), sizes, strict=True):
-        _retrieve(row, size, folder)
+    wanted = [one for one in files if not _is_there(one, folder, log)]
+    _check_clear(files, wanted, folder)
+    _check_disk(name, wanted, folder)
+    if wanted and wanted[0].licence:
+        log(f"licence of {name}: {wanted[0].licence}")
+    for one in wanted:
+        _retrieve(one, folder, log)
+        if one.unpacked:
+            _unpack(one, folder)
     return folder
+
+
+def steps_by_hand(
+    name: str,
+    folder: str | os.PathLike[str] | None = None,
+    registry: str | os.PathLike[str] | None = None,
+) -> list[str]:
+    """What must be done by hand to get a data set, in numbered lines.
+
+    Parameters
+    ----------
+    name, folder, registry
+        As for :func:`fetch`.
+
+    Returns
+    -------
+    list of str
+        Empty where :func:`fetch` gets the files, or where they are in the folder already.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As :func:`fetch` does for the registry and the folder.
+
+    Examples
+    --------
+    >>> steps_by_hand("panda", "data")[1]
+    '1. make an account at https://www.kaggle.com'
+    """
+    files = [one for one in _listed(name, registry) if one.steps]
+    if not files:
+        return []
+    if folder is None and not os.environ.get("SDLIB_DATA"):
+        place = f"a folder {name}, and set SDLIB_DATA to the folder that holds it"
+    else:
+        target = _target(name, folder)
+        if all((target / one.file).exists() for one in files):
+            return []
+        place = f"{target}"
+    lines = [f"{name} is behind a registration ({files[0].licence}), and must be got by hand:"]
+    steps = [*files[0].steps, f"put the files into {place}"]
+    return lines + [f"{number}. {step}" for number, step in enumerate(steps, start=1)]
+
+
+def _listed(name: str, registry: str | os.PathLike[str] | None) -> list[PublishedFile]:
+    return published_files(name, Path(registry or data_folder() / "registry.csv"))
 
 
 def _target(name: str, folder: str | os.PathLike[str] | None) -> Path:
@@ -95,38 +159,138 @@ def _target(name: str, folder: str | os.PathLike[str] | None) -> Path:
     return Path(root) / name
 
 
-def _retrieve(row: pd.Series, size: int | None, folder: Path) -> None:
-    """Download the file of one row of the registry, unless it is there and has its hash."""
-    target, md5 = folder / row["file"], row["md5"].lower()
-    part = target.with_name(f"{target.name}.part")
+def _is_there(one: PublishedFile, folder: Path, log: Callable[[str], object]) -> bool:
+    """Whether a file need not be downloaded or unpacked any more."""
+    record = if_whole(read_json, _record(one, folder), _check_record) if one.unpacked else None
+    if record:
+        return all((folder / name).exists() for name in record["unpacked"])
+    target = folder / one.file
     try:
-        if target.is_file() and pooch.file_hash(str(target), "md5") == md5:
+        if one.unpacked or not target.is_file():
+            return False
+        if one.md5:
+            return _hash(target, "md5") == one.md5
+        if one.size not in (None, target.stat().st_size):
+            return False
+        log(_unchecked(one, target))
+        return True
+    except OSError as error:
+        raise cannot_write(target, error) from error
+
+
+def _check_clear(
+    files: Sequence[PublishedFile], wanted: Sequence[PublishedFile], folder: Path
+) -> None:
+    """Check that nothing is in the way of what is to be unpacked, before hours of downloading."""
+    own = {one.file.partition("/")[0] for one in files}
+    endings = tuple(f"{one.file}{ending}" for one in files for ending in (".part", ".unpacked"))
+    for one in wanted:
+        others = [
+            name
+            for name in sorted(os.listdir(folder))
+            if name not in own and not name.endswith(endings) and not name.startswith(".")
+        ]
+        if one.unpacked and others:
+            raise SdlibError(
+                f"expected nothing else in {folder}, where {one.file} is to be unpacked, got "
+                f"{others[0]}: if that is the data set, nothing is left to fetch; else move it "
+                f"elsewhere, or remove it"
+            )
+
+
+def _check_disk(name: str, wanted: Sequence[PublishedFile], folder: Path) -> None:
+    """Check that the disk has room for all files and all that is unpacked, before any is asked."""
+    download = sum(max(0, one.expected - _received(one, folder)) for one in wanted)
+    unpacked = sum(one.unpacked or 0 for one in wanted)
+    free = shutil.disk_usage(folder).free
+    if download + unpacked > free:
+        raise SdlibError(
+            f"{name} needs {(download + unpacked) / 2**30:.1f} GiB in {folder} "
+            f"({download / 2**30:.1f} to download, {unpacked / 2**30:.1f} to unpack), which has "
+            f"{free / 2**30:.1f} GiB left: free some space, or choose another folder"
+        )
+
+
+def _received(one: PublishedFile, folder: Path) -> int:
+    """Bytes of a file that need not be downloaded again."""
+    # An archive that is there waits for being unpacked; any other file would be there by now.
+    paths = [_part(one, folder), *([folder / one.file] if one.unpacked else [])]
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def _retrieve(one: PublishedFile, folder: Path, log: Callable[[str], object]) -> None:
+    """Download a file, unless it is there and waits for being unpacked."""
+    target, part = folder / one.file, _part(one, folder)
+    try:
+        if one.unpacked and target.is_file() and (not one.md5 or _hash(target, "md5") == one.md5):
             return
         target.parent.mkdir(parents=True, exist_ok=True)
+        # Two halves of two versions would be one file: only a checksum could tell.
+        if not one.md5 and not one.most_unpacked and not one.file.endswith(".zip"):
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(target, error) from error
-    download(row["url"], part, row["file"], size)
+    download(one.url, part, one.file, one.size, one.most, checked=bool(one.md5))
     try:
-        if pooch.file_hash(str(part), "md5") == md5:
-            os.replace(part, target)
-            return
-        part.unlink()
+        if one.md5 and _hash(part, "md5") != one.md5:
+            part.unlink()
+            raise DataError(
+                f"expected the MD5 hash {one.md5} of the file from {one.url}, got another: the "
+                f"file was deleted, try again later"
+            )
+        if not one.md5:
+            _check_content(one, part)
+            log(_unchecked(one, part))
+        os.replace(part, target)
     except OSError as error:
         raise cannot_write(target, error) from error
-    raise DataError(
-        f"expected the MD5 hash {row['md5']} of the file from {row['url']}, got another: the "
-        f"file was deleted, try again later"
+
+
+def _check_content(one: PublishedFile, part: Path) -> None:
+    """Check an archive without a published hash by its own checksums."""
+    if not one.file.endswith(".zip") or one.unpacked:
+        return  # what is unpacked is checked by that
+    try:
+        check_zip(part, MOST_UNPACKED)
+    except DataError:
+        part.unlink()
+        raise
+
+
+def _unpack(one: PublishedFile, folder: Path) -> None:
+    """Unpack an archive, write down that it was there, and remove it."""
+    target = folder / one.file
+    try:
+        names = unpack(target, folder, one.most_unpacked)
+    except DataError:
+        target.unlink(missing_ok=True)  # the next call would find it damaged again
+        raise
+    record = {"sha256": _hash(target, "sha256"), "url": one.url, "unpacked": names}
+    write_json(_record(one, folder), record)
+    target.unlink()
+
+
+def _part(one: PublishedFile, folder: Path) -> Path:
+    return folder / f"{one.file}.part"
+
+
+def _record(one: PublishedFile, folder: Path) -> Path:
+    return folder / f"{one.file}.unpacked"
+
+
+def _check_record(record: object) -> None:
+    """Check that a record tells what was unpacked."""
+    if not isinstance(record, dict) or not isinstance(record.get("unpacked"), list):
+        raise ValueError("it does not tell what was unpacked")
+
+
+def _hash(path: Path, algorithm: str) -> str:
+    return pooch.file_hash(str(path), algorithm)
+
+
+def _unchecked(one: PublishedFile, path: Path) -> str:
+    """Say that nobody has published a hash of a file, and which it has."""
+    return (
+        f"{one.file} could not be checked: no hash of it is known here; its SHA-256 is "
+        f"{_hash(path, 'sha256')} ({path.stat().st_size} bytes)"
     )
-
-
-def _size(row: pd.Series, number: int, place: Path) -> int | None:
-    """The size that the registry gives for a file, None where it gives none."""
-    size = row.get("bytes", "")
-    if not size:
-        return None
-    if not (size.isascii() and size.isdigit() and int(size)):
-        raise DataError(
-            f"expected bytes to be a whole number above 0, got {size} in row {number} of {place}: "
-            f"correct it, or leave it empty"
-        )
-    return int(size)
