@@ -17,6 +17,7 @@ LAYERS = (
     ("shifts",),
     ("augment",),
     ("phantoms",),
+    ("slides",),
     ("datasets",),
     ("experiments",),
     ("results",),
