@@ -155,7 +155,7 @@ def write_index(folder: str | os.PathLike[str], sets: Sequence[str] | None = Non
     _write_columns(folder / columns, files, dtypes, sum(shard.tiles for shard in shards))
     _write_file(folder, columns, first.size, list(dtypes), shards)
     for other in folder.glob("index-*"):
-        if other.name != columns:
+        if other.name != columns and other.is_dir():
             shutil.rmtree(other, ignore_errors=True)
     return read_index(folder)
 
