@@ -12,6 +12,7 @@ import webdataset
 from sdlib.datasets.shards import ShardTile, ShardWriter, open_decoded, open_shards, write_index
 from sdlib.datasets.shards.notes import ShardNote, note_file, shard_file, write_note
 from sdlib.phantoms import draw_tiles, render
+from sdlib.report.tiles_at_scale import measure_cutting, measure_rates, scale_table
 
 PEER = f"webdataset {version('webdataset')} + PIL"
 N = {224: 512, 512: 128}
@@ -171,3 +172,16 @@ def test_an_index_of_a_million_rows(line, tmp_path):
     measured = f"{private / 1e6:.1f} MB of its own"
     against = f"{size / 1e6:.0f} MB on the disk, {seen / 1e6:.0f} MB of it in memory, shared"
     line((what, measured, against, f"{size / shards / n:.0f} bytes/row", "reported"))
+
+
+def test_the_papers_sets(line):
+    """Cut at 512 px and read at 224 px, by what :mod:`sdlib.report.tiles_at_scale` measures."""
+    rate = measure_cutting(512)
+    line(("python -m sdlib tile, 512 px", f"{rate:.0f} tiles/s", "-", "-", "reported"))
+    table = scale_table(measure_rates(224), cores=1, cut=rate)
+    for name, row in table.iterrows():
+        hours = f"{row['hours to cut slides and write']:.0f} core-hours to cut"
+        rest = (
+            f"{row['GB in shards']:.0f} GB, {row['hours of an epoch from shards']:.2f} h an epoch"
+        )
+        line((f"{row['tiles']:,.0f} tiles ({name})", hours, rest, "-", "reported"))
