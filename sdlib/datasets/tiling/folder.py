@@ -117,7 +117,7 @@ def tile_slides(
     out = Path(out)
     table = read_resolutions(resolutions) if resolutions is not None else {}
     found = find_slides(slides, masks, groups)
-    known = {slide.name: finished_record(slide, out, tiling) for slide in found}
+    known = {slide.name: finished_record(slide, out, tiling, table) for slide in found}
     to_cut = [slide for slide in found if known[slide.name] is None]
     if len(to_cut) < len(found):
         log(f"{len(found) - len(to_cut)} of {len(found)} slides are finished")

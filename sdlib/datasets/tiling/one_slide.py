@@ -29,7 +29,7 @@ from sdlib.slides.labels import check_mask
 __all__ = ["SLIDES_FOLDER", "check_slide", "finished_record", "remove_shards", "tile_slide"]
 
 SLIDES_FOLDER = "slides"  # in the folder of shards: a record of each slide that is finished
-ENTRIES = {"slide": str, "bytes": int, "tiling": dict, "tiles": int, "shards": list}
+ENTRIES = {"slide": str, "bytes": int, "terms": dict, "tiles": int, "shards": list}
 
 
 def check_slide(slide: SlideFile, tiling: Tiling, resolutions: Mapping[str, float]) -> None:
@@ -58,12 +58,14 @@ def check_slide(slide: SlideFile, tiling: Tiling, resolutions: Mapping[str, floa
                 check_mask(mask, opened)
 
 
-def finished_record(slide: SlideFile, out: Path, tiling: Tiling) -> dict[str, Any] | None:
+def finished_record(
+    slide: SlideFile, out: Path, tiling: Tiling, resolutions: Mapping[str, float]
+) -> dict[str, Any] | None:
     """What is recorded of a slide whose shards are all finished; None if it is to be cut.
 
     Parameters
     ----------
-    slide, tiling
+    slide, tiling, resolutions
         As for :func:`check_slide`.
     out : pathlib.Path
         The folder of shards.
@@ -71,7 +73,7 @@ def finished_record(slide: SlideFile, out: Path, tiling: Tiling) -> dict[str, An
     Raises
     ------
     ConfigError
-        If the slide's tiles were cut in another way.
+        If the slide's tiles were cut in another way, or for another group.
     DataError
         If another slide of that name was cut.
     """
@@ -79,10 +81,11 @@ def finished_record(slide: SlideFile, out: Path, tiling: Tiling) -> dict[str, An
     record = if_whole(read_json, file, lambda value: check_entries(value, ENTRIES))
     if record is None:
         return None
-    if record["tiling"] != tiling.record:
+    terms = _terms(slide, tiling, resolutions)
+    if record["terms"] != terms:
         raise ConfigError(
-            f"{out} holds tiles of {slide.shown} that were cut with {_words(record['tiling'])}; "
-            f"expected {_words(tiling.record)}: choose another folder, or remove this one"
+            f"{out} holds tiles of {slide.shown} that were cut with {_words(record['terms'])}; "
+            f"expected {_words(terms)}: choose another folder, or remove this one"
         )
     size = slide.path.stat().st_size
     if (record["slide"], record["bytes"]) != (slide.shown, size):
@@ -137,7 +140,7 @@ def tile_slide(
             "name": slide.name,
             "group": slide.group,
             "bytes": slide.path.stat().st_size,
-            "tiling": tiling.record,
+            "terms": _terms(slide, tiling, resolutions),
             "reader": opened.reader,
             "mpp": opened.mpp,
             "mpp_source": opened.resolution.source if opened.resolution else "unknown",
@@ -216,6 +219,12 @@ def _deferred(
 
 def _record_file(slide: SlideFile, out: Path) -> Path:
     return out / SLIDES_FOLDER / f"{slide.name}.json"
+
+
+def _terms(slide: SlideFile, tiling: Tiling, resolutions: Mapping[str, float]) -> dict[str, Any]:
+    """What decides, with the slide and its mask, which tiles there are and what they say."""
+    given = resolutions.get(slide.path.name, resolutions.get(slide.path.stem))
+    return {**tiling.record, "group": slide.group, "given mpp": given}
 
 
 def _words(values: dict[str, Any]) -> str:

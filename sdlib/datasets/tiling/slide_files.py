@@ -17,6 +17,7 @@ __all__ = ["ENDINGS", "SlideFile", "find_slides"]
 ENDINGS = (".bif", ".czi", ".mrxs", ".ndpi", ".scn", ".svs", ".svslide", ".tif", ".tiff")
 LONGEST_NAME = 60  # leaves room for a tile's place in its key
 UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
+LETTERS = re.compile(r"[^\W_A-Za-z0-9]")  # those outside ASCII
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,10 @@ def _is_slide(path: Path, without: Path | None) -> bool:
 
 def _name(shown: str) -> str:
     """A name for a slide's files: its path without what tar and WebDataset do not like."""
-    name = UNFIT.sub("-", str(Path(shown).with_suffix("")))
-    if len(name) > LONGEST_NAME:
+    path = str(Path(shown).with_suffix(""))
+    name = UNFIT.sub("-", path)
+    # Without their letters, names in other scripts would all be alike.
+    if len(name) > LONGEST_NAME or LETTERS.search(path):
         digits = fingerprint([shown])
         name = f"{name[: LONGEST_NAME - len(digits) - 1]}-{digits}"
     return name

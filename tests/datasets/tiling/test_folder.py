@@ -132,6 +132,11 @@ def test_tiles_that_were_cut_otherwise_are_refused(slides, tmp_path):
     before = contents(out)
     with pytest.raises(ConfigError, match=r"a.tiff that were cut with size 64.*expected size 96"):
         tile_slides(slides, out, Tiling(96, 0.25), 1)
+    for name, header in (("groups", "slide,group"), ("resolutions", "slide,mpp")):
+        table = tmp_path / f"{name}.csv"
+        table.write_text(f"{header}\na,0.7\nb,0.7\nc,0.7\n")
+        with pytest.raises(ConfigError, match=r"of a.tiff that were cut with .*0.7"):
+            tile_slides(slides, out, TILING, 1, **{name: table})
     shutil.copy(slides / "b.tif", slides / "a.tiff")
     with open(slides / "a.tiff", "ab") as stream:
         stream.write(b"more")
@@ -164,6 +169,28 @@ def test_a_killed_command_goes_on_where_it_was(slides, half_tissue, write_slide,
     tile_slides(slides, tmp_path / "whole", Tiling(32, 0.5), 1)
     assert contents(out) == contents(tmp_path / "whole")
     assert [path for path in out.rglob(".*") if path.is_file()] == []
+
+
+def test_a_killed_process_is_one_sentence_and_finished_slides_remain(slides, tmp_path):
+    for name in ("e.tiff", "f.tiff", "g.tiff"):
+        shutil.copy(slides / "a.tiff", slides / name)
+
+    def kill(line):
+        for pid in children(os.getpid()):
+            with open(f"/proc/{pid}/cmdline") as file:
+                if "spawn_main" in file.read():
+                    os.kill(pid, signal.SIGKILL)
+
+    out, tiling = tmp_path / "out", Tiling(32, 0.6)
+    with pytest.raises(
+        SdlibError, match=r"a process that cuts slides was killed, .*run the command"
+    ):
+        tile_slides(slides, out, tiling, 2, log=kill)
+    finished = len(list(out.glob("slides/[!.]*.json")))
+    assert 1 <= finished < 6
+    said = []
+    tile_slides(slides, out, tiling, 1, log=said.append)
+    assert said[0] == f"{finished} of 6 slides are finished"
 
 
 def children(pid):
