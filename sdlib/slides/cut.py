@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -59,8 +60,6 @@ class CutTile:
         Microns per pixel of the image; None where the slide's resolution is unknown.
     background : float
         Share of the tile that is background, from 0 to 1.
-    sharpness : float
-        Variance of the Laplacian (see :func:`sdlib.metrics.laplacian_variance`).
     label : int or None
         0 benign, 1 cancer; None where there is no mask.
     """
@@ -71,8 +70,13 @@ class CutTile:
     size_0: int
     mpp: float | None
     background: float
-    sharpness: float
     label: int | None
+
+    # At first use, because it takes longer than reading the tile.
+    @functools.cached_property
+    def sharpness(self) -> float:
+        """Variance of the Laplacian (see :func:`sdlib.metrics.laplacian_variance`)."""
+        return laplacian_variance(self.image)
 
 
 def plan_tiles(
@@ -96,7 +100,7 @@ def plan_tiles(
     threshold : float, optional
         The brightest grey level of tissue; by default Otsu's of the thumbnail.
     mask : Slide, optional
-        The annotation, open, of the slide's size.
+        The annotation, of the slide's size, opened with ``unscanned="zero"``.
     rule : LabelRule, optional
         How the mask makes labels; needed with ``mask``.
 
@@ -167,7 +171,6 @@ def read_tile(slide: Slide, grid: TileGrid, plan: TilePlan) -> CutTile:
         size_0=grid.size_0,
         mpp=grid.mpp,
         background=plan.background,
-        sharpness=laplacian_variance(image),
         label=plan.label,
     )
 
@@ -203,7 +206,7 @@ def cut_tiles(
     threshold : float, optional
         The brightest grey level of tissue; by default Otsu's of a thumbnail.
     mask : Slide, optional
-        The annotation, open, of the slide's size.
+        The annotation, of the slide's size, opened with ``unscanned="zero"``.
     rule : LabelRule, optional
         How the mask makes labels; needed with ``mask``.
 

@@ -150,6 +150,7 @@ def read_mask(mask: Slide, grid: TileGrid, x: int, y: int) -> np.ndarray:
     ----------
     mask : Slide
         The mask, which has the size of its slide at level 0; the class is in the red channel.
+        Open it with ``unscanned="zero"``: masks leave out empty tiles.
     grid : TileGrid
         The tiles' grid.
     x, y : int

@@ -5,7 +5,9 @@ its published wheel reads neither JPEG 2000 nor the formats of vendors. So each 
 when it is opened, level by level on a few regions: a level is read by libvips only if all of them
 are identical to openslide's. libvips decodes a JPEG that ends too early without an error, where
 openslide raises one; it leaves a note in its buffer of errors, which is looked at after each
-region.
+region. Wherever libvips complains, openslide decides. Damage that neither decoder can see remains:
+wrong bits of a JPEG may be valid codes again, and a JPEG 2000 tile that ends early is decoded as
+far as it goes. Only a hash of the file finds all of it.
 """
 
 from __future__ import annotations
@@ -121,14 +123,14 @@ class VipsReader:
                 if level not in self._regions:
                     self._regions[level] = pyvips.Region.new(_page(self.path, self.pages[level]))
                 content = self._regions[level].fetch(x, y, width, height)
+                whole = len(content) == height * width * 3 and not _complaints()
             except pyvips.Error:
+                whole = False
+            if not whole:
+                # What libvips keeps of a damaged tile is black, and it complains only once.
+                self._regions.pop(level, None)
                 return None
-            if _complaints():
-                return None
-        pixels = np.frombuffer(content, np.uint8)
-        if pixels.size != height * width * 3:
-            return None
-        return pixels.reshape(height, width, 3)
+        return np.frombuffer(content, np.uint8).reshape(height, width, 3)
 
     def close(self) -> None:
         """Forget the file."""
@@ -155,38 +157,39 @@ def fast_levels(slow: OpenslideReader) -> dict[int, int]:
     pages = _pages(slow.path, sizes)
     reader = VipsReader(slow.path, pages)
     shares = [*SHARES, *_most_varied(slow)]
-    same = {
-        level: page
-        for level, page in pages.items()
+    same = {}
+    for level, page in pages.items():
         # openslide interpolates at other levels.
-        if float(downsamples[level]).is_integer()
-        and all(_same(slow, reader, level, sizes[level], share) for share in shares)
-    }
+        if float(downsamples[level]).is_integer():
+            found = {_agree(slow, reader, level, sizes[level], share) for share in shares}
+            if True in found and False not in found:
+                same[level] = page
     reader.close()
     return same
 
 
-def _same(
+def _agree(
     slow: OpenslideReader,
     fast: VipsReader,
     level: int,
     size: tuple[int, int],
     share: tuple[float, float],
-) -> bool:
-    """Whether both readers give the same pixels around a place of a level."""
+) -> bool | None:
+    """Whether both readers give the same pixels around a place of a level.
+
+    None where openslide has nothing to compare with: damage, or glass that was not scanned.
+    """
     width, height = size
     w, h = min(SPOT, width), min(SPOT, height)
     x, y = round(share[0] * (width - w)), round(share[1] * (height - h))
     try:
         expected = slow.read(level, x, y, w, h)
     except openslide.OpenSlideError:
-        return False
+        return None
+    if expected[..., 3].min() < 255:
+        return None
     found = fast.read(level, x, y, w, h)
-    return (
-        found is not None
-        and bool((expected[..., 3] == 255).all())
-        and np.array_equal(found, expected[..., :3])
-    )
+    return found is not None and np.array_equal(found, expected[..., :3])
 
 
 def _most_varied(slow: OpenslideReader) -> Sequence[tuple[float, float]]:

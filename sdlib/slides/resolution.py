@@ -26,17 +26,18 @@ PLAUSIBLE = (0.02, 50.0)
 CONFLICT = 0.02  # relative difference of two sources
 ANISOTROPY = 0.05  # relative difference of x and y that is averaged away
 COLUMNS = ("slide", "mpp")
-#: Keys of x and y, and the microns in one of their units.
-VENDOR_KEYS = (
-    ("aperio.MPP", "aperio.MPP", 1.0),
+#: Keys of x and y, in microns per pixel.
+KEYS = (
+    ("openslide.mpp-x", "openslide.mpp-y"),
+    ("aperio.MPP", "aperio.MPP"),
     (
         "mirax.LAYER_0_LEVEL_0_SECTION.MICROMETER_PER_PIXEL_X",
         "mirax.LAYER_0_LEVEL_0_SECTION.MICROMETER_PER_PIXEL_Y",
-        1.0,
     ),
-    ("ventana.ScanRes", "ventana.ScanRes", 1.0),
-    ("philips.DICOM_PIXEL_SPACING[1]", "philips.DICOM_PIXEL_SPACING[0]", 1000.0),
+    ("ventana.ScanRes", "ventana.ScanRes"),
 )
+#: Two quoted numbers in millimetres, of rows (y) and of columns (x).
+SPACING = "philips.DICOM_PIXEL_SPACING"
 #: What converters keep of a vendor's header in a TIFF file's description.
 DESCRIPTIONS = (
     ("MPP in tiff.ImageDescription", re.compile(r"\bMPP\s*=\s*([0-9.]+)")),
@@ -200,11 +201,13 @@ def _from_table(path: Path, table: Mapping[str, float]) -> Iterator[tuple[str, f
 
 def _from_file(properties: Mapping[str, str]) -> Iterator[tuple[str, float, float]]:
     """Each source within a file that has a number: its name, x and y."""
-    keys = (("openslide.mpp-x", "openslide.mpp-y", 1.0), *VENDOR_KEYS)
-    for key_x, key_y, microns in keys:
+    for key_x, key_y in KEYS:
         x, y = (_number(properties.get(key, "")) for key in (key_x, key_y))
         if x and y:
-            yield key_x, x * microns, y * microns
+            yield key_x, x, y
+    spacing = [_number(text) for text in properties.get(SPACING, "").split()]
+    if len(spacing) == 2 and all(spacing):
+        yield SPACING, 1000 * spacing[1], 1000 * spacing[0]
     for name, pattern in DESCRIPTIONS:
         match = pattern.search(properties.get("tiff.ImageDescription", ""))
         mpp = _number(match.group(1)) if match else None

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import openslide
 
-from sdlib.checks import check_number
+from sdlib.checks import check_number, is_number
 from sdlib.errors import ConfigError, DataError
 from sdlib.slides.readers import OpenslideReader, VipsReader, fast_levels
 from sdlib.slides.resolution import WAYS_OUT, Resolution, find_resolution, read_resolutions
@@ -22,10 +22,14 @@ __all__ = ["Slide", "open_slide"]
 
 log = logging.getLogger(__name__)
 
-WHITE = (255, 255, 255)
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 #: Formats whose scanners leave out glass: there a pixel without content is no damage.
-SPARSE_VENDORS = ("dicom", "leica", "mirax", "philips-tiff", "ventana", "zeiss")
-UNSCANNED = ("refuse", "background")
+SPARSE_VENDORS = ("dicom", "leica", "mirax", "philips", "ventana", "zeiss")
+UNSCANNED = ("refuse", "background", "zero")
+NO_CONTENT = (
+    "the file has no content for a part of it; if the scanner left it out, open the slide with "
+    "unscanned='background'"
+)
 STRIP = 1 << 22  # pixels that a thumbnail reads at a time
 
 
@@ -33,8 +37,8 @@ class Slide:
     """A whole slide: a pyramid of levels, level 0 the finest.
 
     Open it with :func:`open_slide`. It can be pickled and sent to other processes, which open the
-    file for themselves at their first region; so does a forked process. Threads may share it, but
-    gain little: libvips reads one region at a time in each process.
+    file for themselves at their first region; so does a forked process. One thread may use it at a
+    time.
 
     Attributes
     ----------
@@ -125,7 +129,8 @@ class Slide:
         level : int
             The level, 0 the finest.
         x, y : int
-            The region's upper left corner in pixels *of that level*; it may lie outside.
+            The region's upper left corner in pixels *of that level*; it may lie outside. (openslide
+            itself takes corners in pixels of level 0.)
         width, height : int
             The region's size in pixels of that level, at least 1.
 
@@ -133,19 +138,22 @@ class Slide:
         -------
         numpy.ndarray
             uint8, shape ``(height, width, 3)``, RGB. Pixels beyond the slide's border are white.
-            Pixels that a scanner left out, in formats that allow it, have the slide's own
-            background colour, or white.
+            Pixels that the file leaves out are what :func:`open_slide` was told; background is
+            the slide's own colour, or white.
 
         Raises
         ------
         ConfigError
-            There is no such level, or the size is below 1.
+            There is no such level, the size is below 1, or a number is not whole.
         DataError
             The region, or a part of it, cannot be read: a damaged or missing tile in the file.
         """
         check_number("level", level, 0, len(self.level_dimensions) - 1, whole=True)
         for what, side in (("width", width), ("height", height)):
             check_number(what, side, 1, whole=True)
+        if not is_number(x, whole=True) or not is_number(y, whole=True):
+            raise ConfigError(f"expected a corner in whole pixels, got x {x}, y {y}")
+        level, x, y, width, height = (int(value) for value in (level, x, y, width, height))
         whole_width, whole_height = self.level_dimensions[level]
         left, top = max(x, 0), max(y, 0)
         right, bottom = min(x + width, whole_width), min(y + height, whole_height)
@@ -267,9 +275,7 @@ class Slide:
             pixels = self._fast.read(level, x, y, width, height)
             if pixels is not None:
                 return pixels
-            # libvips keeps what it has decoded of a damaged tile, and complains only once.
-            log.info("libvips stops reading %s: openslide goes on", self.path)
-            self.fast_levels = {}
+            # openslide decides whether it is damage, or glass that was left out.
         try:
             pixels = self._openslide().read(level, x, y, width, height)
         except openslide.OpenSlideError as error:
@@ -278,11 +284,10 @@ class Slide:
         if alpha.min() == 255:
             return colours
         if self.unscanned == "refuse" and not alpha.all():
-            what = "the file has no content for a part of it"
-            raise self._unreadable(level, x, y, width, height, what)
+            raise self._unreadable(level, x, y, width, height, NO_CONTENT)
         # Partly transparent pixels are at the rim of what was scanned.
         weight = alpha / np.float32(255)
-        blended = colours * weight + np.float32(self._background()) * (1 - weight)
+        blended = colours * weight + np.float32(self._unscanned_colour()) * (1 - weight)
         return np.rint(blended).astype(np.uint8)
 
     def _unreadable(
@@ -296,8 +301,10 @@ class Slide:
             f" copy the slide again from where it came from"
         )
 
-    def _background(self) -> tuple[int, ...]:
-        """The colour of glass that was not scanned."""
+    def _unscanned_colour(self) -> tuple[int, ...]:
+        """The colour of what was not scanned."""
+        if self.unscanned == "zero":
+            return BLACK
         text = self.properties.get(openslide.PROPERTY_NAME_BACKGROUND_COLOR, "")
         try:
             colour = bytes.fromhex(text)
@@ -322,10 +329,11 @@ def open_slide(
         The user's own resolutions, a CSV file (see
         :func:`~sdlib.slides.resolution.read_resolutions`) or a mapping of slide to microns per
         pixel. They come before what the file says.
-    unscanned : {"refuse", "background"}, optional
-        What to do with pixels that have no content within the slide. By default they are refused
-        as damage, except in formats whose scanners leave out glass (MIRAX, Ventana, Leica,
-        Philips, Zeiss, DICOM).
+    unscanned : {"refuse", "background", "zero"}, optional
+        What to do with pixels that have no content within the slide: refuse them as damage, give
+        them the colour of the slide's background, or make them 0, as is right for a mask. By
+        default they are refused, except in formats whose scanners leave out glass (MIRAX, Ventana,
+        Leica, Philips, Zeiss, DICOM), where they are background.
     fast : bool
         Whether libvips may read the levels where it gives the same pixels as openslide.
 

@@ -34,8 +34,7 @@ def test_the_first_source_counts(table, properties, mpp, source):
     [
         ({"mirax.LAYER_0_LEVEL_0_SECTION.MICROMETER_PER_PIXEL_X": "0.23",
           "mirax.LAYER_0_LEVEL_0_SECTION.MICROMETER_PER_PIXEL_Y": "0.23"}, 0.23),
-        ({"philips.DICOM_PIXEL_SPACING[0]": "0.00025",
-          "philips.DICOM_PIXEL_SPACING[1]": "0.00025"}, 0.25),
+        ({"philips.DICOM_PIXEL_SPACING": '"0.00025" "0.00025"'}, 0.25),
         ({"ventana.ScanRes": "0.46"}, 0.46),
         ({"tiff.ImageDescription": "Aperio Image|AppMag = 20|MPP = 0.4990|Left = 1"}, 0.499),
         ({"tiff.ImageDescription": '<Pixels PhysicalSizeX="0.24" PhysicalSizeXUnit="um">'}, 0.24),
