@@ -152,11 +152,19 @@ def fetch(name: Annotated[str, typer.Argument(help="such as pcam")]) -> None:
 
 @app.command()
 @one_sentence
-def check(folder: Annotated[str, typer.Argument(help="a folder with manifest.csv")]) -> None:
-    """Open a folder of your own images as a run would, decoding every image, and count."""
-    from sdlib.datasets.folder_check import check_folder
+def check(
+    folder: Annotated[str, typer.Argument(help="a folder with manifest.csv, or of shards")],
+) -> None:
+    """Read a folder of your own images, or of shards of tiles, to the last byte, and count."""
+    from pathlib import Path
 
-    print(check_folder(folder, _log))
+    from sdlib.datasets.folder_check import check_folder
+    from sdlib.datasets.shards import INDEX_FILE, check_shards
+
+    if (Path(folder) / INDEX_FILE).is_file():
+        print(check_shards(folder))
+    else:
+        print(check_folder(folder, _log))
 
 
 @app.command()

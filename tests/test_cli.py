@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from sdlib import results
 from sdlib.__main__ import app
 from sdlib.datasets import tiling
+from sdlib.datasets.shards import ShardTile, ShardWriter, write_index
 from sdlib.datasets.sources import SOURCES
 from sdlib.errors import SdlibError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run, runs_of
@@ -198,6 +200,17 @@ class TestCommands:
         settings = tiling.Tiling(size=256, overlap=0.5, mpp=1.0, rule=rule)
         expected = ("in", "out", settings, 3, "mpp.csv", "skip", "masks", None)
         assert [values[:-1] for values in asked] == [expected]
+
+    def test_check_of_shards(self, sdlib, tmp_path):
+        tile = ShardTile("a", np.zeros((8, 8, 3), np.uint8), 1, "patient")
+        ShardWriter(tmp_path).write([tile])
+        write_index(tmp_path)
+        status, out, _ = sdlib("check", str(tmp_path))
+        assert (status, out.partition(",")[0]) == (0, "1 tiles of 8 px")
+        (tmp_path / "tiles-000000.tar").unlink()
+        status, _, error = sdlib("check", str(tmp_path))
+        assert status == 2
+        assert "tiles-000000.tar (it is not there)" in error
 
     def test_doctor(self, sdlib):
         status, out, error = sdlib("doctor")

@@ -27,6 +27,7 @@ HOMES = {
     "load_panda": "panda",
     "load_pcam": "pcam",
     "make_cutout_set": "cutout",
+    "open_shards": "shards",
     "read_image": "images",
 }
 
@@ -42,6 +43,7 @@ __all__ = [
     "load_panda",
     "load_pcam",
     "make_cutout_set",
+    "open_shards",
     "read_image",
 ]
 

@@ -20,18 +20,20 @@ Examples
 """
 
 from sdlib.datasets.shards.decoded import open_decoded
-from sdlib.datasets.shards.index import ShardIndex, read_index, write_index
-from sdlib.datasets.shards.store import ShardStore, open_shards
+from sdlib.datasets.shards.index import INDEX_FILE, ShardIndex, read_index, write_index
+from sdlib.datasets.shards.store import ShardStore, check_shards, open_shards
 from sdlib.datasets.shards.tile import QUALITY, DeferredTile, ShardTile, tiles_of
 from sdlib.datasets.shards.writing import ShardWriter
 
 __all__ = [
+    "INDEX_FILE",
     "QUALITY",
     "DeferredTile",
     "ShardIndex",
     "ShardStore",
     "ShardTile",
     "ShardWriter",
+    "check_shards",
     "open_decoded",
     "open_shards",
     "read_index",

@@ -18,8 +18,9 @@ from sdlib.datasets.shards.tile import UNLABELLED
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 
-__all__ = ["ShardStore", "open_shards"]
+__all__ = ["ShardStore", "check_shards", "open_shards"]
 
+NAMED = 5  # damaged shards are named up to this number
 OPEN_FILES = 256  # a quarter of what most systems allow a process
 log = logging.getLogger(__name__)
 
@@ -209,6 +210,44 @@ def open_shards(
     return tiles.subset(whole)
 
 
+def check_shards(folder: str | os.PathLike[str]) -> str:
+    """Compare every shard of a folder with its hash, and count.
+
+    Parameters
+    ----------
+    folder : path
+        Where the shards and their index are.
+
+    Returns
+    -------
+    str
+        How many tiles of how many groups there are, in how many shards.
+
+    Raises
+    ------
+    DataError
+        If there is no index, or shards are damaged; the sentence names them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sdlib.datasets.shards import ShardTile, ShardWriter, write_index
+    >>> folder = tempfile.mkdtemp()
+    >>> tile = ShardTile("a", np.zeros((8, 8, 3), np.uint8), 1, "patient")
+    >>> _ = ShardWriter(folder).write([tile])
+    >>> _ = write_index(folder)
+    >>> check_shards(folder)
+    '1 tiles of 8 px, 1 of cancer, 0 without a label, in 1 groups and 1 shards: ready to use'
+    """
+    open_shards(folder, verify=True, unlabelled=0)
+    index = read_index(folder)
+    cancer, unlabelled = (np.count_nonzero(index.targets == value) for value in (1, UNLABELLED))
+    return (
+        f"{len(index)} tiles of {index.size} px, {cancer} of cancer, {unlabelled} without a label, "
+        f"in {len(np.unique(index.groups))} groups and {len(index.shards)} shards: ready to use"
+    )
+
+
 def _targets(index: ShardIndex, unlabelled: int | None) -> np.ndarray:
     """The targets, with those of unlabelled tiles filled in."""
     unknown = index.targets == UNLABELLED
@@ -220,9 +259,6 @@ def _targets(index: ShardIndex, unlabelled: int | None) -> np.ndarray:
             "write them with masks, or open the set with unlabelled=0 if it is only predicted on"
         )
     return np.where(unknown, unlabelled, index.targets)
-
-
-NAMED = 5  # damaged shards are named up to this number
 
 
 def _named(index: ShardIndex, found: dict[int, str]) -> str:

@@ -220,7 +220,7 @@ class ShardWriter:
         left: AnyTile | None = pending
         with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
             while left is not None and len(stored) < self.max_tiles:
-                tile = left.make() if isinstance(left, DeferredTile) else left
+                tile = _made(left)
                 jpeg, size, text = encode_tile(tile, self.quality)
                 side = side or size
                 if size != side:
@@ -244,6 +244,16 @@ class ShardWriter:
                 "bytes): allow larger shards"
             )
         return stored, side, left
+
+
+def _made(tile: AnyTile) -> ShardTile:
+    """The tile itself."""
+    if isinstance(tile, ShardTile):
+        return tile
+    made = tile.make()
+    if made.key != tile.key:
+        raise DataError(f"expected a deferred tile to make the tile {tile.key}, got {made.key}")
+    return made
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

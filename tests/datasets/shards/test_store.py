@@ -20,6 +20,7 @@ from sdlib.datasets.shards import (
     ShardStore,
     ShardTile,
     ShardWriter,
+    check_shards,
     open_shards,
     read_index,
     store as store_module,
@@ -264,6 +265,19 @@ def test_bits_that_change_unnoticed_are_found_by_verify_and_by_reading(folder):
         tiles.batch([5, 6])
     with pytest.raises(DataError, match="1 of 4 shards damaged"):
         open_shards(folder, verify=True)
+
+
+def test_a_check_reads_every_byte_and_counts(folder):
+    said = check_shards(folder)
+    assert said == (
+        "10 tiles of 32 px, 5 of cancer, 0 without a label, in 5 groups and 4 shards: ready to use"
+    )
+    file = folder / "tiles-000001.tar"
+    times = file.stat().st_mtime_ns
+    flip(file, file.stat().st_size - 1)
+    os.utime(file, ns=(times, times))
+    with pytest.raises(DataError, match=r"tiles-000001.tar \(its content has changed\)"):
+        check_shards(folder)
 
 
 def test_a_shard_that_goes_while_it_is_used_is_named(folder):

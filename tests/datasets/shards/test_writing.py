@@ -354,6 +354,13 @@ def test_a_key_twice_in_a_shard_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_deferred_tile_of_another_key_is_refused(tmp_path):
+    other = DeferredTile("a", lambda: ShardTile("b", GREY, 0, "a"))
+    with pytest.raises(DataError, match="expected a deferred tile to make the tile a, got b"):
+        ShardWriter(tmp_path).write([other])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_factor_of_several_values_is_refused():
     images, targets = np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1])
     tiles = TileSet(images, targets, np.array(["a", "b"]), {"at": np.zeros((2, 3))})
