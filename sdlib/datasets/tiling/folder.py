@@ -47,7 +47,7 @@ RECORDED = (
     "unjudged",
     "conflict",
 )
-COLUMNS = (*RECORDED, "step", "border", "max_background", "problem")
+COLUMNS = (*RECORDED, "step", "border", "max_background", "labels", "problem")
 NAMED = 5  # slides that cannot be read are named up to this number
 
 Outcome = tuple[SlideFile, dict[str, Any] | None, str]  # slide, its record or its problem
@@ -106,7 +106,7 @@ def tile_slides(
     Examples
     --------
     >>> tile_slides("slides", "tiles", Tiling(mpp=0.5), workers=8)  # doctest: +SKIP
-    '4,113 tiles of 2 slides, 0 of them of cancer, in tiles'
+    '4,113 tiles of 2 slides, without labels, in tiles'
     """
     if damaged not in ("refuse", "skip"):
         raise ConfigError(f"expected damaged to be refuse or skip, got {damaged!r}")
@@ -142,7 +142,7 @@ def tile_slides(
             log(f"skipped: {problems[slide.name]}")
             remove_shards(slide, out)
     _write_manifest(out / MANIFEST, found, known, problems, tiling)
-    return _finish(out, found, known, problems)
+    return _finish(out, found, known, problems, tiling)
 
 
 def _finish(
@@ -150,6 +150,7 @@ def _finish(
     found: list[SlideFile],
     known: Mapping[str, dict[str, Any] | None],
     problems: Mapping[str, str],
+    tiling: Tiling,
 ) -> str:
     """Write the index of all shards; say how many tiles there are."""
     records = [record for slide in found if (record := known[slide.name])]
@@ -161,7 +162,8 @@ def _finish(
         )
     write_index(out, [record["name"] for record in records if record["tiles"]])
     skipped = f" ({len(problems)} skipped)" if problems else ""
-    return f"{tiles:,} tiles of {len(records)} slides{skipped}, {cancer:,} of cancer, in {out}"
+    labels = f"{cancer:,} of cancer" if tiling.rule is not None else "without labels"
+    return f"{tiles:,} tiles of {len(records)} slides{skipped}, {labels}, in {out}"
 
 
 def _count(record: dict[str, Any]) -> str:
@@ -195,6 +197,7 @@ def _write_manifest(
         "step": tiling.step_rule,
         "border": tiling.border,
         "max_background": tiling.max_background,
+        "labels": tiling.label_rule,
     }
     with atomic_path(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as text:
         rows = csv.DictWriter(text, COLUMNS, extrasaction="ignore")

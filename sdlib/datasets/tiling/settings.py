@@ -73,6 +73,20 @@ class Tiling:
         return f"{step} px: {rule}"
 
     @property
+    def label_rule(self) -> str:
+        """How labels are made, in words for a manifest.
+
+        >>> Tiling(rule=LabelRule(positive=(3, 4), negative=(0, 1))).label_rule
+        '1 where 3, 4 are at least 0.1 of the pixels of 3, 4, 0, 1, else 0'
+        """
+        if self.rule is None:
+            return "no labels"
+        positive = ", ".join(map(str, self.rule.positive))
+        counted = ", ".join(map(str, (*self.rule.positive, *self.rule.negative)))
+        share = f"{self.rule.threshold:g}"
+        return f"1 where {positive} are at least {share} of the pixels of {counted}, else 0"
+
+    @property
     def record(self) -> dict[str, Any]:
         """All values as JSON holds them."""
         values = asdict(self)

@@ -53,7 +53,7 @@ def test_every_tile_of_every_slide_is_there_once(slides, tmp_path):
                 assert factors["slide"] == tiles.groups[row]
                 row += 1
     assert row == len(tiles)
-    assert said == f"{row} tiles of 3 slides, 0 of cancer, in {tmp_path / 'out'}"
+    assert said == f"{row} tiles of 3 slides, without labels, in {tmp_path / 'out'}"
     assert sorted(set(tiles.groups)) == ["a", "b", "more-c"]
 
 
@@ -83,8 +83,9 @@ def test_the_manifest_says_how_each_slide_was_cut(slides, tmp_path):
 def test_masks_make_labels(slides, masks, tmp_path):
     rule = LabelRule(positive=(2,), negative=(0, 1), ignored=(9,), threshold=0.5)
     out = tmp_path / "out"
-    tile_slides(slides, out, Tiling(**CUT, border="drop", rule=rule), 1, masks=masks)
+    said = tile_slides(slides, out, Tiling(**CUT, border="drop", rule=rule), 1, masks=masks)
     tiles = open_shards(out)
+    assert f", {tiles.targets.sum()} of cancer, in" in said
     upper = tiles.factors["y"] + 32 <= 160
     assert np.array_equal(tiles.targets == 1, upper)
     # Tiles from 0 to 64 px are where nothing is judged; the next begin at 48.
@@ -92,6 +93,7 @@ def test_masks_make_labels(slides, masks, tmp_path):
     rows = read_manifest(out)
     assert rows["unjudged"].min() > 0
     assert rows["cancer"].sum() == tiles.targets.sum()
+    assert set(rows["labels"]) == {"1 where 2 are at least 0.5 of the pixels of 2, 0, 1, else 0"}
 
 
 def test_groups_come_from_a_table(slides, tmp_path):
