@@ -29,6 +29,7 @@ HOMES = {
     "load_pcam": "pcam",
     "load_peso": "peso",
     "make_cutout_set": "cutout",
+    "open_shards": "shards",
     "read_image": "images",
 }
 
@@ -46,6 +47,7 @@ __all__ = [
     "load_pcam",
     "load_peso",
     "make_cutout_set",
+    "open_shards",
     "read_image",
 ]
 
