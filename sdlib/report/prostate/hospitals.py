@@ -92,7 +92,8 @@ def cost_projection(rates: Sequence[float] = GPU_RATES) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One line per experiment: runs, images in millions, and the hours at each rate.
+        Text. One line per experiment: runs, images in millions, the rate measured here, and the
+        hours at it and at the others.
     """
     lines = {}
     for name, source in (("hospitals", "camelyon17"), ("panda_karolinska", "panda")):
@@ -100,11 +101,12 @@ def cost_projection(rates: Sequence[float] = GPU_RATES) -> pd.DataFrame:
         runs = len(runs_of(name, "paper", source))
         images = runs * images_seen(settings)
         here = training_rate(settings.network, settings.size)
-        hours = {f"hours here ({here:.0f} images/s)": images / here / 3600}
+        hours = {"hours at that rate": images / here / 3600}
         hours |= {f"hours at {rate:,.0f} images/s": images / rate / 3600 for rate in rates}
         lines[f"{name}, {settings.size} px"] = {
-            "runs": runs,
-            "images, millions": round(images / 1e6),
+            "runs": str(runs),
+            "images, millions": f"{images / 1e6:,.0f}",
+            "images/s, one core here": f"{here:.1f}",
             **{heading: f"{value:,.0f}" for heading, value in hours.items()},
         }
-    return pd.DataFrame(lines).T.fillna("–")
+    return pd.DataFrame(lines).T
