@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdlib.datasets import camelyon17, fetch as fetching
+from sdlib.datasets import camelyon17, download_folder
 from sdlib.datasets.fetch import fetch, steps_by_hand
 from sdlib.datasets.published_files import published_files
 from sdlib.datasets.sources import SOURCES
@@ -244,7 +244,7 @@ def test_all_files_and_all_that_is_unpacked_must_fit_before_any_is_asked_for(
         f"toy,b.tar.gz,,{2 * gib},{4 * gib},,{server.url}/b.tar.gz,,",
     ]
     (tmp_path / "registry.csv").write_text("\n".join([HEADER, *rows]))
-    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda path: Usage(0, 0, 9 * gib - 1))
+    monkeypatch.setattr(download_folder.shutil, "disk_usage", lambda path: Usage(0, 0, 9 * gib - 1))
     with pytest.raises(
         SdlibError,
         match=r"toy needs 9.0 GiB in .*toy \(5.0 to download, 4.0 to unpack\), which has 9.0 GiB",
