@@ -172,6 +172,21 @@ def test_an_archive_without_a_hash_is_continued(server, toy):
     assert FILES.items() <= found(toy.folder).items()
 
 
+@pytest.mark.parametrize(("file", "unpacked"), [("set.zip", ""), ("set.tar.gz", 300_000)])
+@pytest.mark.parametrize(
+    ("claimed", "message"),
+    [(100_000, "is damaged"), (300_000, "the connection was cut: try again, which continues")],
+)
+def test_a_length_that_is_a_lie(server, toy, file, unpacked, claimed, message):
+    server.claimed = claimed
+    with pytest.raises(DataError, match=message):
+        toy(file, packed(FILES, file.partition(".")[2]), unpacked=unpacked)
+    assert names(toy.folder) in ([], [f"{file}.part"])
+    server.claimed = None
+    toy(file, packed(FILES, file.partition(".")[2]), unpacked=unpacked)
+    assert f"{file}.part" not in names(toy.folder)
+
+
 def test_two_halves_of_two_archives_are_found_out(server, toy):
     toy.folder.mkdir()
     (toy.folder / "set.tar.gz.part").write_bytes(packed({"x": NOISE[::-1]})[:100_000])
