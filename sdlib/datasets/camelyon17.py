@@ -203,6 +203,7 @@ def _check_patches(table: pd.DataFrame, folder: Path) -> None:
     if missing:
         row = missing[0]
         raise DataError(
-            f"expected {len(table)} patches under {folder}, {len(missing)} of them are missing, "
-            f"the first is {table.at[row, 'file']} (row {row} of {METADATA}). {FETCH_HINT}"
+            f"expected {len(table)} patches under {folder}, found {len(table) - len(missing)}: the "
+            f"first without a file is {table.at[row, 'file']} (row {row} of {METADATA}). "
+            f"{FETCH_HINT}"
         )

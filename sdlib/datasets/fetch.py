@@ -7,18 +7,24 @@ compare what they have. Where a data set is behind a registration, the steps are
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pooch
 
+from sdlib.datasets.download_folder import (
+    check_clear,
+    check_disk,
+    is_unpacked,
+    part_of,
+    record_unpacked,
+)
 from sdlib.datasets.downloading import download
 from sdlib.datasets.file_paths import tidy_path
 from sdlib.datasets.published_files import PublishedFile, published_files
 from sdlib.datasets.unpacking import check_zip, unpack
-from sdlib.errors import DataError, SdlibError
-from sdlib.files import cannot_write, if_whole, read_json, write_json
+from sdlib.errors import DataError
+from sdlib.files import cannot_write
 from sdlib.paths import data_folder
 
 __all__ = ["fetch", "steps_by_hand"]
@@ -83,17 +89,17 @@ def fetch(
     folder = _target(name, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        wanted = [one for one in files if not _is_there(one, folder, log)]
+        check_clear(files, wanted, folder)
+        check_disk(name, wanted, folder)
+        if wanted and wanted[0].licence:
+            log(f"licence of {name}: {wanted[0].licence}")
+        for one in wanted:
+            _retrieve(one, folder, log)
+            if one.unpacked:
+                _unpack(one, folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    wanted = [one for one in files if not _is_there(one, folder, log)]
-    _check_clear(files, wanted, folder)
-    _check_disk(name, wanted, folder)
-    if wanted and wanted[0].licence:
-        log(f"licence of {name}: {wanted[0].licence}")
-    for one in wanted:
-        _retrieve(one, folder, log)
-        if one.unpacked:
-            _unpack(one, folder)
     return folder
 
 
@@ -161,12 +167,11 @@ def _target(name: str, folder: str | os.PathLike[str] | None) -> Path:
 
 def _is_there(one: PublishedFile, folder: Path, log: Callable[[str], object]) -> bool:
     """Whether a file need not be downloaded or unpacked any more."""
-    record = if_whole(read_json, _record(one, folder), _check_record) if one.unpacked else None
-    if record:
-        return all((folder / name).exists() for name in record["unpacked"])
+    if one.unpacked:
+        return is_unpacked(one, folder)
     target = folder / one.file
     try:
-        if one.unpacked or not target.is_file():
+        if not target.is_file():
             return False
         if one.md5:
             return _hash(target, "md5") == one.md5
@@ -178,49 +183,9 @@ def _is_there(one: PublishedFile, folder: Path, log: Callable[[str], object]) ->
         raise cannot_write(target, error) from error
 
 
-def _check_clear(
-    files: Sequence[PublishedFile], wanted: Sequence[PublishedFile], folder: Path
-) -> None:
-    """Check that nothing is in the way of what is to be unpacked, before hours of downloading."""
-    own = {one.file.partition("/")[0] for one in files}
-    endings = tuple(f"{one.file}{ending}" for one in files for ending in (".part", ".unpacked"))
-    for one in wanted:
-        others = [
-            name
-            for name in sorted(os.listdir(folder))
-            if name not in own and not name.endswith(endings) and not name.startswith(".")
-        ]
-        if one.unpacked and others:
-            raise SdlibError(
-                f"expected nothing else in {folder}, where {one.file} is to be unpacked, got "
-                f"{others[0]}: if that is the data set, nothing is left to fetch; else move it "
-                f"elsewhere, or remove it"
-            )
-
-
-def _check_disk(name: str, wanted: Sequence[PublishedFile], folder: Path) -> None:
-    """Check that the disk has room for all files and all that is unpacked, before any is asked."""
-    download = sum(max(0, one.expected - _received(one, folder)) for one in wanted)
-    unpacked = sum(one.unpacked or 0 for one in wanted)
-    free = shutil.disk_usage(folder).free
-    if download + unpacked > free:
-        raise SdlibError(
-            f"{name} needs {(download + unpacked) / 2**30:.1f} GiB in {folder} "
-            f"({download / 2**30:.1f} to download, {unpacked / 2**30:.1f} to unpack), which has "
-            f"{free / 2**30:.1f} GiB left: free some space, or choose another folder"
-        )
-
-
-def _received(one: PublishedFile, folder: Path) -> int:
-    """Bytes of a file that need not be downloaded again."""
-    # An archive that is there waits for being unpacked; any other file would be there by now.
-    paths = [_part(one, folder), *([folder / one.file] if one.unpacked else [])]
-    return sum(path.stat().st_size for path in paths if path.is_file())
-
-
 def _retrieve(one: PublishedFile, folder: Path, log: Callable[[str], object]) -> None:
     """Download a file, unless it is there and waits for being unpacked."""
-    target, part = folder / one.file, _part(one, folder)
+    target, part = folder / one.file, part_of(one, folder)
     try:
         if one.unpacked and target.is_file() and (not one.md5 or _hash(target, "md5") == one.md5):
             return
@@ -260,28 +225,15 @@ def _check_content(one: PublishedFile, part: Path) -> None:
 def _unpack(one: PublishedFile, folder: Path) -> None:
     """Unpack an archive, write down that it was there, and remove it."""
     target = folder / one.file
+    # Before unpacking: else files would lie there unrecorded for as long as hashing takes.
+    sha256 = _hash(target, "sha256")
     try:
         names = unpack(target, folder, one.most_unpacked)
     except DataError:
         target.unlink(missing_ok=True)  # the next call would find it damaged again
         raise
-    record = {"sha256": _hash(target, "sha256"), "url": one.url, "unpacked": names}
-    write_json(_record(one, folder), record)
+    record_unpacked(one, folder, names, sha256)
     target.unlink()
-
-
-def _part(one: PublishedFile, folder: Path) -> Path:
-    return folder / f"{one.file}.part"
-
-
-def _record(one: PublishedFile, folder: Path) -> Path:
-    return folder / f"{one.file}.unpacked"
-
-
-def _check_record(record: object) -> None:
-    """Check that a record tells what was unpacked."""
-    if not isinstance(record, dict) or not isinstance(record.get("unpacked"), list):
-        raise ValueError("it does not tell what was unpacked")
 
 
 def _hash(path: Path, algorithm: str) -> str:

@@ -98,11 +98,12 @@ def _by_id(names: Iterable[str], place: Path, hint: str) -> dict[str, str]:
 
 def _check_all(found: dict[str, str], ids: Iterable[str], place: Path, hint: str) -> None:
     """Check that no region lacks its image."""
-    missing = [region for region in ids if region not in found]
+    wanted = list(ids)
+    missing = [region for region in wanted if region not in found]
     if missing:
         raise DataError(
-            f"expected {missing[0]}.png (or .jpg) in {place}, found none; {len(missing)} regions "
-            f"have no image. {hint}"
+            f"expected {missing[0]}.png (or .jpg) in {place}, found none, and so for "
+            f"{len(missing)} of {len(wanted)} regions. {hint}"
         )
 
 

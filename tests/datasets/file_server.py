@@ -28,7 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{len(found) - 1}/{len(found)}")
-            self.send_header("Content-Length", str(len(found) - start))
+            self.send_header("Content-Length", str(self.server.claimed or len(found) - start))
             self.end_headers()
             self.wfile.write(found[start : self.server.breaks_after])
 
@@ -38,9 +38,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def file_server() -> Iterator[http.server.ThreadingHTTPServer]:
-    """A server with `files` to be filled, `requests` to be read, `breaks_after` so many bytes."""
+    """A server with `files` to be filled, and `requests` to be read.
+
+    It breaks off after `breaks_after` bytes, and says that it sends `claimed` of them.
+    """
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.files, server.requests, server.breaks_after = {}, [], None
+    server.files, server.requests = {}, []
+    server.breaks_after, server.claimed = None, None
     server.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server

@@ -220,8 +220,8 @@ def changed(row, column, value):
         ),
         (
             changed(2, "x_coord", "1"),
-            r"expected 20 patches under .*, 1 of them are missing, the first is patches/patient_004"
-            r"_node_4/patch_patient_004_node_4_x_1_y_21792.png \(row 2 of metadata.csv\)",
+            r"expected 20 patches under .*, found 19: the first without a file is patches/patient_"
+            r"004_node_4/patch_patient_004_node_4_x_1_y_21792.png \(row 2 of metadata.csv\)",
         ),
         ([row for row in rows() if row[7] == 2], "20 patches of the split train in .*, got 0"),
         (rows()[:-2], "expected 20 patches of the split train in .*metadata.csv, got 19"),
@@ -253,13 +253,13 @@ def test_patches_that_are_missing(folder):
     for name in gone:
         (folder / name).unlink()
     assert len(load_camelyon17("train", folder)) == 20
-    with pytest.raises(DataError, match=rf"12 patches .*, 2 of them .* first is {gone[0]} \(row"):
+    with pytest.raises(DataError, match=rf"12 patches .*, found 10: the .* is {gone[0]} \(row"):
         load_camelyon17("test", folder)
 
 
 def test_a_folder_of_patches_that_is_missing(folder):
     (folder / "patches").rename(folder / "tiles")
-    with pytest.raises(DataError, match=r"expected 12 patches under .*, 12 of them are missing"):
+    with pytest.raises(DataError, match=r"expected 12 patches under .*, found 0: the first"):
         load_camelyon17("test", folder)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdlib.datasets import camelyon17, fetch as fetching
+from sdlib.datasets import camelyon17, download_folder
 from sdlib.datasets.fetch import fetch, steps_by_hand
 from sdlib.datasets.published_files import published_files
 from sdlib.datasets.sources import SOURCES
@@ -172,6 +172,21 @@ def test_an_archive_without_a_hash_is_continued(server, toy):
     assert FILES.items() <= found(toy.folder).items()
 
 
+@pytest.mark.parametrize(("file", "unpacked"), [("set.zip", ""), ("set.tar.gz", 300_000)])
+@pytest.mark.parametrize(
+    ("claimed", "message"),
+    [(100_000, "is damaged"), (300_000, "the connection was cut: try again, which continues")],
+)
+def test_a_length_that_is_a_lie(server, toy, file, unpacked, claimed, message):
+    server.claimed = claimed
+    with pytest.raises(DataError, match=message):
+        toy(file, packed(FILES, file.partition(".")[2]), unpacked=unpacked)
+    assert names(toy.folder) in ([], [f"{file}.part"])
+    server.claimed = None
+    toy(file, packed(FILES, file.partition(".")[2]), unpacked=unpacked)
+    assert f"{file}.part" not in names(toy.folder)
+
+
 def test_two_halves_of_two_archives_are_found_out(server, toy):
     toy.folder.mkdir()
     (toy.folder / "set.tar.gz.part").write_bytes(packed({"x": NOISE[::-1]})[:100_000])
@@ -244,7 +259,7 @@ def test_all_files_and_all_that_is_unpacked_must_fit_before_any_is_asked_for(
         f"toy,b.tar.gz,,{2 * gib},{4 * gib},,{server.url}/b.tar.gz,,",
     ]
     (tmp_path / "registry.csv").write_text("\n".join([HEADER, *rows]))
-    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda path: Usage(0, 0, 9 * gib - 1))
+    monkeypatch.setattr(download_folder.shutil, "disk_usage", lambda path: Usage(0, 0, 9 * gib - 1))
     with pytest.raises(
         SdlibError,
         match=r"toy needs 9.0 GiB in .*toy \(5.0 to download, 4.0 to unpack\), which has 9.0 GiB",

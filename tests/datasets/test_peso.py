@@ -219,7 +219,10 @@ def changed(row, column, value):
         (changed(2, "type", "cancer"), r"expected 12 regions in .*, 5 of them .*, got 12 and 6"),
         (rows()[:-1], r"expected 12 regions in .*mapping.csv, 5 of them with cancer, got 11 and 5"),
         (changed(2, "slide", "41"), r"4 regions of every slide in .*, got 5 of slide 41"),
-        (changed(13, "id", "99"), r"expected 99.png \(or .jpg\) in .*zip, found none; 1 regions"),
+        (
+            changed(13, "id", "99"),
+            r"99.png \(or .jpg\) in .*zip, found none, and so for 1 of 12",
+        ),
     ],
 )
 def test_a_mapping_that_is_not_the_published_one(folder, tmp_path, lines, message):
