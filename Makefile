@@ -1,5 +1,5 @@
 # Every target makes .venv by itself, and again when the requirements have changed.
-#   PROFILE=quick|laptop|long|paper  SOURCE=phantom|open|pcam  CORES=all|2|...  FRESH=1 (ignore recorded rows)
+#   PROFILE=quick|laptop|long|paper  SOURCE=phantom|open|pcam|camelyon17  CORES=all|2|...  FRESH=1 (ignore recorded rows)
 PYTHON  ?= python3
 PROFILE ?= quick
 SOURCE  ?= phantom

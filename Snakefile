@@ -188,7 +188,7 @@ for job in JOBS:
         resources:
             mem_mb=job.settings.memory_mb,
             runtime=job.settings.minutes * len(job.runs),
-            gpu=int(PROFILE == "paper"),
+            gpu=int(PROFILES[PROFILE].gpu),
         shell:
             "{PYTHON} -m sdlib.pipeline train {params.runs} {SCALE} && touch {output:q}"
 
@@ -211,7 +211,7 @@ for one in MEASUREMENTS:
         resources:
             mem_mb=PROFILES[PROFILE].memory_mb,
             runtime=PROFILES[PROFILE].minutes,
-            gpu=int(PROFILE == "paper" and one.measurement.of_networks),
+            gpu=int(PROFILES[PROFILE].gpu and one.measurement.of_networks),
         shell:
             "{PYTHON} -m sdlib.pipeline measure {params.id} {SCALE}"
 
@@ -231,6 +231,6 @@ rule search:
     resources:
         mem_mb=PROFILES[PROFILE].memory_mb,
         runtime=PROFILES[PROFILE].minutes * PROFILES[PROFILE].trials,
-        gpu=int(PROFILE == "paper"),
+        gpu=int(PROFILES[PROFILE].gpu),
     shell:
         "{PYTHON} -m sdlib.pipeline search {wildcards.experiment}/{wildcards.family} {SCALE}"

@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 
 ProfileOption = Annotated[str, typer.Option(help="smoke, quick, laptop, long or paper")]
-SourceOption = Annotated[str, typer.Option(help="phantom, open or pcam")]
+SourceOption = Annotated[str, typer.Option(help="phantom, open, pcam or camelyon17")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="begin anew, whatever is there")]
 
 
@@ -143,20 +143,75 @@ def record(
 
 @app.command()
 @one_sentence
-def fetch(name: Annotated[str, typer.Argument(help="such as pcam")]) -> None:
-    """Download a public data set with its published hashes."""
-    from sdlib.datasets.fetch import fetch as download
+def fetch(name: Annotated[str, typer.Argument(help="pcam, peso, camelyon17 or panda")]) -> None:
+    """Download a public data set with its published hashes, or print how to request it."""
+    from sdlib.datasets.fetch import fetch as download, steps_by_hand
 
-    print(download(name))
+    steps = steps_by_hand(name)
+    if steps:
+        print("\n".join(steps))
+        raise typer.Exit(1)  # no error, but nothing is there yet
+    print(download(name, log=_log))
 
 
 @app.command()
 @one_sentence
-def check(folder: Annotated[str, typer.Argument(help="a folder with manifest.csv")]) -> None:
-    """Open a folder of your own images as a run would, decoding every image, and count."""
-    from sdlib.datasets.folder_check import check_folder
+def check(
+    folder: Annotated[str, typer.Argument(help="a folder with manifest.csv, or of shards")],
+) -> None:
+    """Read a folder of your own images, or of shards of tiles, to the last byte, and count."""
+    from pathlib import Path
 
-    print(check_folder(folder, _log))
+    from sdlib.datasets.folder_check import check_folder
+    from sdlib.datasets.shards import INDEX_FILE, check_shards
+
+    if (Path(folder) / INDEX_FILE).is_file():
+        print(check_shards(folder))
+    else:
+        print(check_folder(folder, _log))
+
+
+@app.command()
+@one_sentence
+def tile(
+    slides: Annotated[str, typer.Argument(help="a folder of whole slides, or one slide")],
+    out: Annotated[str, typer.Argument(help="the folder of shards, made if it is missing")],
+    size: Annotated[int, typer.Option(help="side of a tile in pixels")] = 512,
+    overlap: Annotated[float, typer.Option(help="share that the next tile repeats")] = 0.2,
+    mpp: Annotated[float | None, typer.Option(help="microns per pixel of tiles")] = None,
+    border: Annotated[str, typer.Option(help="pad, shift or drop")] = "pad",
+    max_background: Annotated[float, typer.Option(help="share of background, at most")] = 0.75,
+    workers: Annotated[int | None, typer.Option(help="processes; one per core")] = None,
+    resolution: Annotated[str | None, typer.Option(help="CSV with slide and mpp")] = None,
+    groups: Annotated[str | None, typer.Option(help="CSV with slide and group (patient)")] = None,
+    masks: Annotated[str | None, typer.Option(help="a folder with a mask per slide")] = None,
+    positive: Annotated[str, typer.Option(help="masks' values of cancer, such as 3,4,5")] = "",
+    negative: Annotated[str, typer.Option(help="masks' other values that count")] = "0",
+    ignored: Annotated[str, typer.Option(help="masks' values that do not count")] = "",
+    share: Annotated[float, typer.Option(help="cancer's share from which a tile has it")] = 0.1,
+    damaged: Annotated[str, typer.Option(help="refuse or skip slides that fail")] = "refuse",
+) -> None:
+    """Cut whole slides into shards of tiles; a killed command goes on where it stopped."""
+    from sdlib.datasets.tiling import Tiling, tile_slides
+    from sdlib.slides import LabelRule
+
+    rule = None
+    if positive or masks is not None:
+        values = (_whole_numbers(text) for text in (positive, negative, ignored))
+        rule = LabelRule(*values, threshold=share)
+    tiling = Tiling(size, overlap, mpp, border, max_background, rule=rule)
+    print(tile_slides(slides, out, tiling, workers, resolution, damaged, masks, groups, _log))
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers that are separated by commas."""
+    from sdlib.errors import ConfigError
+
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    wrong = [part for part in parts if not part.isdecimal()]
+    if wrong:
+        raise ConfigError(f"expected whole numbers such as 3,4,5, got {text!r}")
+    return tuple(map(int, parts))
 
 
 @app.command()

@@ -4,15 +4,19 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from sdlib import results
 from sdlib.__main__ import app
+from sdlib.datasets import tiling
+from sdlib.datasets.shards import ShardTile, ShardWriter, write_index
 from sdlib.datasets.sources import SOURCES
 from sdlib.errors import SdlibError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run, runs_of
 from sdlib.results import Place
+from sdlib.slides import LabelRule
 from sdlib.training import run as training, search, sweep
 
 
@@ -62,7 +66,18 @@ SEARCHES = ", ".join(f"cutout/{space.name}" for space in EXPERIMENTS["cutout"].s
         ("measure robustness/sharpness --source pcam", "neither scanners nor", "phantom, open"),
         ("record nope", "unknown experiment 'nope'", NAMES),
         ("record cutout", "nothing to record of cutout", "run it first"),
-        ("fetch nope", "'nope'", "pcam"),
+        ("fetch nope", "'nope'", "camelyon17, panda, pcam, peso"),
+        ("fetch peso", "set SDLIB_DATA to the folder", "peso/"),
+        ("run cutout/sd_eq2/seed0 --source peso", "unknown source of cutout 'peso'", "phantom"),
+        ("tile nowhere out", "expected slides in nowhere, found no file", ".svs"),
+        ("tile nowhere out --damaged ignore", "expected damaged to be refuse or skip", "'ignore'"),
+        ("tile nowhere out --border mirror", "expected a border of pad, shift, drop", "'mirror'"),
+        ("tile nowhere out --overlap 1", "expected overlap below 1", "got 1"),
+        ("tile nowhere out --mpp 0", "expected microns per pixel above 0", "got 0"),
+        ("tile nowhere out --masks masks", "expected at least one positive value", "got positive"),
+        ("tile nowhere out --positive 3-5", "expected whole numbers such as 3,4,5", "'3-5'"),
+        ("tile nowhere out --positive 3", "expected masks and the rule of labels together", "one"),
+        ("tile nowhere out --resolution no.csv", "the table of resolutions no.csv", "No such file"),
         ("run cutout/sd_eq1_tuned/seed0", "the search cutout/sd_eq1 has not been run", "search"),
         ("run cutout/sd_eq2/seed0 --source open", "open-pcam", "SDLIB_DATA"),
     ],
@@ -170,16 +185,53 @@ class TestCommands:
         assert found == (0, "outputs/sweep\n", "12 networks at blur-02\n")
         assert asked == [("robustness", "laptop", "phantom")]
 
+    def test_tile(self, sdlib, monkeypatch):
+        asked = []
+
+        def tile_slides(*values):
+            asked.append(values)
+            values[-1]("1 of 1, a.tiff: 7 tiles")
+            return "7 tiles of 1 slides"
+
+        monkeypatch.setattr(tiling, "tile_slides", tile_slides)
+        options = "--size 256 --overlap 0.5 --mpp 1 --workers 3 --resolution mpp.csv --damaged skip"
+        labels = "--masks masks --positive 3,4 --negative 0,1 --ignored 9 --share 0.5"
+        found = sdlib("tile", "in", "out", *options.split(), *labels.split())
+        assert found == (0, "7 tiles of 1 slides\n", "1 of 1, a.tiff: 7 tiles\n")
+        rule = LabelRule((3, 4), (0, 1), (9,), 0.5)
+        settings = tiling.Tiling(size=256, overlap=0.5, mpp=1.0, rule=rule)
+        expected = ("in", "out", settings, 3, "mpp.csv", "skip", "masks", None)
+        assert [values[:-1] for values in asked] == [expected]
+
+    def test_check_of_shards(self, sdlib, tmp_path):
+        tile = ShardTile("a", np.zeros((8, 8, 3), np.uint8), 1, "patient")
+        ShardWriter(tmp_path).write([tile])
+        write_index(tmp_path)
+        status, out, _ = sdlib("check", str(tmp_path))
+        assert (status, out.partition(",")[0]) == (0, "1 tiles of 8 px")
+        (tmp_path / "tiles-000000.tar").unlink()
+        status, _, error = sdlib("check", str(tmp_path))
+        assert status == 2
+        assert "tiles-000000.tar (it is not there)" in error
+
     def test_doctor(self, sdlib):
         status, out, error = sdlib("doctor")
         assert (status, error) == (0, "")
         assert out.startswith("Python")
         assert "source      phantom: ready" in out
 
+    def test_steps_in_the_place_of_a_download(self, sdlib):
+        status, out, error = sdlib("fetch", "panda")
+        assert (status, error) == (1, "")
+        first, *steps = out.splitlines()
+        assert first.startswith("panda is behind a registration")
+        assert len(steps) > 3
+        assert all(line.startswith(f"{number}. ") for number, line in enumerate(steps, start=1))
+
     def test_help_names_every_command(self, sdlib):
         status, out, _ = sdlib("--help")
         assert status == 0
-        for name in ("list", "run", "search", "measure", "record", "fetch", "doctor"):
+        for name in ("list", "run", "search", "measure", "record", "fetch", "tile", "doctor"):
             assert f" {name} " in out
 
     def test_an_error_on_the_way_is_a_sentence_too(self, sdlib, monkeypatch):

@@ -22,11 +22,14 @@ HOMES = {
     "TileSet": "tiles",
     "add_cutouts": "cutout",
     "grouped_split": "splits",
+    "load_camelyon17": "camelyon17",
     "load_lc25000_lung": "open_he",
     "load_open_pcam": "open_he",
     "load_panda": "panda",
     "load_pcam": "pcam",
+    "load_peso": "peso",
     "make_cutout_set": "cutout",
+    "open_shards": "shards",
     "read_image": "images",
 }
 
@@ -37,11 +40,14 @@ __all__ = [
     "TileSet",
     "add_cutouts",
     "grouped_split",
+    "load_camelyon17",
     "load_lc25000_lung",
     "load_open_pcam",
     "load_panda",
     "load_pcam",
+    "load_peso",
     "make_cutout_set",
+    "open_shards",
     "read_image",
 ]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sdlib.datasets.redirects import open_url
 from sdlib.errors import DataError, SdlibError
 from sdlib.files import cannot_write
 
@@ -37,7 +38,14 @@ ADVICE = {
 }
 
 
-def download(url: str, part: Path, name: str, size: int | None = None) -> None:
+def download(
+    url: str,
+    part: Path,
+    name: str,
+    size: int | None = None,
+    most: int | None = None,
+    checked: bool = True,
+) -> None:
     """Append the rest of a file to what there is of it.
 
     Parameters
@@ -50,12 +58,18 @@ def download(url: str, part: Path, name: str, size: int | None = None) -> None:
         The file's name in errors.
     size : int, optional
         The file's size in bytes, where it is known: no more is read.
+    most : int, optional
+        The most bytes that the file may have, where its size is not known.
+    checked : bool
+        Whether the file will be compared with a published hash: if not, it is taken from no
+        server that nobody vouches for (see :mod:`sdlib.datasets.redirects`).
 
     Raises
     ------
     DataError
-        If the server cannot be reached, refuses, breaks off, or sends more bytes than the file
-        has. What was received stays in ``part``, unless it cannot be continued.
+        If the server cannot be reached, refuses, breaks off, sends you to a place that is not to
+        be trusted, or sends more bytes than the file has. What was received stays in ``part``,
+        unless it cannot be continued.
     SdlibError
         If the file cannot be written, or is too large for the disk.
 
@@ -68,7 +82,7 @@ def download(url: str, part: Path, name: str, size: int | None = None) -> None:
     import requests
 
     try:
-        _request(url, part, name, size)
+        _request(url, part, name, size, most, checked)
     except requests.RequestException as error:
         _remove_empty(part)
         raise DataError(_refusal(error, name, url, part)) from error
@@ -77,10 +91,10 @@ def download(url: str, part: Path, name: str, size: int | None = None) -> None:
         raise cannot_write(part, error) from error
 
 
-def _request(url: str, part: Path, name: str, size: int | None) -> None:
+def _request(
+    url: str, part: Path, name: str, size: int | None, most: int | None, checked: bool
+) -> None:
     """Ask for the rest of the file, and append it."""
-    import requests
-
     start = _length(part)
     if size is not None and start > size:
         part.unlink()  # of another file
@@ -89,7 +103,7 @@ def _request(url: str, part: Path, name: str, size: int | None) -> None:
         return
     # Without compression on the way, bytes in the part are bytes of the file.
     headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"}
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+    with open_url(url, headers, TIMEOUT_S, name, checked) as response:
         # If nothing is left to send, the part is whole; its hash is checked next.
         if response.status_code == RANGE_NOT_SATISFIABLE and start:
             return
@@ -100,11 +114,11 @@ def _request(url: str, part: Path, name: str, size: int | None) -> None:
         else:
             start = 0  # the server sends the whole file, not the rest of it
         if not (packed and start):
-            _receive(response, part, name, start, size, packed)
+            _receive(response, part, name, start, size, most, packed)
             return
     # The rest of a compressed answer is not the rest of the file: begin anew.
     part.unlink()
-    _request(url, part, name, size)
+    _request(url, part, name, size, most, checked)
 
 
 def _check_status(response: Any, name: str, url: str, part: Path) -> None:
@@ -134,7 +148,13 @@ def _check_range(response: Any, start: int, name: str, part: Path) -> None:
 
 
 def _receive(
-    response: Any, part: Path, name: str, start: int, size: int | None, packed: bool
+    response: Any,
+    part: Path,
+    name: str,
+    start: int,
+    size: int | None,
+    most: int | None,
+    packed: bool,
 ) -> None:
     """Append an answer to the part, after its first ``start`` bytes."""
     from tqdm import tqdm
@@ -143,9 +163,9 @@ def _receive(
     length = response.headers.get("Content-Length", "")
     if length.isdigit() and not packed:
         declared = start + int(length)
-    limit = size or declared or MOST_BYTES
+    limit = size or declared or most or MOST_BYTES
     if declared is not None:
-        _check_size(declared, size, name, response.url)
+        _check_size(declared, size, most, name, response.url)
         _check_disk(declared - start, name, part)
     done = start
     try:
@@ -196,12 +216,13 @@ def _chunks(response: Any, packed: bool) -> Iterator[bytes]:
         yield chunk
 
 
-def _check_size(declared: int, size: int | None, name: str, url: str) -> None:
+def _check_size(declared: int, size: int | None, most: int | None, name: str, url: str) -> None:
     """Check that the server speaks of a file of the size that is known."""
-    if size is not None and declared != size:
+    expected = f"{size}" if size is not None else f"at most {most}"
+    if (size is not None and declared != size) or (most is not None and declared > most):
         raise DataError(
-            f"expected {size} bytes of {name}, got the offer of {declared} from {url}, which is "
-            f"another file, such as the page of a login: open the address in a browser"
+            f"expected {expected} bytes of {name}, got the offer of {declared} from {url}, which "
+            f"is another file, such as the page of a login: open the address in a browser"
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -16,7 +18,7 @@ from PIL import Image
 from sdlib.datasets.file_paths import is_file
 from sdlib.errors import DataError
 
-__all__ = ["fit_square", "read_image"]
+__all__ = ["check_side", "decode_image", "fit_square", "read_image"]
 
 # A transparent pixel shows what is behind the tissue: glass, which is white on a slide.
 BACKGROUND = "white"
@@ -80,10 +82,49 @@ def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.nda
     if not is_file(path, name):
         raise DataError(f"expected an image file at {name}, found none: check the path")
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with path.open("rb") as stream:
+            return _decode(stream, name)
+    except OSError as error:
+        raise DataError(f"{name} cannot be read: {error.strerror or error}") from error
+
+
+def decode_image(content: bytes, name: str) -> np.ndarray:
+    """Read an image from the bytes of its file, such as a member of an archive.
+
+    Parameters
+    ----------
+    content : bytes
+        What the file holds.
+    name : str
+        The file in errors.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape ``(H, W, 3)``, RGB, as :func:`read_image` returns it.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_image` does.
+
+    Examples
+    --------
+    >>> stream = io.BytesIO()
+    >>> Image.new("RGB", (3, 2), "white").save(stream, "PNG")
+    >>> decode_image(stream.getvalue(), "a.png").shape
+    (2, 3, 3)
+    """
+    return _decode(io.BytesIO(content), name)
+
+
+def _decode(stream: BinaryIO, name: str) -> np.ndarray:
+    """Read an image from a stream; ``name`` is the file in errors."""
+    try:
+        with Image.open(stream, formats=FORMATS) as image:
             # Pillow reads the header first; broken content shows only when all is loaded.
             image.load()
-            damage = _damage(image, path)
+            damage = _damage(image, stream)
             if damage:
                 raise DataError(
                     f"{name} is damaged inside ({damage}): copy it again from where it came from"
@@ -102,23 +143,23 @@ def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.nda
         raise DataError(f"{name} cannot be decoded: {error}; is it truncated?") from error
 
 
-def _damage(image: Image.Image, path: Path) -> str:
+def _damage(image: Image.Image, stream: BinaryIO) -> str:
     """Say what is damaged in a loaded image although its decoder has not complained."""
+    stream.seek(0)
     if image.format == "PNG":
         # Checks the checksums, which loading skips; it raises one of the broken files' errors.
-        with Image.open(path, formats=("PNG",)) as again:
+        with Image.open(stream, formats=("PNG",)) as again:
             again.verify()
     elif image.format in ("JPEG", "MPO"):
-        return _jpeg_damage(path.read_bytes())
+        return _jpeg_damage(stream.read())
     elif image.format == "TIFF" and image.tag_v2.get(COMPRESSION) == JPEG_IN_TIFF:
         tables = image.tag_v2.get(JPEG_TABLES, b"")
         offsets, lengths = (_first(image.tag_v2, tags) for tags in (OFFSETS, BYTE_COUNTS))
-        with path.open("rb") as stream:
-            for offset, length in zip(offsets, lengths, strict=False):
-                stream.seek(offset)
-                damage = _jpeg_damage(stream.read(length), tables)
-                if damage:
-                    return damage
+        for offset, length in zip(offsets, lengths, strict=False):
+            stream.seek(offset)
+            damage = _jpeg_damage(stream.read(length), tables)
+            if damage:
+                return damage
     return ""
 
 
@@ -192,3 +233,32 @@ def fit_square(image: np.ndarray, size: int) -> np.ndarray:
     if side == size:
         return square
     return cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def check_side(image: np.ndarray, side: int, name: str) -> None:
+    """Raise an error unless an image has the size that its data set is published with.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8, shape ``(H, W, 3)``.
+    side : int
+        What ``H`` and ``W`` have to be, in pixels.
+    name : str
+        The file in errors.
+
+    Raises
+    ------
+    DataError
+        It has another size.
+
+    Examples
+    --------
+    >>> check_side(np.zeros((96, 96, 3), np.uint8), 96, "a.png")
+    """
+    height, width = image.shape[:2]
+    if (height, width) != (side, side):
+        raise DataError(
+            f"expected {side} x {side} px in {name}, got {width} x {height}: it is not the file "
+            f"that was published, fetch it again"
+        )

@@ -7,15 +7,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sdlib.datasets.camelyon17 import load_camelyon17
 from sdlib.datasets.open_he import load_open_pcam
+from sdlib.datasets.panda import PROVIDERS, load_panda
 from sdlib.datasets.pcam import load_pcam
+from sdlib.datasets.peso import load_peso
 from sdlib.datasets.phantom_cohorts import RESTRICTIONS, load_phantom
-from sdlib.datasets.splits import PAPER_PATIENTS, PARTS
+from sdlib.datasets.splits import PAPER_PATIENTS, PARTS, grouped_split
 from sdlib.datasets.store import data_folder
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 
 __all__ = ["SOURCES", "Request", "Source", "balanced", "source_of"]
+
+#: Whether a part of Camelyon17-WILDS is of the training hospitals; the official choice first.
+DISTRIBUTIONS = {"train": ("in",), "validation": ("out", "in"), "test": ("out",)}
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class Source:
         The command that gets the files, if there is one.
     procedural : bool
         Whether its tiles are drawn: what was built into them is no finding about the world.
+    parts : tuple of str
+        The parts that it has: a set that is published for testing only has no other.
     """
 
     name: str
@@ -74,6 +82,7 @@ class Source:
     limited: bool = True
     fetch: str = ""
     procedural: bool = False
+    parts: tuple[str, ...] = PARTS
 
     def tiles(self, request: Request) -> TileSet:
         """The tiles of a part, not yet balanced between the classes.
@@ -87,6 +96,11 @@ class Source:
         """
         if request.part not in PARTS:
             raise ConfigError(f"unknown part {request.part!r}; expected one of: {', '.join(PARTS)}")
+        if request.part not in self.parts:
+            raise ConfigError(
+                f"the source {self.name} has no part {request.part!r}, only "
+                f"{', '.join(self.parts)}: choose another source for the others"
+            )
         unknown = sorted(set(request.where) - set(self.where))
         if unknown:
             known = ", ".join(self.where) or "none"
@@ -105,6 +119,15 @@ class Source:
             return None
         share = PAPER_PATIENTS[PARTS.index(part)] / sum(PAPER_PATIENTS)
         return round(count * share)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it has all parts that a network needs: to be trained, chosen and tested.
+
+        >>> SOURCES["open"].trains, SOURCES["peso"].trains
+        (True, False)
+        """
+        return set(self.parts) == set(PARTS)
 
     @property
     def state(self) -> str:
@@ -148,6 +171,38 @@ def _pcam(request: Request) -> TileSet:
     return load_pcam(request.part, size=request.size)
 
 
+def _camelyon17(request: Request) -> TileSet:
+    part, where = request.part, request.where
+    known = DISTRIBUTIONS[part]
+    # The official validation part is of another hospital than the training part.
+    distribution = _known(
+        f"distribution of the part {part!r}", where.get("distribution", known[0]), known
+    )
+    inside = (part, distribution) == ("validation", "in")
+    tiles = load_camelyon17("id_validation" if inside else part, size=request.size)
+    if "centre" not in where:
+        return tiles
+    column = tiles.factors["centre"]
+    centres = sorted(set(column))
+    return tiles.subset(column == _known(f"centre of {part!r}", where["centre"], centres))
+
+
+def _peso(request: Request) -> TileSet:
+    return load_peso(size=request.size)
+
+
+def _panda(request: Request) -> TileSet:
+    centre = request.where.get("centre")
+    if centre is not None:
+        _known("centre", centre, PROVIDERS)
+    tiles = load_panda(provider=centre, size=request.size)
+    # There is no official split: slides are dealt in the paper's shares.
+    shares = np.array(PAPER_PATIENTS) / sum(PAPER_PATIENTS)
+    fractions = dict(zip(PARTS, shares.tolist(), strict=True))
+    dealt = grouped_split(tiles.targets, tiles.groups, fractions, request.seed)
+    return tiles.subset(dealt[request.part])
+
+
 def _known(kind: str, name: str, names: Sequence[str] | Mapping[str, object]) -> str:
     if name not in names:
         raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(names)}")
@@ -181,6 +236,35 @@ SOURCES = {
             _pcam,
             folder="pcam",
             fetch="python -m sdlib fetch pcam",
+        ),
+        Source(
+            "camelyon17",
+            "Camelyon17-WILDS (five hospitals)",
+            "Camelyon17-WILDS as published, split by hospital, in the folder camelyon17 under "
+            "SDLIB_DATA",
+            _camelyon17,
+            where=("centre", "distribution"),
+            folder="camelyon17",
+            fetch="python -m sdlib fetch camelyon17",
+        ),
+        Source(
+            "panda",
+            "PANDA (biopsies of two centres)",
+            "PANDA's biopsies as published, cut into tiles, in the folder panda under SDLIB_DATA",
+            _panda,
+            where=("centre",),
+            folder="panda",
+            fetch="python -m sdlib fetch panda",
+        ),
+        Source(
+            "peso",
+            "PESO's test set (Radboud)",
+            "PESO's test regions as published, for testing only, in the folder peso under "
+            "SDLIB_DATA",
+            _peso,
+            folder="peso",
+            fetch="python -m sdlib fetch peso",
+            parts=("test",),
         ),
     )
 }

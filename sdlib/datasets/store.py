@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from sdlib.datasets.file_paths import is_file
-from sdlib.datasets.images import fit_square, read_image
+from sdlib.datasets.images import check_side, fit_square, read_image
 from sdlib.errors import DataError
 from sdlib.files import atomic_path
 from sdlib.paths import ROOT, outputs_folder
@@ -175,6 +175,7 @@ def decode_tiles(
     size: int,
     where: Sequence[str] | None = None,
     sha256: Sequence[str] | None = None,
+    side: int | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode image files to square tiles, in order and in batches, on all cores.
 
@@ -188,6 +189,8 @@ def decode_tiles(
         For each file the place that names it, which is repeated in errors.
     sha256 : sequence of str, optional
         For each file the hash that it must have.
+    side : int, optional
+        The side in pixels that every image must have, where the data set has only one.
 
     Yields
     ------
@@ -197,7 +200,7 @@ def decode_tiles(
     Raises
     ------
     DataError
-        At the first file that cannot be read or has another hash.
+        At the first file that cannot be read, or has another hash or another size.
 
     Examples
     --------
@@ -221,7 +224,10 @@ def decode_tiles(
                     f"{path} is not the file its manifest describes (expected sha256 "
                     f"{sha256[index][:12]}..., got {found[:12]}...): fetch it again"
                 )
-        return fit_square(read_image(path, place), size)
+        image = read_image(path, place)
+        if side is not None:
+            check_side(image, side, f"{path} ({place})" if place else f"{path}")
+        return fit_square(image, size)
 
     # Pillow and OpenCV release the interpreter's lock while they work.
     with ThreadPoolExecutor(os.cpu_count()) as pool:

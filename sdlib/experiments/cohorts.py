@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sdlib.datasets.sources import Request, Source, balanced
+from sdlib.datasets.sources import SOURCES, Request, Source, balanced
 from sdlib.datasets.splits import PARTS
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
@@ -68,6 +68,8 @@ class Cohort:
         Restrictions that the source understands, such as ``{"cluster": "A"}``.
     prepare : Preparation
         What is done to the tiles.
+    source : str
+        Where its tiles come from, if not from the run's own source.
     whole : bool
         All tiles there are, whatever the profile's number of tiles.
     metrics_only : bool
@@ -83,6 +85,7 @@ class Cohort:
     parts: tuple[str, ...]
     where: Mapping[str, str] = field(default_factory=dict, hash=False)
     prepare: Preparation = UNPREPARED
+    source: str = ""
     whole: bool = False
     metrics_only: bool = False
 
@@ -97,8 +100,8 @@ class Cohort:
         >>> Cohort(("test",)).same_tiles(Cohort(("test",), whole=True))
         False
         """
-        mine = (self.parts, dict(self.where), self.whole)
-        return mine == (other.parts, dict(other.where), other.whole)
+        mine = (self.parts, dict(self.where), self.source, self.whole)
+        return mine == (other.parts, dict(other.where), other.source, other.whole)
 
 
 def load_cohort(cohort: Cohort, source: Source, size: int, count: int, seed: int) -> TileSet:
@@ -108,6 +111,7 @@ def load_cohort(cohort: Cohort, source: Source, size: int, count: int, seed: int
     ----------
     cohort : Cohort
     source : Source
+        The run's; the cohort's own takes its place where it has one.
     size, count, seed : int
         As in :class:`sdlib.datasets.sources.Request`.
 
@@ -118,6 +122,7 @@ def load_cohort(cohort: Cohort, source: Source, size: int, count: int, seed: int
     DataError
         The source is not at hand; the sentence says how to get it.
     """
+    source = SOURCES[cohort.source] if cohort.source else source
     requests = [Request(part, size, count, seed, cohort.where) for part in cohort.parts]
     found = [source.tiles(request) for request in requests]
     tiles = found[0] if len(found) == 1 else TileSet.joined(found)

@@ -26,7 +26,7 @@ HASHED = (
 #: Settings that change no number of a run: names, counts, resources, looks. A step is not among
 #: the settings either: lambda and gamma have been moved by it.
 UNHASHED = (
-    *("name", "seeds", "trials", "workers", "memory_mb", "minutes", "runs_per_job"),
+    *("name", "seeds", "trials", "workers", "memory_mb", "minutes", "gpu", "runs_per_job"),
     *("label", "search", "training", "look", "main", "headline", "step"),
 )
 

@@ -21,6 +21,7 @@ __all__ = ["Experiment", "known"]
 
 Scale = str | tuple[str, str]
 TRIAL = Arm("trial", "trial")
+DEFAULT_SOURCES = ("phantom", "open", "pcam")
 
 
 def known(kind: str, name: str, names: Iterable[str]) -> str:
@@ -61,7 +62,7 @@ class Experiment:
     main_only : tuple of str
         Profiles at which only the main arms are run.
     profiles, sources : tuple of str
-        Where it is run.
+        Where it is run; by default on the sources that have no experiments of their own.
     recorded_at : str
         The profile whose rows the book records and shows first.
     measurements : tuple of Measurement
@@ -94,7 +95,7 @@ class Experiment:
     overrides: Mapping[Scale, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     main_only: tuple[str, ...] = ()
     profiles: tuple[str, ...] = tuple(PROFILES)
-    sources: tuple[str, ...] = tuple(SOURCES)
+    sources: tuple[str, ...] = DEFAULT_SOURCES
     recorded_at: str = "laptop"
     measurements: tuple[Measurement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()

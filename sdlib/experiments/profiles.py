@@ -33,6 +33,8 @@ class Profile:
         Processes that prepare batches.
     memory_mb, minutes : int
         What a run is declared to need on a cluster.
+    gpu : bool
+        Whether a run is declared to need a GPU there.
     runs_per_job : int
         Runs that one process makes. Importing torch takes longer than a run at ``quick``; long
         runs are worth a job each: more of them can be spread over a cluster, or be lost alone.
@@ -54,6 +56,7 @@ class Profile:
     workers: int = 0
     memory_mb: int = 3000
     minutes: int = 10
+    gpu: bool = False
     runs_per_job: int = 1
 
 
@@ -127,6 +130,7 @@ PROFILES = {
             workers=4,
             memory_mb=12_000,
             minutes=20,
+            gpu=True,
         ),
         Profile(
             "paper",
@@ -145,6 +149,7 @@ PROFILES = {
             workers=12,
             memory_mb=64_000,
             minutes=24 * 60,
+            gpu=True,
         ),
     )
 }

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from sdlib.errors import ConfigError
-from sdlib.experiments import cutout, cutout_sensitivity, prostate, robustness, stain_transfer
+from sdlib.experiments import (
+    cutout,
+    cutout_sensitivity,
+    hospitals,
+    prostate,
+    robustness,
+    stain_transfer,
+)
 from sdlib.experiments.arm import Look
 from sdlib.experiments.experiment import Experiment
 
@@ -45,7 +52,7 @@ def register(experiment: Experiment) -> None:
     EXPERIMENTS[experiment.name] = experiment
 
 
-for _module in (cutout, cutout_sensitivity, robustness, prostate, stain_transfer):
+for _module in (cutout, cutout_sensitivity, robustness, prostate, stain_transfer, hospitals):
     for _experiment in _module.EXPERIMENTS:
         register(_experiment)
 

@@ -134,10 +134,12 @@ def verdict_table(columns: Sequence[Place], *claims: str) -> pd.DataFrame:
     """Every part of every claim (or of some): the paper's number, then what each place has.
 
     Differences of accuracies in points; for *level* the accuracy itself, for *apart* the distance
-    of an AUROC from .5, in hundredths. Places without rows are left out; see
-    :mod:`sdlib.report.rule` for the rule behind a verdict.
+    of an AUROC from .5, in hundredths. Places without rows are left out, and so are parts that
+    were not attempted at any of the others; see :mod:`sdlib.report.rule` for the rule behind a
+    verdict.
     """
-    table = {}
+    table: dict[tuple[str, str], dict[str, str]] = {}
+    attempted = set()
     for place in (column for column in columns if column.arms):
         for part in assess(place, *claims).itertuples():
             expected = "premise" if part.premise else str(part.kind)
@@ -146,7 +148,10 @@ def verdict_table(columns: Sequence[Place], *claims: str) -> pd.DataFrame:
             line["paper"] = "–" if np.isnan(part.paper) else f"{100 * part.paper:{sign}.1f}"
             found = f"{_points(part)} n = {part.n}, " if part.n >= FEWEST else ""
             line[place.name] = f"{found}{part.verdict}"
-    return pd.DataFrame(table).T.fillna("–")
+            if part.verdict != Verdict.NOT_ATTEMPTED:
+                attempted.add((part.reading, part.part))
+    lines = {name: line for name, line in table.items() if name in attempted}
+    return pd.DataFrame(lines).T.fillna("–")
 
 
 def claim_sentences(place: Place, *claims: str) -> str:

@@ -33,14 +33,15 @@ def sentence(place: Place) -> str:
 def columns(experiment: str, profile: str, source: str) -> list[Place]:
     """The columns of the book's tables: what is recorded, then this machine's own rows.
 
-    The rows that the book records on ``phantom`` and ``open`` are always among them, to say so
-    where they are missing; other recorded rows where there are any.
+    The rows that the book records on ``phantom`` and ``open`` are always among them where the
+    experiment is run there, to say so if they are missing; other recorded rows if there are any.
 
     >>> [column.name for column in columns("cutout", "quick", "phantom")][-1]
     'this run: phantom, quick'
     """
     main = EXPERIMENTS[experiment].recorded_at
-    standard = [Place(experiment, main, s) for s in ("phantom", "open")]
+    sources = [name for name in ("phantom", "open") if name in EXPERIMENTS[experiment].sources]
+    standard = [Place(experiment, main, name) for name in sources]
     others = [Place(experiment, p, s) for p in PROFILES for s in SOURCES]
     there = [p for p in others if p not in standard and os.path.exists(p.recorded_file(".jsonl"))]
     return [*standard, *there, Place(experiment, profile, source, THIS_RUN)]

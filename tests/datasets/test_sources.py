@@ -7,7 +7,7 @@ from sdlib.datasets import sources
 from sdlib.datasets.sources import SOURCES, Request, source_of
 from sdlib.datasets.splits import PARTS
 from sdlib.errors import ConfigError
-from sdlib.experiments import Run
+from sdlib.experiments import EXPERIMENTS, Run, runs_of
 from sdlib.experiments.cohorts import Cohort, load_cohort
 
 
@@ -22,7 +22,7 @@ def test_names_are_keys_and_every_source_has_a_description():
 
 @pytest.mark.parametrize("name", ["helsinki", "Phantom", ""])
 def test_an_unknown_source_is_a_sentence_and_loads_nothing(name):
-    sentence = f"unknown source '{name}'; expected one of: phantom, open, pcam"
+    sentence = f"unknown source '{name}'; expected one of: {', '.join(SOURCES)}"
     with pytest.raises(ConfigError, match=sentence):
         source_of(name)
     with pytest.raises(ConfigError, match=sentence):
@@ -34,8 +34,27 @@ def test_what_a_source_does_not_know_is_refused_before_anything_is_read(name, ou
     source = SOURCES[name]
     with pytest.raises(ConfigError, match="unknown part 'tset'; expected one of: train, val"):
         source.tiles(request("tset"))
+    for part in set(PARTS) - set(source.parts):
+        with pytest.raises(ConfigError, match=f"the source {name} has no part '{part}', only test"):
+            source.tiles(request(part))
     with pytest.raises(ConfigError, match=f"the source {name} knows no restriction 'ward'"):
         source.tiles(request(ward="7"))
+
+
+def test_no_experiment_is_run_where_nothing_can_be_trained():
+    for experiment in EXPERIMENTS.values():
+        assert all(SOURCES[name].trains for name in experiment.sources)
+        assert runs_of(experiment.name, "paper", "peso") == []
+    with pytest.raises(ConfigError, match="unknown source of cutout 'peso'; expected one of: "):
+        Run("cutout", "sd_eq2", 0, "quick", "peso")
+
+
+def test_the_one_part_of_a_set_for_testing(monkeypatch, toy_tiles):
+    monkeypatch.setattr(sources, "load_peso", lambda size: toy_tiles(size=size))
+    tiles = load_cohort(Cohort(("test",), whole=True), SOURCES["peso"], 32, 160, 0)
+    assert len(tiles) == 64
+    with pytest.raises(ConfigError, match=r"peso has no part 'train', only test: choose another"):
+        load_cohort(Cohort(("train", "test")), SOURCES["peso"], 32, 160, 0)
 
 
 @pytest.mark.parametrize(

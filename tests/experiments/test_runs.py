@@ -53,6 +53,7 @@ SCALE = {
     "workers": 7,
     "memory_mb": 7,
     "minutes": 7,
+    "gpu": True,
     "runs_per_job": 7,
 }
 

@@ -93,15 +93,17 @@ def test_outputs_that_cannot_be_written_to(monkeypatch, tmp_path):
 
 
 def test_sources(outputs, monkeypatch, tmp_path):
-    phantom, of_open, pcam = lines("source")
+    phantom, of_open, *fetched = lines("source")
     assert phantom == "phantom: ready"
-    for line in (of_open, pcam):
-        assert re.match(r"(open|pcam): .*SDLIB_DATA", line)
+    assert re.match(r"open: .*SDLIB_DATA", of_open)
+    for line in fetched:
+        name = line.partition(":")[0]
+        assert re.match(rf".*SDLIB_DATA.* can be had by '{SOURCES[name].fetch}'", line)
     (tmp_path / "open-pcam").mkdir()
     monkeypatch.setenv("SDLIB_DATA", str(tmp_path))
-    _, of_open, pcam = lines("source")
+    _, of_open, *fetched = lines("source")
     assert of_open == f"open: found in {tmp_path / 'open-pcam'}"
-    assert "found no such folder" in pcam
+    assert all("found no such folder" in line for line in fetched)
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +15,16 @@ from sdlib.plotting import arm_rows, note
 from sdlib.report.tables import in_points
 from sdlib.results import Place
 
-__all__ = ["accuracy_figure", "difference_figure", "difference_table", "panel_titles"]
+__all__ = [
+    "accuracy_figure",
+    "difference_figure",
+    "difference_table",
+    "panel_titles",
+    "scale_sentence",
+]
 
 PAPER_GREY = "#444444"
+PANEL_CHARACTERS, LABEL_CHARACTERS = 16, 22  # of a line in a narrow panel's title, in a label
 
 
 def panel_titles() -> dict[str, str]:
@@ -27,6 +35,20 @@ def panel_titles() -> dict[str, str]:
     """
     table = paper_table("figure5")
     return {line.cohort: f"{line.panel}  {line.title}" for line in table.itertuples()}
+
+
+def scale_sentence(place: Place) -> str:
+    """Which network a place's rows are of, and how long it was trained, as Markdown.
+
+    >>> scale_sentence(Place("prostate", "long", "phantom"))[:47]
+    '**recorded: phantom, long**: test_resnet, 64 px'
+    """
+    settings = place.definition.settings(place.profile, place.source)
+    return (
+        f"**{place.name}**: {settings.network}, {settings.size} px, {settings.tiles:,} tiles of "
+        f"all patients, {settings.epochs} epochs of batches of {settings.batch_size}, "
+        f"augmentation `{settings.augment}` before that of the arm."
+    )
 
 
 def accuracy_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
@@ -46,11 +68,15 @@ def accuracy_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
     """
     if not set(arms) & set(place.arms):
         return note(missing)
-    fig, axes = plt.subplots(2, 2, figsize=(7.5, 0.9 + 1.1 * len(arms)), sharey=True)
-    for (cohort, title), ax in zip(panel_titles().items(), axes.flat, strict=True):
+    fig, axes = plt.subplots(1, 4, figsize=(7.5, 0.9 + 0.42 * len(arms)), sharey=True)
+    for (cohort, title), ax in zip(panel_titles().items(), axes, strict=True):
         values = {arm: place.values(f"{cohort}.accuracy", arm) for arm in arms}
         arm_rows(ax, values, place.looks)
-        ax.set_title(title, loc="left", fontsize=10)
+        ax.set_title(textwrap.fill(title, PANEL_CHARACTERS), loc="left", fontsize=9)
+        ax.locator_params(axis="x", nbins=3)
+        ax.tick_params(labelsize=8)
+    labels = [textwrap.fill(place.label(arm), LABEL_CHARACTERS) for arm in arms]
+    axes[0].set_yticks(range(len(arms)), labels)
     fig.suptitle(place.name, fontsize=11)
     fig.supxlabel("balanced accuracy", fontsize=11)
     return fig

@@ -144,7 +144,9 @@ def gap_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
         rows = np.arange(len(found)) + 0.18 * (number - (len(present) - 1) / 2)
         means = np.array([one.mean for one in found.values()])
         half = np.array([(one.high - one.low) / 2 for one in found.values()])
-        style = place.look(arm).kwargs
+        look = place.look(arm)
+        hollow = {"markerfacecolor": "white"} if look.dash != "-" else {}
+        style = look.kwargs | hollow
         ax.errorbar(means, rows, xerr=half, linestyle="none", capsize=2, **style)
         ax.set_yticks(range(len(found)), list(found))
     ax.axhline(len(PARTS_OF_D) - 0.5, color="0.8", linewidth=1)
