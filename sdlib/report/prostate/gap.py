@@ -166,8 +166,13 @@ def read_gap(place: Place, arm: str) -> str:
     whole, total = costs.pop(WHOLE), costs.pop(SUM)
     ordered = sorted(costs.items(), key=lambda item: -item[1])
     listed = ", ".join(f"{name} {value:+.1f}" for name, value in ordered)
+    beyond = whole - total
+    if beyond >= 0:
+        rest = f"the other {beyond:.1f} points are lost only where several shifts meet"
+    else:
+        rest = f"that is {-beyond:.1f} points more, so that shifts hide what others would cost"
     return (
         f"**{place.name}**, {place.label(arm)}: {whole:.1f} points are lost from the test patients "
-        f"to the other centre. Alone, the shifts cost: {listed}. These add up to {total:.1f}; the "
-        f"other {whole - total:.1f} points are lost only where several shifts meet."
+        f"to the other centre. Alone, the shifts cost: {listed}. These add up to {total:.1f}; "
+        f"{rest}."
     )

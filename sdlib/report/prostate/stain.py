@@ -154,6 +154,8 @@ def read_fading(place: Place, arms: Sequence[str]) -> str:
             mine = table[table["arm"] == arm]
             clean = mine.loc[mine["shift"] == CLEAN, "mean"].iloc[0]
             levels = mine[mine["shift"] == stain]
+            if not len(levels):
+                continue
             best = levels.loc[levels["mean"].idxmax()]
             last = levels.loc[levels["strength"].idxmin()]
             parts.append(
