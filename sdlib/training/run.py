@@ -23,11 +23,12 @@ from sdlib.metrics import summary
 from sdlib.models import create_network, load_weights, save_weights
 from sdlib.results.rows import circumstances, own_row
 from sdlib.training.data import TRAINING, load_tiles
+from sdlib.training.devices import call_to_train
 from sdlib.training.loop import Schedule, fit
 from sdlib.training.own_files import read_or_none, say_damaged
 from sdlib.training.prediction import predict_logits
 
-__all__ = ["execute", "loaded", "train_and_evaluate"]
+__all__ = ["execute", "loaded", "train", "train_and_evaluate"]
 
 Log = Callable[[str], None]
 
@@ -87,8 +88,45 @@ def train_and_evaluate(
     logits : dict of str to numpy.ndarray
         float32 (n,), by evaluation cohort.
     """
-    settings = run.settings
     fabric = fabric or _fabric(run)
+    call_to_train(fabric)
+    network, history = train(
+        run, arm, tiles[TRAINING], tiles["validation"], log, folder, fabric, learning_rate
+    )
+    logits = {
+        cohort: predict_logits(network, tiles[cohort], fabric.device)
+        for cohort in run.definition.evaluation
+    }
+    return network, history, logits
+
+
+def train(
+    run: Run,
+    arm: Arm,
+    tiles: TileSet,
+    validation: TileSet,
+    log: Log,
+    folder: Path | None,
+    fabric: Fabric,
+    learning_rate: float | None = None,
+) -> tuple[nn.Module, list[dict]]:
+    """Train one arm, or this device's share of it.
+
+    Parameters
+    ----------
+    run, arm, log, folder, fabric, learning_rate
+        As for :func:`train_and_evaluate`.
+    tiles, validation : TileSet
+        To train on, and to predict after each epoch.
+
+    Returns
+    -------
+    network : torch.nn.Module
+        Trained.
+    history : list of dict
+        The entries of :func:`sdlib.training.loop.fit`.
+    """
+    settings = run.settings
     network = create_network(settings.network, settings.dropout, settings.drop_path, seed=run.seed)
     schedule = Schedule(
         settings.epochs,
@@ -99,30 +137,19 @@ def train_and_evaluate(
         run.seed,
         settings.workers,
     )
-    history = fit(
-        network,
-        _criterion(arm),
-        tiles[TRAINING],
-        tiles["validation"],
-        schedule,
-        folder,
-        fabric,
-        log,
-    )
-    logits = {
-        cohort: predict_logits(network, tiles[cohort], fabric.device)
-        for cohort in run.definition.evaluation
-    }
-    return network, history, logits
+    history = fit(network, _criterion(arm), tiles, validation, schedule, folder, fabric, log)
+    return network, history
 
 
-def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
+def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | None = None) -> dict:
     """Train, evaluate and write ``row.json``, ``predictions.npz`` and ``model.safetensors``.
 
     A run whose row has today's configuration is not repeated, and a killed one goes on from its
     last epoch, unless ``fresh``. The row is written last: where it exists, the run is whole. Where
     a search has led an arm to the very values of another, their runs are one: the files are copied.
     A damaged file of an earlier run counts as not there, which the log says.
+
+    With a ``fabric`` of several devices this is for rank 0 (:mod:`sdlib.training.launch`).
 
     Returns
     -------
@@ -150,7 +177,7 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
         _discard(checkpoint)
     _discard(run.row_file)  # it would describe another run's predictions
     write_json(config_file, values)
-    start, fabric = time.perf_counter(), _fabric(run)
+    start, fabric = time.perf_counter(), fabric or _fabric(run)
     tiles = load_tiles(run)
     network, history, logits = train_and_evaluate(
         run, run.resolved_arm(), tiles, log, run.folder, fabric
@@ -176,7 +203,7 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
         "source": run.source,
         "config_hash": stamp,
         "config": values,
-        **circumstances(fabric.device),
+        **circumstances(fabric.device, fabric.world_size),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(max(time.perf_counter() - start, trained), 1),
         "metrics": metrics,
