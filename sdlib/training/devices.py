@@ -68,13 +68,12 @@ def check_devices(wanted: int) -> None:
     >>> check_devices(1)
     """
     check_number("devices", wanted, 1, whole=True)
+    found, kind, other = _n_cores(), "CPU core", " and no GPU"
     if torch.cuda.is_available():
-        found, kind = torch.cuda.device_count(), "GPU"
-    else:
-        found, kind = _n_cores(), "CPU core and no GPU" if _n_cores() == 1 else "CPU core"
+        found, kind, other = torch.cuda.device_count(), "GPU", ""
     if wanted > found:
-        have = f"{found} {kind}" + ("s" if found > 1 else "")
-        raise ConfigError(f"expected devices from 1 to {found}, got {wanted}: there are {have}")
+        have = f"is 1 {kind}" if found == 1 else f"are {found} {kind}s"
+        raise ConfigError(f"expected devices from 1 to {found}, got {wanted}: there {have}{other}")
 
 
 def _n_cores() -> int:

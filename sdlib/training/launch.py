@@ -18,6 +18,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -42,8 +43,11 @@ __all__ = ["execute", "launch"]
 
 Log = Callable[[str], None]
 
-REFUSED = 2  # the exit status of a rank that leaves a sentence
-TURN = 2.0  # seconds, in which a process that has reported is gone
+START = "spawn"  # a fork would take along what PyTorch has begun
+#: Exit statuses of a rank that leaves a sentence, a traceback, or a sentence on another's loss.
+REFUSED, MISTAKEN, LOST = 2, 1, 3
+GO_ON = "the same command goes on from the last whole epoch"
+GRACE = 60  # seconds, within which torchrun ends the processes of one that has failed
 LOOPBACK = {"lo", "lo0"}  # what Linux and macOS call the interface within a machine
 
 
@@ -74,11 +78,13 @@ def execute(run: Run, fresh: bool, log: Log, devices: int | None = None) -> dict
         As there, or a process was killed.
     """
     if torch.distributed.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1:
-        rank = int(os.environ["RANK"])
         try:
             return _execute_within_torchrun(run, fresh, log, devices)
         except Exception as error:
-            raise _in_turn(error, rank, int(os.environ["WORLD_SIZE"])) from error
+            _wait_unless_first()
+            if _is_loss(error):
+                raise SdlibError(_of_loss()) from error
+            raise
     if devices is None or devices == 1:
         return running.execute(run, fresh, log)
     check_devices(devices)
@@ -148,7 +154,7 @@ def launch(n: int, function: Callable[..., object], *args: object) -> None:
     RuntimeError
         The function raised another error; the text is its traceback.
     """
-    context, port = multiprocessing.get_context("spawn"), find_free_network_port()
+    context, port = multiprocessing.get_context(START), find_free_network_port()
     with tempfile.TemporaryDirectory() as folder:
         notes = [Path(folder) / f"rank{rank}.txt" for rank in range(n)]
         processes = []
@@ -190,20 +196,22 @@ def _end(processes: list) -> None:
 
 
 def _raise_failure(statuses: list[int | None], notes: list[Path]) -> None:
-    """Raise what the first rank that reports has reported; a killed one cannot."""
+    """Raise what went wrong first: where one rank fails, others often fail at its loss."""
     for status, note in zip(statuses, notes, strict=True):
-        if note.exists():
-            text = note.read_text()
-            raise SdlibError(text) if status == REFUSED else RuntimeError(text)
+        if status == REFUSED:
+            raise SdlibError(note.read_text())
     for rank, status in enumerate(statuses):
-        if status:
-            cause = f"exit status {status}"
-            if status < 0:
-                cause = signal.Signals(-status).name
+        if status is not None and status < 0:
             raise SdlibError(
-                f"the process of device {rank} was ended by {cause}, perhaps for want of memory: "
-                "the same command goes on from the last whole epoch"
+                f"the process of device {rank} was ended by {signal.Signals(-status).name}, "
+                f"perhaps for want of memory: {GO_ON}"
             )
+    for kind, exception in ((MISTAKEN, RuntimeError), (LOST, SdlibError)):
+        for status, note in zip(statuses, notes, strict=True):
+            if status == kind and note.exists():
+                raise exception(note.read_text())
+    if any(statuses):
+        raise RuntimeError(f"expected exit status 0 of every device, got {statuses}")
 
 
 def _rank(
@@ -221,13 +229,12 @@ def _rank(
             os.environ["GLOO_SOCKET_IFNAME"] = interface
     try:
         function(*args)
+    except SdlibError as error:
+        note.write_text(str(error))
+        sys.exit(REFUSED)
     except Exception as error:
-        reported = _in_turn(error, rank, n)
-        if isinstance(reported, SdlibError):
-            note.write_text(str(reported))
-            sys.exit(REFUSED)
-        note.write_text("".join(traceback.format_exception(reported)))
-        sys.exit(1)
+        note.write_text(_of_loss() if _is_loss(error) else traceback.format_exc())
+        sys.exit(LOST if _is_loss(error) else MISTAKEN)
     finally:
         # Generating phantoms leaves joblib's processes, for whose idle end this one would wait.
         get_reusable_executor().shutdown(kill_workers=True)
@@ -239,18 +246,30 @@ def _end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _in_turn(error: Exception, rank: int, n: int) -> Exception:
-    """Wait for this rank's turn to report an error, and return what it is to report.
+def _is_loss(error: Exception) -> bool:
+    """Whether an error says that another rank is gone, or silent for too long."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
-    Where one rank fails, others often fail with it: with the same error, or because it is gone.
-    Whoever has started them ends them when it notices the first, so that only one is reported. An
-    error at the loss of another comes after the errors of all.
-    """
-    is_loss = isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
-    time.sleep(TURN * (rank + n * is_loss))
-    if not is_loss:
-        return error
-    return SdlibError(
-        f"device {rank} has lost another: it has ended, or nothing came from it for {PATIENCE} "
-        "hours: the same command goes on from the last whole epoch"
+
+def _of_loss() -> str:
+    rank = os.environ["RANK"]
+    return (
+        f"device {rank} has lost another, which has ended, or was silent for {PATIENCE} hours: "
+        f"{GO_ON}"
     )
+
+
+def _wait_unless_first() -> None:
+    """Let the first rank that fails report it: torchrun ends the others meanwhile."""
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT")
+    try:
+        # torchrun's own, so that it outlives the ranks.
+        store = torch.distributed.TCPStore(
+            address, port, is_master=False, timeout=timedelta(seconds=GRACE)
+        )
+        place = store.add(f"sdlib failed {attempt}", 1)
+    except RuntimeError:  # then there may be several reports
+        return
+    if place > 1:
+        time.sleep(GRACE)
