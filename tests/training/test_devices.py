@@ -398,6 +398,7 @@ def test_more_devices_than_there_are(monkeypatch, gpus, cores, wanted, sentence)
 
 
 def test_a_row_says_how_many_where_there_were_several():
-    cpu = torch.device("cpu")
-    assert "devices" not in circumstances(cpu)
-    assert circumstances(cpu, 2) == circumstances(cpu) | {"devices": 2}
+    one, two = circumstances(torch.device("cpu")), circumstances(torch.device("cpu"), 2)
+    assert "devices" not in one
+    changed = {"devices": 2, "device": f"{one['device']}, devices: 2"}
+    assert two == one | changed
