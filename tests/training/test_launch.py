@@ -72,7 +72,7 @@ LOST = "device 1 has lost another, which has ended, or was silent for 0:00:02 ho
     [
         (refuse, (0,), "expected something else on device 0$"),
         (refuse, (1,), "expected something else on device 1$"),
-        (refuse, (0, 1), "expected something else on device 0$"),
+        (refuse, (0, 1), "expected something else on device [01]$"),
         (be_killed, (1,), KILLED),
         (stand_still, (0,), LOST),
     ],
