@@ -122,6 +122,7 @@ def _execute_as_rank(run: Run, fresh: bool, log: Log = _say) -> dict | None:
         if is_called_to_train(fabric):
             _train_share(run, fabric)
             fabric.broadcast(None)
+    fabric.barrier()  # nobody leaves while another listens
     torch.distributed.destroy_process_group()
     return row
 

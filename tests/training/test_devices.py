@@ -197,7 +197,8 @@ def trainings_of_a_rank(folder, stem):
     found, lines = {}, []
     for name, criterion in CRITERIA.items():
         found[name] = train(Plain(), criterion, folder, fabric, lines.append)
-        (folder / loop.CHECKPOINT).rename(folder / name)
+        if fabric.is_global_zero:
+            (folder / loop.CHECKPOINT).rename(folder / name)
         fabric.barrier()
     found["batch normalisation"] = train(Normalised(), CRITERIA["cross-entropy"], None, fabric)
     save(stem, (found, len(predicted), lines))
