@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from scipy.special import expit
 from torch import nn
 from torch.utils.data import DataLoader
@@ -96,7 +97,8 @@ def fit(
     >>> sorted(history[0])
     ['epoch', 'seconds', 'train_loss']
     """
-    fabric = fabric or Fabric(accelerator="cpu", devices=1)
+    # With its own environment: where there is Slurm, Lightning expects several processes of it.
+    fabric = fabric or Fabric(accelerator="cpu", devices=1, plugins=LightningEnvironment())
     batches = Batches(train, schedule, 0)
     check_share(fabric, min(map(len, batches.steps)))
     steps = len(batches) * schedule.epochs

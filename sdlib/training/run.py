@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import nn
 
 from sdlib.datasets.tiles import TileSet
@@ -48,10 +49,12 @@ def _fabric(run: Run) -> Fabric:
 
     One thread, because a sum's order, and with it the row, changes with their number.
     """
+    # Lightning takes Slurm's environment, where there is one, for that of several processes.
+    alone = {"devices": 1, "plugins": LightningEnvironment()}
     if torch.cuda.is_available():
-        return Fabric(accelerator="cuda", devices=1, precision=run.settings.precision)
+        return Fabric(accelerator="cuda", precision=run.settings.precision, **alone)
     torch.set_num_threads(1)
-    return Fabric(accelerator="cpu", devices=1)
+    return Fabric(accelerator="cpu", **alone)
 
 
 def train_and_evaluate(
