@@ -1,10 +1,20 @@
 # Every target makes .venv by itself, and again when the requirements have changed.
-#   PROFILE=quick|laptop|long|paper  SOURCE=phantom|open|pcam|camelyon17  CORES=all|2|...  FRESH=1 (ignore recorded rows)
+#   PROFILE=quick|laptop|long|gpu|paper  SOURCE=phantom|open|pcam|camelyon17|panda  CORES=all|2|...  FRESH=1 (ignore recorded rows)
+# On a cluster:  make reproduce EXECUTOR=slurm SBATCH_PARTITION=gpu SBATCH_ACCOUNT=mine
+#   SBATCH_PARTITION, SBATCH_ACCOUNT, SBATCH_QOS, ... are sbatch's own variables, here or in the
+#   environment; without them, the cluster's defaults. SBATCH_ARGS: any other options of sbatch.
+#   JOBS: jobs in the queue at a time.  RETRIES: of a job that fails; one that is preempted or out of
+#   time is requeued as often as need be.  POLL: seconds until the queue is looked at.
+#   Logs of jobs: outputs/logs; those of jobs that succeed are removed.
 PYTHON  ?= python3
 PROFILE ?= quick
 SOURCE  ?= phantom
 CORES   ?= all
 FRESH   ?= 0
+EXECUTOR ?= local
+JOBS    ?= 50
+RETRIES ?= 2
+POLL    ?= 20
 GPUS    ?= $(shell nvidia-smi -L 2>/dev/null | wc -l)
 
 UV   = uv==0.13.9
@@ -14,7 +24,11 @@ RUN  = $(BIN)/python -m
 quote = '$(subst ','\'',$(1))'
 FOUND_PYTHON = $(call quote,$(PYTHON:~/%=$(HOME)/%))
 WORKERS = $(if $(filter all,$(CORES)),auto,$(CORES))
-SNAKEMAKE = $(RUN) sdlib.pipeline graph --cores $(CORES) $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS)) \
+# On a cluster, chapters are executed where make is called: two at a time, it is everybody's machine.
+HERE = --cores $(CORES) $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS))
+ON_SLURM = --executor slurm --jobs $(JOBS) --local-cores $(if $(filter all,$(CORES)),2,$(CORES)) \
+	--retries $(RETRIES) --slurm-init-seconds-before-status-checks $(POLL)
+SNAKEMAKE = $(RUN) sdlib.pipeline graph $(if $(filter slurm,$(EXECUTOR)),$(ON_SLURM),$(HERE)) \
 	--rerun-incomplete --keep-going --keep-incomplete --quiet host reason \
 	--config profile=$(call quote,$(PROFILE)) source=$(call quote,$(SOURCE)) fresh=$(call quote,$(FRESH))
 
@@ -22,16 +36,25 @@ export PYTHONUNBUFFERED = 1
 # The workers of the graph and of the tests fill the cores: each of them takes one thread.
 reproduce test book bench: export OMP_NUM_THREADS = 1
 
+least = $(shell test $(call quote,$(1)) -ge $(2) 2>/dev/null && echo yes)
 ifneq ($(CORES),all)
-ifneq ($(shell test $(call quote,$(CORES)) -ge 1 2>/dev/null && echo yes),yes)
+ifneq ($(call least,$(CORES),1),yes)
 $(error expected CORES=all or a number of at least 1, got CORES=$(CORES))
 endif
+endif
+ifeq ($(EXECUTOR),slurm)
+ifneq ($(call least,$(JOBS),1)$(call least,$(POLL),1)$(call least,$(RETRIES),0),yesyesyes)
+$(error expected JOBS and POLL of at least 1 and RETRIES of at least 0, got JOBS=$(JOBS) POLL=$(POLL) RETRIES=$(RETRIES))
+endif
+else ifneq ($(EXECUTOR),local)
+$(error expected EXECUTOR=local or EXECUTOR=slurm, got EXECUTOR=$(EXECUTOR))
 endif
 
 .PHONY: help reproduce test book lab bench clean
 
 help:
 	@echo 'make reproduce   data -> search -> train -> chapters -> book   (PROFILE=quick SOURCE=phantom)'
+	@echo '                 EXECUTOR=slurm on a cluster: the first lines of Makefile say how'
 	@echo 'make test        lint, unit tests, doctests, every chapter executed'
 	@echo 'make book        the book from the rows there are; no training'
 	@echo 'make lab         the shift lab in a browser   (THEME=light|dark; UI=jupyter: JupyterLab on the chapters)'
@@ -43,6 +66,7 @@ reproduce: .venv/.stamp
 	$(SNAKEMAKE) train=1
 	@$(RUN) sdlib.pipeline show
 
+book: override EXECUTOR = local
 book: .venv/.stamp
 	@$(RUN) sdlib.pipeline unlock
 	$(SNAKEMAKE) train=0

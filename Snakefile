@@ -1,7 +1,7 @@
 """The graph: search -> train -> measure -> chapters -> checks -> site. `make` runs it.
 
 By hand:   snakemake --cores all --keep-incomplete --config profile=quick source=phantom
-Cluster:   the same with an executor; memory, minutes and GPUs are declared below.
+Slurm:     make reproduce EXECUTOR=slurm; memory, minutes, CPUs and GPUs are declared below.
 Config:    profile, source; fresh=1 trains what is recorded, too; train=0 trains nothing.
 
 What there is to do follows from the experiments (sdlib.experiments) and from what each chapter
@@ -20,6 +20,7 @@ from sdlib.errors import ConfigError, SdlibError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Search
 from sdlib.files import obstacle
 from sdlib.paths import outputs_folder
+from sdlib.pipeline import slurm
 from sdlib.pipeline.chapters import chapters, reads
 from sdlib.pipeline.jobs import jobs, lenders, measurement_jobs, results_here, search_before
 from sdlib.pipeline.processes import GRAPH
@@ -51,6 +52,9 @@ def usable(folder):
 
 
 os.environ[GRAPH] = str(Path.cwd())  # jobs inherit it: a killed graph's are known by it
+if slurm.submitted():
+    # A shell that died of the signal before a preemption would take the job for failed.
+    shell.prefix("set -euo pipefail; trap : TERM; ")
 PYTHON = shlex.quote(sys.executable)
 PROFILE, SOURCE = str(config.get("profile", "quick")), str(config.get("source", "phantom"))
 SCALE = f"--profile {PROFILE} --source {SOURCE}"
@@ -188,6 +192,7 @@ for job in JOBS:
         resources:
             mem_mb=job.settings.memory_mb,
             runtime=job.settings.minutes * len(job.runs),
+            cpus_per_task=1 + job.settings.workers,
             gpu=int(PROFILES[PROFILE].gpu),
         shell:
             "{PYTHON} -m sdlib.pipeline train {params.runs} {SCALE} && touch {output:q}"
@@ -211,6 +216,7 @@ for one in MEASUREMENTS:
         resources:
             mem_mb=PROFILES[PROFILE].memory_mb,
             runtime=PROFILES[PROFILE].minutes,
+            cpus_per_task=1 + PROFILES[PROFILE].workers,
             gpu=int(PROFILES[PROFILE].gpu and one.measurement.of_networks),
         shell:
             "{PYTHON} -m sdlib.pipeline measure {params.id} {SCALE}"
@@ -231,6 +237,7 @@ rule search:
     resources:
         mem_mb=PROFILES[PROFILE].memory_mb,
         runtime=PROFILES[PROFILE].minutes * PROFILES[PROFILE].trials,
+        cpus_per_task=1 + PROFILES[PROFILE].workers,
         gpu=int(PROFILES[PROFILE].gpu),
     shell:
         "{PYTHON} -m sdlib.pipeline search {wildcards.experiment}/{wildcards.family} {SCALE}"

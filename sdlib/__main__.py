@@ -17,8 +17,12 @@ app = typer.Typer(
     add_completion=False,
 )
 
-ProfileOption = Annotated[str, typer.Option(help="smoke, quick, laptop, long or paper")]
-SourceOption = Annotated[str, typer.Option(help="phantom, open, pcam or camelyon17")]
+ProfileOption = Annotated[str, typer.Option(help="smoke, quick, laptop, long, gpu or paper")]
+SourceOption = Annotated[str, typer.Option(help="phantom, open, pcam, camelyon17 or panda")]
+DevicesOption = Annotated[
+    int | None,
+    typer.Option(help="GPUs, or CPU cores where there is none, to train on; 1 by default"),
+]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="begin anew, whatever is there")]
 
 
@@ -68,12 +72,15 @@ def run(
     profile: ProfileOption = "quick",
     source: SourceOption = "phantom",
     fresh: FreshOption = False,
+    devices: DevicesOption = None,
 ) -> None:
     """Train and evaluate one run; a killed run goes on where it stopped."""
     from sdlib.experiments import parse_run
-    from sdlib.training import run as training
+    from sdlib.training import launch
 
-    row = training.execute(parse_run(run_id, profile, source), fresh, _log)
+    row = launch.execute(parse_run(run_id, profile, source), fresh, _log, devices)
+    if row is None:  # of several processes that torchrun has started, one reports
+        return
     test = row["metrics"]["test"]
     print(f"{run_id}: test accuracy {test['accuracy']:.3f}, recall {test['recall']:.3f}")
 

@@ -17,7 +17,7 @@ from sdlib.errors import SdlibError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run, runs_of
 from sdlib.results import Place
 from sdlib.slides import LabelRule
-from sdlib.training import run as training, search, sweep
+from sdlib.training import launch, run as training, search, sweep
 
 
 @pytest.fixture
@@ -46,6 +46,8 @@ SEARCHES = ", ".join(f"cutout/{space.name}" for space in EXPERIMENTS["cutout"].s
         ("run cutout/sd_eq3/seed0", "unknown arm of cutout 'sd_eq3'", ARMS),
         ("run cutout/sd_eq2/seed0 --profile fast", "unknown profile 'fast'", SCALES[0]),
         ("run cutout/sd_eq2/seed0 --source pesos", "unknown source 'pesos'", SCALES[1]),
+        ("run cutout/sd_eq2/seed0 --devices 0", "expected devices of at least 1", "got 0"),
+        ("run cutout/sd_eq2/seed0 --devices 9999999", "expected devices from 1 to", "got 9999999"),
         ("run cutout/sd_eq2", "expected a run such as", "cutout/sd_eq2/seed3"),
         ("run cutout/sd_eq2/seed-1", "expected a run such as", "cutout/sd_eq2/seed3"),
         ("list --experiment nope", "unknown experiment 'nope'", NAMES),
@@ -153,6 +155,20 @@ class TestCommands:
             (Run("cutout", "sd_eq2", 3, "laptop", "open"), False),
             (Run("cutout", "sd_eq2", 3, "quick", "phantom"), True),
         ]
+
+    @pytest.mark.parametrize("reports", [True, False])
+    def test_run_on_devices(self, sdlib, monkeypatch, reports):
+        """Of the processes that torchrun has started, one reports."""
+        asked = []
+
+        def execute(*arguments):
+            asked.append(arguments[:2] + arguments[3:])
+            return {"metrics": {"test": {"accuracy": 0.5, "recall": 1.0}}} if reports else None
+
+        monkeypatch.setattr(launch, "execute", execute)
+        status, out, error = sdlib("run", "cutout/sd_eq2/seed3", "--devices", "2")
+        assert (status, out.count("\n"), error) == (0, reports, "")
+        assert asked == [(Run("cutout", "sd_eq2", 3), False, 2)]
 
     def test_search(self, sdlib, monkeypatch, trial_of):
         def execute(wanted, fresh, log):

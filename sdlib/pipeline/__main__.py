@@ -14,6 +14,7 @@ import typer
 
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.pipeline.processes import leave_on_request
+from sdlib.pipeline.slurm import requeue_on_notice
 
 app = typer.Typer(
     help="The steps of the graph; see the Snakefile.",
@@ -51,6 +52,7 @@ def search(
 ) -> None:
     """Search an arm's values; trials that are there are kept."""
     leave_on_request()
+    requeue_on_notice()
     from sdlib.experiments import parse_search, trials
     from sdlib.training import search as searching
 
@@ -67,6 +69,7 @@ def train(
 ) -> None:
     """Make several runs in one process; rows that are there are kept."""
     leave_on_request()
+    requeue_on_notice()
     from sdlib.experiments import parse_run
     from sdlib.pipeline import jobs
 
@@ -80,6 +83,7 @@ def measure(
     source: str = "phantom",
 ) -> None:
     """Measure networks or tiles beyond the metrics of rows."""
+    requeue_on_notice()
     leave_on_request()
     from sdlib.experiments import check_names, experiment_of
 

@@ -11,12 +11,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
 
 from sdlib.errors import SdlibError
+from sdlib.pipeline import slurm
 
 __all__ = ["GRAPH", "leave_on_request", "run_graph", "unlock"]
 
@@ -42,22 +44,31 @@ def run_graph(arguments: list[str]) -> int:
     """Run snakemake in the current folder; returns its exit status.
 
     Snakemake and its jobs are a process group of their own, which Ctrl-C does not reach. They are
-    stopped here, and one sentence says how to go on.
+    stopped here, in Slurm's queue, too, and one sentence says how to go on.
 
     Parameters
     ----------
     arguments : list of str
-        Those of snakemake.
+        Those of snakemake. With ``--executor slurm``, :func:`sdlib.pipeline.slurm.arguments` are
+        put before them.
 
     Raises
     ------
     SdlibError
-        Snakemake was killed; the jobs that it left are stopped.
+        Snakemake was killed; the jobs that it left are stopped. Or Slurm is asked for and is not
+        at hand.
     """
+    clustered = "slurm" in arguments
+    start = time.time()
+    environment = dict(os.environ)
+    if clustered:
+        arguments = [*slurm.arguments(Path.cwd()), *arguments]
+        environment |= slurm.environment()
+        slurm.begin(Path.cwd())
     # What is ignored (by `nohup`, say) stays so.
     heard = [number for number in STOPS if signal.getsignal(number) is not signal.SIG_IGN]
     command = [sys.executable, "-m", "snakemake", *arguments]
-    graph = subprocess.Popen(command, process_group=0)
+    graph = subprocess.Popen(command, process_group=0, env=environment)
     try:
         for number in heard:
             signal.signal(number, signal.default_int_handler)
@@ -71,7 +82,11 @@ def run_graph(arguments: list[str]) -> int:
         return INTERRUPTED
     if status < 0:
         _stop(_jobs(Path.cwd()))
+        slurm.cancel(Path.cwd())
         raise SdlibError(f"snakemake was killed by signal {-status}: {GO_ON}")
+    slurm.end(Path.cwd())
+    if status and clustered:
+        print(f"\n{slurm.failures(start)}", file=sys.stderr)
     return status
 
 
@@ -90,6 +105,7 @@ def _stop_graph(graph: subprocess.Popen) -> None:
     graph.kill()
     graph.wait()
     _stop([*below, *_jobs(Path.cwd())])
+    slurm.cancel(Path.cwd())
 
 
 def _stop(processes: Iterable[psutil.Process]) -> None:
@@ -107,25 +123,29 @@ def _stop(processes: Iterable[psutil.Process]) -> None:
 
 
 def _jobs(folder: Path) -> Iterator[psutil.Process]:
-    """The jobs of a graph in this folder, and all that they have started."""
+    """The jobs of a graph in this folder, and all that they have started; not those of Slurm."""
     for process in psutil.process_iter(["environ"]):
         environment = process.info["environ"] or {}
-        if environment.get(GRAPH) == str(folder) and process.pid != os.getpid():
+        ours = environment.get(GRAPH) == str(folder) and process.pid != os.getpid()
+        if ours and not slurm.in_job(environment):
             yield process
 
 
 def _snakemake(folder: Path) -> psutil.Process | None:
-    """A snakemake that is at work in this folder, if there is one."""
-    for process in psutil.process_iter(["cmdline", "cwd"]):
+    """A snakemake that is at work in this folder, if there is one; not those in jobs of Slurm."""
+    for process in psutil.process_iter(["cmdline", "cwd", "environ"]):
         command = process.info["cmdline"] or []
         named = any(Path(argument).name == "snakemake" for argument in command)
-        if named and process.info["cwd"] == str(folder):
+        here = process.info["cwd"] == str(folder)
+        if named and here and not slurm.in_job(process.info["environ"] or {}):
             return process
     return None
 
 
 def unlock(folder: Path) -> None:
     """Clear away what a killed snakemake left in a folder: its jobs, which go on, and its lock.
+
+    Jobs in Slurm's queue are cancelled: snakemake cannot take them up again.
 
     Parameters
     ----------
@@ -157,6 +177,12 @@ def unlock(folder: Path) -> None:
             file=sys.stderr,
         )
         _stop(left)
+    if queued := slurm.cancel(folder):
+        print(
+            f"cancelled what a killed graph left in Slurm's queue (jobs {', '.join(queued)}): "
+            "what is finished is kept, and checkpoints are",
+            file=sys.stderr,
+        )
     if locked:
         command = [sys.executable, "-m", "snakemake", "--unlock", "--quiet"]
         if subprocess.run(command, check=False, cwd=folder).returncode:

@@ -80,15 +80,19 @@ def _commit() -> str:
         return ""
 
 
-def circumstances(device: torch.device) -> dict:
-    """Versions and hardware, for a row."""
+def circumstances(device: torch.device, devices: int = 1) -> dict:
+    """Versions and hardware, for a row; the number of devices is there only where it is above 1."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
-    return {
+    found = {
         "code_version": f"{__version__} {_commit()}".strip(),
         "libraries": {library: version(library) for library in LIBRARIES},
         "device": f"{device.type} {name or platform.machine()}".strip(),
         "threads": torch.get_num_threads(),
     }
+    if devices > 1:
+        # In the text too: pages that add up hours by device keep those of several apart.
+        found |= {"devices": devices, "device": f"{found['device']}, devices: {devices}"}
+    return found
 
 
 def provenance() -> str:

@@ -80,8 +80,9 @@ class Batches(Dataset):
 
     Every batch has a random generator of its own, made from (seed, epoch, step, rank): the result
     does not depend on the number of workers, and a resumed run continues as if it had never
-    stopped. All tiles are in an epoch once; where they do not fill the last batch, the others
-    are made a little larger.
+    stopped. With N devices there are N generators for a batch, so that a tile is augmented
+    otherwise than with one device. All tiles are in an epoch once; where they do not fill the last
+    batch, the others are made a little larger.
 
     Parameters
     ----------
@@ -126,6 +127,16 @@ class Batches(Dataset):
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def shares(self, step: int) -> list[int]:
+        """Tiles of each device in one step, which differ by one at most.
+
+        Parameters
+        ----------
+        step : int
+            From 0 to ``len(self) - 1``.
+        """
+        return [len(self.steps[step][rank :: self.world]) for rank in range(self.world)]
 
     def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Prepare the batch of one step.

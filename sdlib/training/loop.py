@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from scipy.special import expit
 from torch import nn
 from torch.utils.data import DataLoader
@@ -22,6 +23,7 @@ from sdlib.errors import ConfigError, SdlibError
 from sdlib.files import atomic_path, check_entries
 from sdlib.metrics import auroc, balanced_accuracy
 from sdlib.training.batches import Batches, Schedule
+from sdlib.training.devices import check_share, from_first, share_statistics, whole_batch_loss
 from sdlib.training.own_files import read_or_none
 from sdlib.training.prediction import normalise, predict_logits
 
@@ -60,7 +62,9 @@ def fit(
     folder : pathlib.Path, optional
         The folder of ``checkpoint.pt``; without it nothing is written.
     fabric : lightning_fabric.Fabric, optional
-        Device, precision and number of devices; the CPU in float32 by default.
+        Device, precision and number of devices; the CPU in float32 by default. Of several devices
+        each calls this function, and rank 0 alone validates, writes and logs
+        (:mod:`sdlib.training.devices` says what they have in common with one).
     log : callable, optional
         Called with one line of text per epoch; by default it is printed to standard error.
 
@@ -68,17 +72,17 @@ def fit(
     -------
     list of dict
         One entry per epoch: epoch, train_loss, seconds and, with a validation set, accuracy and
-        auroc.
+        auroc; the same on every device but for seconds.
 
     Raises
     ------
     ConfigError
-        If a batch is too small for the network's batch normalisation.
+        If a batch is too small for the network's batch normalisation, or for all devices.
     DataError
         If there are no tiles, or the network predicts what is not a number.
     SdlibError
-        If the loss is no longer finite, or the checkpoint is of another schedule or network. A
-        checkpoint that is damaged counts as not there.
+        If the loss is no longer finite, or the checkpoint is of another schedule, network or number
+        of devices. A checkpoint that is damaged counts as not there.
 
     Examples
     --------
@@ -93,8 +97,12 @@ def fit(
     >>> sorted(history[0])
     ['epoch', 'seconds', 'train_loss']
     """
-    fabric = fabric or Fabric(accelerator="cpu", devices=1)
-    steps = len(Batches(train, schedule, 0)) * schedule.epochs
+    # With its own environment: where there is Slurm, Lightning expects several processes of it.
+    fabric = fabric or Fabric(accelerator="cpu", devices=1, plugins=LightningEnvironment())
+    batches = Batches(train, schedule, 0)
+    check_share(fabric, min(map(len, batches.steps)))
+    steps = len(batches) * schedule.epochs
+    network = share_statistics(network, fabric)
     rate = schedule.learning_rate * schedule.batch_size / REFERENCE_BATCH
     optimiser = torch.optim.SGD(
         network.parameters(), rate, MOMENTUM, weight_decay=schedule.weight_decay, nesterov=True
@@ -106,7 +114,7 @@ def fit(
     state = {"network": network, "optimiser": optimiser, "scheduler": scheduler}
     # In half precision it holds the scale of the gradients, which a resumed run needs.
     state["precision"] = fabric.strategy.precision
-    history = _resume(folder, state, schedule, log)
+    history = _resume(folder, state, schedule, log, fabric)
     for epoch in range(len(history), schedule.epochs):
         # Dropout draws from the global generator: seeded here, a resumed run drops the same units.
         torch.manual_seed(hash((schedule.seed, epoch, fabric.global_rank)) % 2**63)
@@ -115,15 +123,12 @@ def fit(
         entry = _train_epoch(fabric, model, criterion, optimiser, scheduler, batches, title)
         if not math.isfinite(entry["train_loss"]):
             raise SdlibError(f"the loss is {entry['train_loss']} in {title}: lower learning_rate")
-        if validation is not None:
-            logits = predict_logits(network, validation, fabric.device)
-            scores = expit(logits.astype(np.float64))
-            entry["accuracy"] = balanced_accuracy(validation.targets, scores)
-            entry["auroc"] = auroc(validation.targets, logits)
+        entry |= from_first(fabric, _validate, network, validation, fabric.device)
         history.append({"epoch": epoch + 1, **entry})
-        log(f"{title}  " + "  ".join(f"{k} {v:.4g}" for k, v in entry.items()))
-        if folder is not None and fabric.is_global_zero:
-            _save(folder, state, schedule, history)
+        if fabric.is_global_zero:
+            log(f"{title}  " + "  ".join(f"{k} {v:.4g}" for k, v in entry.items()))
+            if folder is not None:
+                _save(folder, state, schedule, history, fabric.world_size)
     return history
 
 
@@ -139,17 +144,31 @@ def _train_epoch(fabric, network, criterion, optimiser, scheduler, batches, titl
     # The sum stays on the device: reading it at every step would wait for the device.
     total = torch.zeros((), device=fabric.device)
     start = time.perf_counter()
-    for images, targets in tqdm(loader, title, leave=False, disable=not sys.stderr.isatty()):
-        images, targets = fabric.to_device((images, targets))
+    hidden = not (sys.stderr.isatty() and fabric.is_global_zero)
+    for step, batch in enumerate(tqdm(loader, title, leave=False, disable=hidden)):
+        images, targets = fabric.to_device(batch)
         optimiser.zero_grad(set_to_none=True)
         logits = _forward(network, images)
-        loss = criterion(logits, targets)
+        loss = whole_batch_loss(fabric, criterion, logits, targets, batches.shares(step))
         fabric.backward(loss)
         optimiser.step()
         scheduler.step()
         total += loss.detach()
-    loss = float(fabric.all_reduce(total, reduce_op="mean")) / len(batches)
-    return {"train_loss": loss, "seconds": time.perf_counter() - start}
+    return {"train_loss": float(total) / len(batches), "seconds": time.perf_counter() - start}
+
+
+def _validate(
+    network: nn.Module, validation: TileSet | None, device: torch.device
+) -> dict[str, float]:
+    """Accuracy and AUROC of a network, if there is a validation set."""
+    if validation is None:
+        return {}
+    logits = predict_logits(network, validation, device)
+    scores = expit(logits.astype(np.float64))
+    return {
+        "accuracy": balanced_accuracy(validation.targets, scores),
+        "auroc": auroc(validation.targets, logits),
+    }
 
 
 def _forward(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
@@ -165,15 +184,20 @@ def _forward(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
         ) from error
 
 
-def _save(folder: Path, state: dict, schedule: Schedule, history: list[dict]) -> None:
+def _save(folder: Path, state: dict, schedule: Schedule, history: list[dict], devices: int) -> None:
     """Write everything that a resumed run needs, or leave the last checkpoint as it is."""
     saved = {name: part.state_dict() for name, part in state.items()}
+    saved |= {"schedule": vars(schedule), "history": history, "devices": devices}
     with atomic_path(folder / CHECKPOINT) as temporary:
-        torch.save({**saved, "schedule": vars(schedule), "history": history}, temporary)
+        torch.save(saved, temporary)
 
 
 def _resume(
-    folder: Path | None, state: dict, schedule: Schedule, log: Callable[[str], None]
+    folder: Path | None,
+    state: dict,
+    schedule: Schedule,
+    log: Callable[[str], None],
+    fabric: Fabric,
 ) -> list[dict]:
     """Load a checkpoint into ``state`` if there is one; returns its history, else an empty one."""
     path = folder / CHECKPOINT if folder is not None else None
@@ -188,7 +212,7 @@ def _resume(
         check_entries(found, {**dict.fromkeys(state, dict), "schedule": dict, "history": list})
         return found
 
-    saved = read_or_none(path, read, log)
+    saved = from_first(fabric, read_or_none, path, read, log)
     if saved is None:
         return []
     wanted, found = vars(schedule), saved["schedule"]
@@ -197,6 +221,12 @@ def _resume(
         values = ", ".join(f"{name} {wanted[name]} (got {found.get(name)})" for name in changed)
         raise SdlibError(
             f"{path} is of another schedule: expected {values}: delete it, or run with --fresh"
+        )
+    begun, now = saved.get("devices", 1), fabric.world_size
+    if begun != now:  # each draws random numbers of its own: a row is of one number throughout
+        raise SdlibError(
+            f"{path} is of a run on {begun} devices, expected {now}: go on with --devices {begun}, "
+            "or run with --fresh"
         )
     try:
         for name, part in state.items():

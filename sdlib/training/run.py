@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import nn
 
 from sdlib.datasets.tiles import TileSet
@@ -20,18 +19,24 @@ from sdlib.experiments import Arm, Run, config_hash
 from sdlib.files import atomic_path, cannot_write, check_entries, read_json, write_json
 from sdlib.losses import SpectralDecouplingLoss
 from sdlib.metrics import summary
-from sdlib.models import create_network, load_weights, save_weights
-from sdlib.results.rows import circumstances, own_row
+from sdlib.models import create_network, save_weights
+from sdlib.results.rows import circumstances
+from sdlib.training.alike import (
+    copy_run,
+    find_twin,
+    finished_row,
+    lent_network,
+    trained_network,
+)
 from sdlib.training.data import TRAINING, load_tiles
+from sdlib.training.devices import call_to_train
 from sdlib.training.loop import Schedule, fit
-from sdlib.training.own_files import read_or_none, say_damaged
+from sdlib.training.own_files import read_or_none
 from sdlib.training.prediction import predict_logits
 
 __all__ = ["evaluate", "execute", "loaded", "train", "train_and_evaluate"]
 
 Log = Callable[[str], None]
-
-COPIED = ("config.json", "predictions.npz", "targets.npz", "model.safetensors")
 
 
 def _criterion(arm: Arm) -> nn.Module:
@@ -44,70 +49,12 @@ def _fabric(run: Run) -> Fabric:
 
     One thread, because a sum's order, and with it the row, changes with their number.
     """
+    # Lightning takes Slurm's environment, where there is one, for that of several processes.
+    alone = {"devices": 1, "plugins": LightningEnvironment()}
     if torch.cuda.is_available():
-        return Fabric(accelerator="cuda", devices=1, precision=run.settings.precision)
+        return Fabric(accelerator="cuda", precision=run.settings.precision, **alone)
     torch.set_num_threads(1)
-    return Fabric(accelerator="cpu", devices=1)
-
-
-def train(
-    run: Run,
-    arm: Arm,
-    tiles: Mapping[str, TileSet],
-    log: Log,
-    folder: Path | None = None,
-    fabric: Fabric | None = None,
-    learning_rate: float | None = None,
-) -> tuple[nn.Module, list[dict]]:
-    """Train a network as an arm says.
-
-    Parameters
-    ----------
-    run : Run
-        Its settings and its seed are used.
-    arm : Arm
-        With its values in place.
-    tiles : mapping of str to TileSet
-        Of :func:`sdlib.training.data.load_tiles`.
-    log : callable
-        Takes a line per epoch.
-    folder : pathlib.Path, optional
-        Of checkpoints.
-    fabric : lightning_fabric.Fabric, optional
-        Device and precision.
-    learning_rate : float, optional
-        In the place of the profile's.
-
-    Returns
-    -------
-    network : torch.nn.Module
-        Trained.
-    history : list of dict
-        The entries of :func:`sdlib.training.loop.fit`.
-    """
-    settings = run.settings
-    fabric = fabric or _fabric(run)
-    network = create_network(settings.network, settings.dropout, settings.drop_path, seed=run.seed)
-    schedule = Schedule(
-        settings.epochs,
-        settings.batch_size,
-        learning_rate or settings.learning_rate,
-        arm.weight_decay,
-        run.config(arm)["augment"],
-        run.seed,
-        settings.workers,
-    )
-    history = fit(
-        network,
-        _criterion(arm),
-        tiles[TRAINING],
-        tiles["validation"],
-        schedule,
-        folder,
-        fabric,
-        log,
-    )
-    return network, history
+    return Fabric(accelerator="cpu", **alone)
 
 
 def train_and_evaluate(
@@ -121,12 +68,67 @@ def train_and_evaluate(
 
     Parameters
     ----------
-    run, arm, tiles, log, learning_rate
+    run, arm, log, learning_rate
         As for :func:`train`.
+    tiles : mapping of str to TileSet
+        Of :func:`sdlib.training.data.load_tiles`.
     """
     fabric = _fabric(run)
-    network, _ = train(run, arm, tiles, log, None, fabric, learning_rate)
+    network, _ = train(
+        run, arm, tiles[TRAINING], tiles["validation"], log, None, fabric, learning_rate
+    )
     return evaluate(run, network, tiles, fabric)
+
+
+def train(
+    run: Run,
+    arm: Arm,
+    tiles: TileSet,
+    validation: TileSet,
+    log: Log,
+    folder: Path | None,
+    fabric: Fabric,
+    learning_rate: float | None = None,
+) -> tuple[nn.Module, list[dict]]:
+    """Train a network as an arm says, or this device's share of it.
+
+    Parameters
+    ----------
+    run : Run
+        Its settings and its seed are used.
+    arm : Arm
+        With its values in place.
+    tiles, validation : TileSet
+        To train on, and to predict after each epoch.
+    log : callable
+        Takes a line per epoch.
+    folder : pathlib.Path or None
+        Of checkpoints.
+    fabric : lightning_fabric.Fabric
+        Device and precision.
+    learning_rate : float, optional
+        In the place of the profile's.
+
+    Returns
+    -------
+    network : torch.nn.Module
+        Trained.
+    history : list of dict
+        The entries of :func:`sdlib.training.loop.fit`.
+    """
+    settings = run.settings
+    network = create_network(settings.network, settings.dropout, settings.drop_path, seed=run.seed)
+    schedule = Schedule(
+        settings.epochs,
+        settings.batch_size,
+        learning_rate or settings.learning_rate,
+        arm.weight_decay,
+        run.config(arm)["augment"],
+        run.seed,
+        settings.workers,
+    )
+    history = fit(network, _criterion(arm), tiles, validation, schedule, folder, fabric, log)
+    return network, history
 
 
 def evaluate(
@@ -155,7 +157,7 @@ def evaluate(
     }
 
 
-def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
+def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | None = None) -> dict:
     """Train, evaluate and write ``row.json``, ``predictions.npz`` and ``model.safetensors``.
 
     A run whose row has today's configuration is not repeated, and a killed one goes on from its
@@ -163,6 +165,8 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     a search has led an arm to the very values of another, their runs are one: the files are copied.
     Where the experiment tests the networks of another, and that one's network is at hand, nothing
     is trained. A damaged file of an earlier run counts as not there, which the log says.
+
+    With a ``fabric`` of several devices this is for rank 0 (:mod:`sdlib.training.launch`).
 
     Returns
     -------
@@ -179,24 +183,26 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
     values = run.config()
     stamp = config_hash(values)
     if not fresh:
-        row = _row_of(run, stamp, log)
+        row = finished_row(run, stamp, log)
         if row is not None:
             return row
-        twin, row = _twin(run, stamp, log)
+        twin, row = find_twin(run, stamp, log)
         if twin is not None:
-            return _copied(twin, row, run)
+            return copy_run(twin, row, run)
     checkpoint, config_file = run.folder / "checkpoint.pt", run.folder / "config.json"
     if fresh or not _begun(config_file, stamp, log):
         _discard(checkpoint)
     _discard(run.row_file)  # it would describe another run's predictions
     write_json(config_file, values)
-    start, fabric = time.perf_counter(), _fabric(run)
+    start, fabric = time.perf_counter(), fabric or _fabric(run)
     tiles = load_tiles(run)
-    lent = _lent(run, stamp, fabric, log)
-    if lent is None:
-        network, history = train(run, run.resolved_arm(), tiles, log, run.folder, fabric)
+    network, lent = lent_network(run, stamp, log)
+    if network is None:
+        call_to_train(fabric)  # the other devices, if there are any
+        shown = tiles[TRAINING], tiles["validation"]
+        network, history = train(run, run.resolved_arm(), *shown, log, run.folder, fabric)
     else:
-        network, history = lent
+        network, history = network.to(fabric.device), lent["history"]
     logits = evaluate(run, network, tiles, fabric)
     metrics = {
         name: summary(tiles[name].targets, found, from_logits=True)
@@ -223,7 +229,7 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
         "source": run.source,
         "config_hash": stamp,
         "config": values,
-        **circumstances(fabric.device),
+        **circumstances(fabric.device, fabric.world_size),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(max(time.perf_counter() - start, trained), 1),
         "metrics": metrics,
@@ -233,61 +239,6 @@ def execute(run: Run, fresh: bool = False, log: Log = print) -> dict:
         row["network_of"] = run.lender.id
     write_json(run.row_file, row)
     checkpoint.unlink(missing_ok=True)
-    return row
-
-
-def _row_of(run: Run, stamp: str, log: Log) -> dict | None:
-    """The row of a run on this machine, if it is whole and of the configuration with this hash."""
-    row = own_row(run)
-    if row is None:
-        say_damaged(run.row_file, log)
-        return None
-    return row if row["config_hash"] == stamp else None
-
-
-def _twin(run: Run, stamp: str, log: Log) -> tuple[Run | None, dict | None]:
-    """Another arm's finished run of the very same configuration, and its row."""
-    for arm in run.definition.arms:
-        other = dataclasses.replace(run, arm=arm.name)
-        if other == run:
-            continue
-        row = _row_of(other, stamp, log)
-        if row is not None and all((other.folder / name).exists() for name in COPIED):
-            return other, row
-    return None, None
-
-
-def _lent(run: Run, stamp: str, fabric: Fabric, log: Log) -> tuple[nn.Module, list[dict]] | None:
-    """The network and the history of another experiment's finished run.
-
-    None unless it has the very same configuration and whole weights.
-    """
-    other = run.lender
-    if other is None:
-        return None
-    row = _row_of(other, stamp, log)
-    if row is None:
-        return None
-    weights = other.folder / "model.safetensors"
-    if not weights.exists():
-        return None
-    try:
-        network = load_weights(create_network(other.settings.network), weights).to(fabric.device)
-    except DataError as error:
-        log(f"{run.id}: trains a network of its own, for {error}")
-        return None
-    log(f"{run.id}: tests the network of {other.id}")
-    return network, row["history"]
-
-
-def _copied(twin: Run, row: dict, run: Run) -> dict:
-    """``twin``'s files as those of ``run``, whose row says whose they are."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    for name in COPIED:
-        with atomic_path(run.folder / name) as temporary:
-            shutil.copyfile(twin.folder / name, temporary)
-    row = row | {"arm": run.arm, "trained_as": twin.arm}
-    write_json(run.row_file, row)
     return row
 
 
@@ -323,11 +274,8 @@ def loaded(
     DataError
         A run has no weights on this machine, or broken ones.
     """
-    device, settings = _fabric(runs[0]).device, runs[0].settings
-    networks = [
-        load_weights(create_network(settings.network), run.folder / "model.safetensors").to(device)
-        for run in runs
-    ]
+    device = _fabric(runs[0]).device
+    networks = [trained_network(run).to(device) for run in runs]
     return networks, load_tiles(runs[0], only=[cohort])[cohort], device
 
 

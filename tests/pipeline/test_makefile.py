@@ -51,6 +51,7 @@ def called(tmp_path, monkeypatch):
         return [call.split("\n")[:-1] for call in log.read_text().split("--\n")[:-1]]
 
     calls.clone = clone
+    calls.log = log
     return calls
 
 
@@ -64,6 +65,49 @@ def test_the_graph_is_called_alike_in_any_folder(called, target, train):
     assert show == ["-m", "sdlib.pipeline", "show"]
     assert graph[:5] == ["-m", "sdlib.pipeline", "graph", "--cores", "2"]
     assert graph[-4:] == ["profile=quick", "source=phantom", "fresh=0", train]
+
+
+def test_the_graph_is_submitted_where_that_is_asked_for(called):
+    graph = called(*BUILT, "reproduce", "EXECUTOR=slurm")[1][2:]
+    options = ["--executor", "slurm", "--jobs", "50", "--local-cores", "2", "--retries", "2"]
+    assert graph[: 3 + len(options)] == ["-m", "sdlib.pipeline", "graph", *options]
+    assert graph[-4:] == ["profile=quick", "source=phantom", "fresh=0", "train=1"]
+    set_by_hand = ["EXECUTOR=slurm", "CORES=4", "JOBS=9", "RETRIES=0", "POLL=5"]
+    graph = called(*BUILT, "reproduce", *set_by_hand)[1]
+    options = (
+        "slurm --jobs 9 --local-cores 4 --retries 0 --slurm-init-seconds-before-status-checks 5"
+    )
+    assert " ".join(["--executor", *options.split()]) in " ".join(graph)
+
+
+def test_the_book_is_built_here_whatever_trains_it(called):
+    graph = called(*BUILT, "book", "GPUS=0", "CORES=2", "EXECUTOR=slurm")[1]
+    assert graph[2:7] == ["-m", "sdlib.pipeline", "graph", "--cores", "2"]
+
+
+def test_settings_of_sbatch_are_in_the_environment(called):
+    script(
+        called.clone / ".venv" / "bin" / "python", 'echo "$SBATCH_PARTITION $SBATCH_ARGS" >> $LOG'
+    )
+    given = ["SBATCH_PARTITION=gpu", "SBATCH_ARGS=--nice --x='a b'"]
+    called(*BUILT, "reproduce", "EXECUTOR=slurm", *given)
+    assert "gpu --nice --x='a b'" in called.log.read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["EXECUTOR=cloud"], "expected EXECUTOR=local or EXECUTOR=slurm, got EXECUTOR=cloud."),
+        (["EXECUTOR=slurm", "JOBS=0"], "got JOBS=0 POLL=20 RETRIES=2."),
+        (["EXECUTOR=slurm", "POLL=soon"], "got JOBS=50 POLL=soon RETRIES=2."),
+        (["EXECUTOR=slurm", "RETRIES=-1"], "got JOBS=50 POLL=20 RETRIES=-1."),
+    ],
+)
+def test_settings_of_the_cluster_that_cannot_be_meant_are_refused(tmp_path, given, said):
+    (tmp_path / "Makefile").symlink_to(ROOT / "Makefile")
+    refused = make(tmp_path, "-n", "reproduce", *given)
+    assert refused.returncode == 2
+    assert said in refused.stderr
 
 
 def test_a_value_reaches_the_graph_whole(called):

@@ -7,6 +7,7 @@ from scipy import stats
 from sdlib import results
 from sdlib.metrics import mean_interval
 from sdlib.report import tables as analysis, verdicts as claims
+from sdlib.report.rule import Verdict
 from tests.written_results import write_run
 
 TUNED, GIVEN = "C1, tuned on test", "C1, paper's values"
@@ -53,7 +54,8 @@ def test_without_rows_the_table_is_the_papers(nothing):
 def test_verdicts_are_those_of_the_rule(rows):
     table = analysis.verdict_table([rows])[HERE]
     parts = claims.assess(rows)
-    assert parts["verdict"].nunique() > 2
+    parts = parts[parts["verdict"] != Verdict.NOT_ATTEMPTED]  # no place has anything to show there
+    assert parts["verdict"].nunique() > 1
     for part, cell in zip(parts.itertuples(), table, strict=True):
         assert cell.endswith(part.verdict)
         assert part.n == 0 or f"{100 * part.mean:+.1f}" in cell
@@ -94,8 +96,7 @@ def test_two_seeds_have_no_numbers_and_no_verdict(nothing):
         for seed in (0, 1):
             write_run("cutout", arm, seed)
     assert set(claims.assess(nothing, "C1")["n"]) == {0, 2}
-    table = analysis.verdict_table([nothing], "C1")
-    assert set(table[HERE]) == {"not attempted yet"}
+    assert not len(analysis.verdict_table([nothing], "C1"))
     told = analysis.claim_sentences(nothing, "C1").split("\n\n")
     expected = [f"**{name}: not attempted yet** ({HERE}): too few rows." for name in (TUNED, GIVEN)]
     assert told == expected

@@ -1,8 +1,6 @@
 """Algorithm 1: what is fed, what one step does, and that stopping and starting changes nothing."""
 
 import math
-import os
-import socket
 
 import numpy as np
 import pytest
@@ -466,62 +464,6 @@ class TestResuming:
         found, _ = train(tmp_path, lines.append)
         assert "is damaged" in lines[0]
         assert_same(expected, found)
-
-
-class Plain(nn.Module):
-    """No batch norm and no dropout: a step is the same however its tiles are shared out."""
-
-    def __init__(self):
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            self.layers = nn.Sequential(
-                nn.Conv2d(3, 4, 3),
-                nn.ReLU(),
-                nn.AdaptiveAvgPool2d(2),
-                nn.Flatten(),
-                nn.Linear(16, 1),
-            )
-
-    def forward(self, images):
-        return self.layers(images)
-
-
-SHARED = Schedule(epochs=2, batch_size=16, learning_rate=1.6)
-
-
-def train_one_rank(rank, port, tiles, folder):
-    """One of two processes, as Fabric finds them when a launcher has started them."""
-    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo"}
-    os.environ.update(address, LOCAL_RANK=str(rank), NODE_RANK="0")
-    torch.set_num_threads(1)
-    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
-    fabric.launch()
-    network, lines = Plain(), []
-    history = fit(network, CRITERION, tiles, None, SHARED, folder, fabric, lines.append)
-    torch.save({**weights(network), "loss": history[-1]["train_loss"]}, folder / f"rank{rank}.pt")
-
-
-def test_two_processes_train_as_one(toy_tiles, tmp_path, processes):
-    tiles = toy_tiles()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ranks = [processes(train_one_rank, rank, port, tiles, tmp_path) for rank in (0, 1)]
-    for process in ranks:
-        process.start()
-    network = Plain()
-    history = fit(network, CRITERION, tiles, None, SHARED, log=silent)
-    for process in ranks:
-        process.join(120)
-    assert [process.exitcode for process in ranks] == [0, 0]
-    first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
-    assert first["loss"] == second["loss"] == pytest.approx(history[-1]["train_loss"], rel=1e-5)
-    for name, value in weights(network).items():
-        assert torch.equal(first[name], second[name])
-        torch.testing.assert_close(first[name], value, rtol=1e-4, atol=1e-5)
-    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-    assert_same(saved["network"], {k: v for k, v in first.items() if k != "loss"})
 
 
 def test_the_reference_batch_is_the_papers():

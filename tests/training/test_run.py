@@ -328,3 +328,19 @@ def test_large_logits_keep_their_ranks_in_the_row(smoke, monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, "cutout", experiment)
     row = running.execute(RUN, log=silent)
     assert row["metrics"]["test"]["auroc"] == pytest.approx(8 / 9)
+
+
+@pytest.mark.parametrize("tasks", [None, "4"], ids=["login node", "allocation of four tasks"])
+def test_slurms_environment_is_not_taken_for_that_of_several_processes(
+    smoke, tmp_path, monkeypatch, recwarn, tasks
+):
+    srun = tmp_path / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.touch(0o755)
+    monkeypatch.setenv("PATH", f"{srun.parent}:{os.environ['PATH']}")
+    if tasks:
+        monkeypatch.setenv("SLURM_NTASKS", tasks)
+        monkeypatch.setenv("SLURM_JOB_NAME", "mine")
+    row = running.execute(RUN, log=silent)
+    assert row["metrics"]
+    assert not [warning for warning in recwarn if "srun" in str(warning.message)]

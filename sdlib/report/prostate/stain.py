@@ -124,6 +124,8 @@ def normalisation_figure(
     fig, axes = plt.subplots(1, len(present), figsize=size, sharey=True, squeeze=False)
     for (title, (place, before, after)), ax in zip(present.items(), axes[0], strict=True):
         for number, arm in enumerate(arms):
+            if arm not in place.arms:
+                continue
             ends = [place.values(f"{name}.accuracy", arm) for name in (before, after)]
             if len(ends[0]) != len(ends[1]) or not len(ends[0]):
                 continue

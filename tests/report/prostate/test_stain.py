@@ -170,14 +170,14 @@ class TestNormalisation:
 
 
 def test_written_results_of_the_whole_experiment(outputs, recorded):
-    """Rows, predictions and sweep as runs leave them: everything is found where it is looked for."""
-    write_experiment("prostate", "smoke", seeds=3)
-    place = Place("prostate", "smoke", "phantom", "this run")
+    """Rows, predictions and sweep as runs leave them are found where they are looked for."""
+    write_experiment("prostate", "long", seeds=3)
+    place = Place("prostate", "long", "phantom", "this run")
     assert len(place.rows) == 3 * len(place.definition.arms)
     assert place.logits(SD, "only_stain") == {}
     assert set(place.logits(SD, "external")) == {0, 1, 2}
     assert len(read_fading(place, (SD, DECAY)).splitlines()) == 2
-    run = Run("prostate", SD, 0, "smoke")
+    run = Run("prostate", SD, 0, "long")
     with np.load(run.folder / "predictions.npz") as stored:
         expected = balanced_accuracy_score(place.targets("external"), stored["external.logits"] > 0)
     assert place.by_seed("clean", SD)[0] == pytest.approx(expected)
