@@ -25,6 +25,17 @@ def test_the_paper_has_no_other_arms():
     assert analysis.paper_interval("accuracy", "sd_eq1") is None
 
 
+def test_points_are_hundredths_with_students_interval():
+    values = np.array([0.02, -0.01, 0.035, 0.004])
+    low, high = stats.t.interval(0.95, 3, 100 * values.mean(), 100 * stats.sem(values))
+    sd = 100 * values.std(ddof=1)
+    text = f"{100 * values.mean():+.1f} ({sd:.1f}) [{low:+.1f}, {high:+.1f}] n = 4"
+    assert analysis.in_points(values) == text
+    assert analysis.in_points(values[:1]) == "+2.0, one seed"
+    assert analysis.in_points(values[:2]) == "-1.0 and +2.0, two seeds"
+    assert analysis.in_points(values[:0]) == "–"
+
+
 def test_cells_say_what_few_seeds_cannot():
     assert analysis.describe(mean_interval([0.7])) == "0.700, one seed"
     assert analysis.describe(mean_interval([0.7, 0.9])) == "0.700 and 0.900, two seeds"
