@@ -14,8 +14,10 @@ from sdlib.experiments.cutout import CUTOUT
 from sdlib.experiments.cutout_sensitivity import SENSITIVITY, NeighbourMean
 from sdlib.experiments.measurements import SHARPNESS, SWEEP
 from sdlib.experiments.trials import recorded_trials_file
+from sdlib.metrics import summary
 from sdlib.report import verdicts as claims
 from sdlib.results import Place, sweep_format
+from sdlib.results.sweeps import levels_of
 from sdlib.shifts import LEVELS
 
 PLACE = ("laptop", "phantom")

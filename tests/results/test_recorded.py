@@ -23,6 +23,9 @@ MOST_BYTES_OF_THE_LAB = 5_000_000
 # What ties in half precision move; the calibration error still depends on the order of ties.
 TOLERANCE = {"auroc": 2e-4, "brier": 1e-5, "calibration_error": 4e-3}
 
+# Share of tiles that a GPU, which adds in another order every time, may move across .5.
+NEAR_ZERO = 2e-3
+
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
@@ -89,14 +92,18 @@ def test_sweeps_are_of_the_recorded_networks(file):
     table = found.accuracy().set_index(["arm", "seed", "level"])["accuracy"]
     for (arm, seed), row in rows.iterrows():
         expected = row[f"{measurement.cohort}.accuracy"]
-        for level in ("clean", *unchanged):
-            assert table[arm, seed, level] == pytest.approx(expected, abs=1e-9)
+        assert table[arm, seed, "clean"] == pytest.approx(expected, abs=1e-9)
+        few = NEAR_ZERO if row["device"].startswith("cuda") else 1e-9
+        for level in unchanged:
+            assert table[arm, seed, level] == pytest.approx(expected, abs=few)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_recorded_files_of_an_experiment_stay_small(experiment):
     files = list(recorded_folder().glob(f"{experiment}-*"))
-    assert files
+    # Of data sets that are not at hand nothing is recorded.
+    at_hand = {"phantom", "open"} & set(EXPERIMENTS[experiment].sources)
+    assert bool(files) == bool(at_hand)
     assert sum(file.stat().st_size for file in files) < MOST_BYTES
 
 
