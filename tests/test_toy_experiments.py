@@ -26,6 +26,7 @@ from tests.toy_experiments import TOY_SCANNERS, TOY_SHIFTS, TOYS
 from tests.written_results import TARGETS, write_experiment
 
 PAIR = ("firm", "plain")
+AT_LAPTOP = (TOY_SHIFTS, TOY_SCANNERS)
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +38,11 @@ def registered(monkeypatch):
 
 @pytest.fixture
 def written(outputs, recorded):
-    """Rows, searches and sweeps of both toys, of this machine and recorded."""
-    for toy in TOYS:
+    """Rows, searches and sweeps of two toys, of this machine and recorded."""
+    for toy in AT_LAPTOP:
         write_experiment(toy.name, seeds=3)
         results.record(toy.name, "laptop", "phantom")
-    return {toy.name: Place(toy.name, "laptop", "phantom") for toy in TOYS}
+    return {toy.name: Place(toy.name, "laptop", "phantom") for toy in AT_LAPTOP}
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def closed_figures():
 # -- What there is to do
 
 
-@pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.name)
+@pytest.mark.parametrize("toy", AT_LAPTOP, ids=lambda toy: toy.name)
 def test_runs_and_searches_follow_the_declaration(toy):
     runs = runs_of(toy.name, "laptop", "phantom")
     seeds = {"toy_shifts": 3, "toy_scanners": 5}[toy.name]
@@ -77,6 +78,7 @@ def test_runs_and_searches_follow_the_declaration(toy):
 def test_where_only_main_arms_are_run_the_others_are_not():
     assert {run.arm for run in runs_of("toy_shifts", "long", "phantom")} == {"plain", "firm"}
     assert runs_of("toy_scanners", "laptop", "open") == []
+    assert runs_of("toy_borrower", "laptop", "phantom") == []
 
 
 def test_an_arm_with_a_training_cohort_of_its_own_has_another_hash():
@@ -94,22 +96,38 @@ def test_the_graph_has_their_jobs(outputs, recorded):
     assert {job.search.id for job in own if job.search} == {"toy_shifts/decay"}
     assert {job.urgent for job in own} == {True, False}  # a sweep waits for one of them
     measured = [job.id for job in graph.measurement_jobs("smoke", "phantom")]
-    assert measured == ["robustness/sweep", "robustness/sharpness", "toy_shifts/sweep"]
-    before = graph.search_before(
-        searches_of("toy_shifts", "smoke", "phantom")[1], [job for job in own if job.search]
-    )
+    own = ["robustness/sweep", "robustness/sharpness", "prostate/sweep"]
+    assert measured == [*own, "toy_shifts/sweep", "toy_borrower/sweep"]
+    searching = [job for job in jobs if job.search]
+    before = graph.search_before(searches_of("toy_shifts", "smoke", "phantom")[1], searching)
     assert before.family == "decay"  # the search on test shares its trials
 
 
-def test_snakemake_plans_them(tmp_path, outputs):
-    """The Snakefile itself, in a process that knows the toys."""
+def test_jobs_wait_for_the_networks_that_they_test(outputs, recorded):
+    jobs = graph.jobs("smoke", "phantom")
+    for job in jobs:
+        lenders = graph.lenders(job, jobs)
+        if job.experiment not in ("toy_borrower", "prostate"):
+            assert lenders == []
+            continue
+        assert [run.id.split("/", 1)[1] for run in lenders] == [
+            run.id.split("/", 1)[1] for run in job.runs
+        ]
+        assert {run.experiment for run in lenders} == {job.runs[0].definition.networks_of}
+    # Where the lender's networks are not to be trained, nothing is waited for.
+    borrowing = [job for job in jobs if job.experiment == "toy_borrower"]
+    assert all(graph.lenders(job, borrowing) == [] for job in borrowing)
+
+
+def planned(tmp_path, *arguments):
+    """What snakemake says about the Snakefile, in a process that knows the toys."""
     script = (
         "import sys; from sdlib.experiments.registry import register;"
         "from tests.toy_experiments import TOYS;"
         "[register(toy) for toy in TOYS];"
         "from snakemake.cli import main; main(sys.argv[1:])"
     )
-    command = [sys.executable, "-c", script, "--cores", "1", "--dry-run", "--quiet", "host"]
+    command = [sys.executable, "-c", script, "--cores", "1", *arguments]
     command += ["--config", "profile=smoke", "source=phantom", "fresh=1"]
     command += ["--directory", str(tmp_path)]
     from sdlib.paths import ROOT
@@ -117,13 +135,34 @@ def test_snakemake_plans_them(tmp_path, outputs):
     for name in ("_config.yml", "_toc.yml", "book", "data", "sdlib"):
         (tmp_path / name).symlink_to(ROOT / name)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_snakemake_plans_them(tmp_path, outputs):
+    said = planned(tmp_path, "--dry-run")
     assert "training toy_shifts_as_given_0: 3 runs" in said
     assert "training toy_shifts_tuned_by_decay_0: 1 runs" in said
     assert "training toy_scanners_as_given_0: 2 runs" in said
     assert "searching toy_shifts/decay" in said
     assert "measuring toy_shifts/sweep" in said
+    assert "measuring toy_borrower/sweep" in said
+    waits = inputs_of(said, "training toy_borrower_as_given_0")
+    for arm in ("plain", "firm"):
+        assert any(file.endswith(f"toy_shifts/{arm}/seed0/row.json") for file in waits)
+    waits = inputs_of(said, "training toy_borrower_tuned_by_decay_0")
+    assert any(file.endswith("toy_shifts/found/seed0/row.json") for file in waits)
+    assert any(file.endswith("toy_shifts/search/decay/trials.jsonl") for file in waits)
+    waits = inputs_of(said, "training prostate_as_given_0")
+    assert any(file.endswith("robustness/sd_eq1_uniform/seed0/row.json") for file in waits)
+    assert not inputs_of(said, "training toy_shifts_as_given_0")
+
+
+def inputs_of(said, message):
+    """The files of other jobs that a job waits for, as a dry run gives them below its message."""
+    reason = said.split(f": {message}")[1].split("Reason: ")[1].splitlines()[0]
+    waits = reason.partition("Input files updated by another job: ")[2]
+    return [file.strip() for file in waits.split(",") if file.strip()]
 
 
 # -- Training and measuring, for real

@@ -3,6 +3,11 @@
 Nothing in the library may depend on the names of the book's own experiments; these show it.
 """
 
+from dataclasses import replace
+
+import numpy as np
+
+from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import Arm, Experiment, Look
 from sdlib.experiments.cohorts import Cohort, Preparation
 from sdlib.experiments.comparisons import (
@@ -84,4 +89,37 @@ TOY_SCANNERS = Experiment(
     ),
 )
 
-TOYS = (TOY_SHIFTS, TOY_SCANNERS)
+#: No grey level above the training tiles' mean.
+FITTED = Preparation(
+    "fitted",
+    lambda tiles, seed, training: TileSet(
+        np.minimum(tiles.images, training.images.mean().astype(np.uint8)),
+        tiles.targets,
+        tiles.groups,
+        tiles.factors,
+    ),
+    fitted=True,
+)
+
+#: Tests the networks of another; borrows its search; sweeps one shift of a cohort of its own.
+TOY_BORROWER = Experiment(
+    "toy_borrower",
+    "A toy that tests the networks of another",
+    ARMS[:3],
+    Cohort(("train",)),
+    {
+        "validation": Cohort(("validation",)),
+        "test": Cohort(("test",)),
+        "restained": Cohort(("test",), {"stain": "radboud"}),
+        "capped": Cohort(("test",), prepare=FITTED),
+        "counted": Cohort(("test",), {"scanner": "flash3"}, metrics_only=True),
+    },
+    searched_in="toy_shifts",
+    networks_of="toy_shifts",
+    profiles=("smoke", "long"),
+    recorded_at="long",
+    sources=("phantom",),
+    measurements=(replace(SWEEP, cohort="restained", shifts=("eosin",)),),
+)
+
+TOYS = (TOY_SHIFTS, TOY_SCANNERS, TOY_BORROWER)

@@ -102,7 +102,8 @@ def write_run(
     }
     run.folder.mkdir(parents=True, exist_ok=True)
     run.row_file.write_text(json.dumps(row))
-    np.savez(run.folder / "predictions.npz", **{f"{n}.logits": f for n, f in logits.items()})
+    kept = {n: f for n, f in logits.items() if not cohorts[n].metrics_only}
+    np.savez(run.folder / "predictions.npz", **{f"{n}.logits": f for n, f in kept.items()})
     owners = {run.definition.cohort_of_targets(name) for name in cohorts}
     np.savez(run.folder / "targets.npz", **{f"{owner}.targets": TARGETS for owner in owners})
     return logits
@@ -111,24 +112,26 @@ def write_run(
 def write_sweep(experiment, profile="laptop", source="phantom"):
     """Logits of every written run at every level: they shrink with the number of the level."""
     folder = SWEEP.folder(experiment, profile, source)
+    measurement = experiment_of(experiment).sweep
     runs = [run for run in runs_of(experiment, profile, source) if run.row_file.exists()]
     stamps = {run.id: stamp_of(run) for run in runs}
     folder.mkdir(parents=True, exist_ok=True)
-    for k, level in enumerate(levels_of(profile)):
+    for k, level in enumerate(levels_of(profile, measurement.shifts)):
         found = {}
         for run in runs:
             with np.load(run.folder / "predictions.npz") as stored:
                 drift = 0.02 * k * (1 + 0.1 * run.seed)
-                found[run.id] = (stored["test.logits"] - drift).astype(np.float16)
+                found[run.id] = (stored[f"{measurement.cohort}.logits"] - drift).astype(np.float16)
         write_level(folder / f"{level.name}.npz", stamps, found)
 
 
 def write_experiment(name, profile="laptop", source="phantom", seeds=5):
-    """Every search and every run of an experiment, and its sweep where it is swept."""
+    """Every search (borrowed ones, too) and every run of an experiment, and its sweep, if any."""
     definition = experiment_of(name)
-    for space in definition.searches:
+    owner = definition.searched_in or name
+    for space in experiment_of(owner).searches:
         n = min(space.count(20), SEARCHES.get(space.name, 3))
-        write_search(name, space.name, n, profile, source, seed=len(space.name))
+        write_search(owner, space.name, n, profile, source, seed=len(space.name))
     for arm in definition.arms:
         for seed in range(seeds):
             network = NETWORKS.get(arm.name, PLAIN)

@@ -18,6 +18,7 @@ __all__ = ["NormalisedStore", "fit_to_training", "normalise_tiles", "normalised_
 
 TARGETS = 200  # training tiles that the target stains are the medians of
 CHUNK = 64  # tiles per task: some 50 ms at 224 px
+WINDOW = 16  # tasks per worker that are normalised before the next are begun
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,8 @@ def normalised_chunks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Normalise a whole set on all cores, a chunk at a time and in order.
 
-    Only some chunks per worker are in memory at a time, so a set of millions streams through.
+    At most 16 chunks of 64 tiles per worker are in memory at a time, so a set of millions streams
+    through.
 
     Parameters
     ----------
@@ -161,5 +163,11 @@ def normalised_chunks(
         for chunk in rows:
             yield chunk, store.batch(np.arange(chunk.start, chunk.stop))
         return
-    tasks = (delayed(store.batch)(np.arange(chunk.start, chunk.stop)) for chunk in rows)
-    yield from zip(rows, Parallel(n_jobs=workers, return_as="generator")(tasks), strict=True)
+    # joblib's own generator would go on while nobody takes its results, and keep them all.
+    together = WINDOW * workers
+    with Parallel(n_jobs=workers) as parallel:
+        for first in range(0, len(rows), together):
+            window = rows[first : first + together]
+            numbers = (np.arange(chunk.start, chunk.stop) for chunk in window)
+            done = parallel(delayed(store.batch)(some) for some in numbers)
+            yield from zip(window, done, strict=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from sdlib.datasets.phantom import cache_folder, generate
-from sdlib.datasets.splits import PAPER_PATIENTS, deal
+from sdlib.datasets.splits import PAPER_PATIENTS, PARTS, deal
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
-from sdlib.phantoms import COHORTS, SCANNERS, Acquisition, annotate
+from sdlib.phantoms import ANNOTATIONS, COHORTS, Acquisition, annotate
 
 __all__ = ["RESTRICTIONS", "load_phantom"]
 
@@ -55,59 +55,68 @@ def load_phantom(
     <TileSet: 10 tiles, 32 x 32 px, 4 benign, 6 cancer>
     """
     where = dict(where or {})
+    _check("part", part, PARTS)
+    for name in where:
+        _check("restriction", name, RESTRICTIONS)
     rule = where.pop("labels", "consensus")
     cohort = where.pop("cohort", DEVELOPMENT)
-    if cohort not in COHORTS:
-        raise ConfigError(f"unknown cohort {cohort!r}; expected one of: {', '.join(COHORTS)}")
+    # All names are checked before anything is rendered.
+    _check("labels", rule, ANNOTATIONS)
+    _check("cohort", cohort, COHORTS)
+    scanner, acquisition = _acquired(cohort, **where)
     if cohort == DEVELOPMENT:
-        tiles = _development(part, size, count, seed, where)
+        tiles = _development(part, size, count, seed, scanner, acquisition)
+    elif part == "test":
+        like_test = round(count * PAPER_PATIENTS[-1] / sum(PAPER_PATIENTS))
+        tiles = _generated(like_test, size, seed, cohort, scanner, acquisition)
     else:
-        tiles = _others(part, size, count, seed, cohort, where)
+        raise ConfigError(
+            f"the cohort {cohort} has no part {part!r}: its patients are for testing only"
+        )
     labels = annotate(tiles.targets, tiles.factors["seed"], rule)
     return TileSet(tiles.store, labels, tiles.groups, {**tiles.factors, "truth": tiles.targets})
 
 
-def _development(part: str, size: int, count: int, seed: int, where: Mapping[str, str]) -> TileSet:
+def _check(kind: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(known)}")
+
+
+def _acquired(
+    cohort: str, scanner: str = "", stain: str = "", magnification: str = ""
+) -> tuple[str | None, Acquisition]:
+    """One of the cohort's own scanners, or None, and what is different from its own images.
+
+    A scanner that is not among the cohort's own scans its tissue again.
+    """
+    if scanner in COHORTS[cohort].scanners:
+        return scanner, Acquisition(stain, "", magnification)
+    return None, Acquisition(stain, scanner, magnification)
+
+
+def _development(
+    part: str, size: int, count: int, seed: int, scanner: str | None, acquisition: Acquisition
+) -> TileSet:
     """A part of the patients that networks are trained on."""
-    whole = _generated(count, size, seed)
+    whole = _generated(count, size, seed, DEVELOPMENT, None, Acquisition())
     chosen = deal(whole.groups, seed)[part]
-    if not where:
+    if scanner is None and acquisition == Acquisition():
         return whole.subset(chosen)
     # Acquired otherwise: only the tiles of this part's patients have to be rendered.
     patients = tuple(np.unique(whole.groups[chosen]).tolist())
-    return _generated(count, size, seed, patients=patients, **where)
-
-
-def _others(
-    part: str, size: int, count: int, seed: int, cohort: str, where: Mapping[str, str]
-) -> TileSet:
-    """Other patients, who are for testing only."""
-    if part != "test":
-        raise ConfigError(
-            f"the cohort {cohort} has no part {part!r}: its patients are for testing only"
-        )
-    like_test = round(count * PAPER_PATIENTS[-1] / sum(PAPER_PATIENTS))
-    return _generated(like_test, size, seed, cohort, **where)
+    return _generated(count, size, seed, DEVELOPMENT, scanner, acquisition, patients)
 
 
 def _generated(
     count: int,
     size: int,
     seed: int,
-    cohort: str = DEVELOPMENT,
-    scanner: str = "",
-    stain: str = "",
-    magnification: str = "",
+    cohort: str,
+    scanner: str | None,
+    acquisition: Acquisition,
     patients: tuple[str, ...] = (),
 ) -> TileSet:
-    """Phantom tiles; a scanner that is not among the cohort's own scans its tissue again."""
-    if scanner and scanner not in SCANNERS:
-        raise ConfigError(f"unknown scanner {scanner!r}; expected one of: {', '.join(SCANNERS)}")
-    own = scanner if scanner in COHORTS[cohort].scanners else ""
-    acquisition = Acquisition(stain, "" if own else scanner, magnification)
-    return _remembered(
-        count, size, seed, cohort, own or None, acquisition, patients, cache_folder()
-    )
+    return _remembered(count, size, seed, cohort, scanner, acquisition, patients, cache_folder())
 
 
 @functools.lru_cache(maxsize=2)

@@ -52,14 +52,15 @@ def in_points(values: np.ndarray) -> str:
     Parameters
     ----------
     values : numpy.ndarray
-        Fractions, (n,), one per seed.
+        Fractions, (n,), one per seed; without any the cell is a dash.
 
     Examples
     --------
     >>> in_points(np.array([0.01, 0.02, 0.03]))
     '+2.0 (1.0) [-0.5, +4.5] n = 3'
     """
-    return describe(mean_interval(100 * values), sign=True, digits=1)
+    interval = mean_interval(100 * values) if len(values) else None
+    return describe(interval, sign=True, digits=1)
 
 
 def paper_interval(metric: str, arm: str) -> Interval | None:

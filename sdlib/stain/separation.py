@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 WORST_CONDITION = 1e4  # condition number up to which float32 can invert a stain matrix
+MOST_ADDED = 1e6  # shares of a stain: with more, too, whatever has some of it is black
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +214,8 @@ def scale_stains(image: np.ndarray, haematoxylin: float, eosin: float) -> np.nda
     for stain, value in (("haematoxylin", haematoxylin), ("eosin", eosin)):
         check_number(f"a multiplier of {stain}", value, 0)
     separation = separate(image)
-    taken = np.array([[1 - haematoxylin, 1 - eosin]], np.float32)
+    shares = np.array([[1 - haematoxylin, 1 - eosin]])
+    taken = np.maximum(shares, -MOST_ADDED).astype(np.float32)
     matrix = (LOG2_E * separation.estimate.matrix).astype(np.float32)
     concentrations = separation.concentrations.reshape(2, -1)
     scaled, none = np.empty(image.shape, np.uint8), np.zeros(1, np.int64)

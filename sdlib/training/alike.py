@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 from torch import nn
 
+from sdlib.errors import DataError
 from sdlib.experiments import Run
 from sdlib.files import atomic_path, write_json
 from sdlib.models import create_network, load_weights
 from sdlib.results.rows import own_row
 from sdlib.training.own_files import say_damaged
 
-__all__ = ["copy_run", "find_lender", "find_twin", "finished_row", "trained_network"]
+__all__ = ["copy_run", "find_twin", "finished_row", "lent_network", "trained_network"]
 
 Log = Callable[[str], None]
 
@@ -82,8 +83,10 @@ def copy_run(twin: Run, row: dict, run: Run) -> dict:
     return row
 
 
-def find_lender(run: Run, stamp: str, log: Log) -> tuple[Run | None, dict | None]:
-    """A finished run of another experiment with the very same configuration, and its row.
+def lent_network(run: Run, stamp: str, log: Log) -> tuple[nn.Module | None, dict | None]:
+    """The network of another experiment's finished run of the very same configuration, and its row.
+
+    Broken weights, which the log says, count as not there.
 
     Parameters
     ----------
@@ -96,8 +99,13 @@ def find_lender(run: Run, stamp: str, log: Log) -> tuple[Run | None, dict | None
     row = finished_row(other, stamp, log)
     if row is None or not (other.folder / WEIGHTS).exists():
         return None, None
+    try:
+        network = trained_network(other)
+    except DataError as error:
+        log(f"{run.id}: trains a network of its own, for {error}")
+        return None, None
     log(f"{run.id}: tests the network of {other.id}")
-    return other, row
+    return network, row
 
 
 def trained_network(run: Run) -> nn.Module:

@@ -8,6 +8,7 @@ from sdlib.datasets.sources import SOURCES
 from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import Arm, Run
 from sdlib.experiments.cohorts import Cohort, load_cohort
+from sdlib.experiments.experiment import known
 
 __all__ = ["TRAINING", "load_tiles"]
 
@@ -38,12 +39,16 @@ def load_tiles(
 
     Raises
     ------
+    ConfigError
+        ``only`` names a cohort that the experiment does not have.
     DataError
         The source is not at hand; the sentence says where to get it.
     """
     definition, settings, source = run.definition, run.settings, SOURCES[run.source]
     arm = arm or definition.arm(run.arm)
     cohorts = {TRAINING: arm.training or definition.training, **definition.evaluation}
+    for name in only:
+        known(f"cohort of {definition.name}", name, cohorts)
     if only:
         cohorts = {name: one for name, one in cohorts.items() if name in {TRAINING, *only}}
     found: dict[str, TileSet] = {}

@@ -23,9 +23,9 @@ from sdlib.models import create_network, save_weights
 from sdlib.results.rows import circumstances
 from sdlib.training.alike import (
     copy_run,
-    find_lender,
     find_twin,
     finished_row,
+    lent_network,
     trained_network,
 )
 from sdlib.training.data import TRAINING, load_tiles
@@ -196,13 +196,13 @@ def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | No
     write_json(config_file, values)
     start, fabric = time.perf_counter(), fabric or _fabric(run)
     tiles = load_tiles(run)
-    lender, lent = find_lender(run, stamp, log)
-    if lender is None:
+    network, lent = lent_network(run, stamp, log)
+    if network is None:
         call_to_train(fabric)  # the other devices, if there are any
         shown = tiles[TRAINING], tiles["validation"]
         network, history = train(run, run.resolved_arm(), *shown, log, run.folder, fabric)
     else:
-        network, history = trained_network(lender).to(fabric.device), lent["history"]
+        network, history = network.to(fabric.device), lent["history"]
     logits = evaluate(run, network, tiles, fabric)
     metrics = {
         name: summary(tiles[name].targets, found, from_logits=True)
@@ -235,8 +235,8 @@ def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | No
         "metrics": metrics,
         "history": history,
     }
-    if lender is not None:
-        row["network_of"] = lender.id
+    if lent is not None:
+        row["network_of"] = run.lender.id
     write_json(run.row_file, row)
     checkpoint.unlink(missing_ok=True)
     return row

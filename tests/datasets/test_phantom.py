@@ -7,7 +7,7 @@ import pytest
 
 from sdlib.datasets.phantom import generate
 from sdlib.errors import ConfigError, SdlibError
-from sdlib.phantoms import FACTORS, draw_tiles, render
+from sdlib.phantoms import FACTORS, Acquisition, draw_tiles, render
 
 
 def test_the_cache_is_read_again_and_mended(tmp_path, caplog):
@@ -61,7 +61,35 @@ def test_designs_do_not_share_a_file(tmp_path):
     generate(2, 16, seed=0, scanner="flash3", cache=tmp_path)
     generate(2, 16, seed=0, cohort="external", cache=tmp_path)
     generate(2, 17, seed=0, cache=tmp_path)
-    assert len(list(tmp_path.glob("*.npy"))) == 4
+    generate(2, 16, seed=0, acquisition=Acquisition(stain="radboud"), cache=tmp_path)
+    generate(2, 16, seed=0, acquisition=Acquisition(scanner="flash2"), cache=tmp_path)
+    for patient in {tile.patient for tile in draw_tiles(4, seed=0)}:
+        generate(4, 16, seed=0, patients=[patient], cache=tmp_path)
+    assert len(list(tmp_path.glob("*.npy"))) == 8
+
+
+def test_tiles_acquired_otherwise_are_rendered_so(tmp_path):
+    acquisition = Acquisition("radboud", "flash2", "10x")
+    found = generate(5, 16, seed=3, workers=1, cache=tmp_path, acquisition=acquisition)
+    expected = acquisition.apply(draw_tiles(5, seed=3))
+    np.testing.assert_array_equal(found.images, [render(tile, 16) for tile in expected])
+    assert found.factors["sharpness"].tolist() == [tile.sharpness for tile in expected]
+    assert set(found.factors["centre"]) == {"radboud"}
+
+
+def test_only_the_tiles_of_some_patients(tmp_path):
+    whole = generate(60, 16, seed=3, workers=1, cache=tmp_path)
+    chosen = np.unique(whole.groups)[[4, 1]].tolist()
+    found = generate(60, 16, seed=3, workers=1, cache=tmp_path, patients=chosen)
+    mine = np.isin(whole.groups, chosen)
+    assert 0 < mine.sum() < 60
+    np.testing.assert_array_equal(found.images, whole.images[mine])
+    np.testing.assert_array_equal(found.targets, whole.targets[mine])
+    np.testing.assert_array_equal(found.factors["seed"], whole.factors["seed"][mine])
+    # The order in which patients are named makes no other file.
+    before = sorted(tmp_path.iterdir())
+    generate(60, 16, seed=3, workers=1, cache=tmp_path, patients=chosen[::-1])
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_the_folder_follows_the_environment(tmp_path, monkeypatch):
@@ -81,3 +109,5 @@ def test_bad_input_is_named():
         generate(2, 8, 0)
     with pytest.raises(ConfigError, match="at least 1 worker, got 0"):
         generate(2, 16, 0, workers=0)
+    with pytest.raises(ConfigError, match=r"none of 2 tiles of later is of the patients \['me'\]"):
+        generate(2, 16, 0, "later", patients=["me"])

@@ -40,6 +40,7 @@ from tests.toy_experiments import TOY_SCANNERS, TOY_SHIFTS
         ({"main_only": ("lng",)}, "unknown profile of toy_shifts 'lng'"),
         ({"profiles": ("smok",)}, "unknown profile of toy_shifts 'smok'"),
         ({"sources": ("phantm",)}, "unknown source of toy_shifts 'phantm'"),
+        ({"recorded_at": "lng"}, "unknown profile of toy_shifts 'lng'"),
     ],
 )
 def test_what_cannot_work_is_refused(changes, sentence):
@@ -61,6 +62,8 @@ def test_the_registry_refuses_what_would_hide_something(monkeypatch):
         register(twin)
     with pytest.raises(ConfigError, match="borrows the searches of the unknown experiment 'cutot'"):
         register(dataclasses.replace(TOY_SHIFTS, searched_in="cutot"))
+    with pytest.raises(ConfigError, match="tests networks of the unknown experiment 'cutot'"):
+        register(dataclasses.replace(TOY_SHIFTS, networks_of="cutot"))
     assert "toy_shifts" not in EXPERIMENTS
 
 

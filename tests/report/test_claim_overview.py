@@ -49,7 +49,7 @@ def test_every_reading_is_counted():
 
 def test_the_list_names_the_places_at_which_an_experiment_is_run(recorded, outputs):
     found = claim_overview.place_list([results.Place("cutout", "long", "phantom")]).splitlines()
-    assert [line.split(",")[0] for line in found] == ["- cutout", "- robustness"]
+    assert [line.split(",")[0] for line in found] == ["- cutout", "- robustness", "- prostate"]
     assert all("make reproduce PROFILE=long SOURCE=phantom" in line for line in found)
 
 

@@ -178,9 +178,9 @@ def test_every_cohort_has_its_own_targets(monkeypatch, outputs, recorded):
     place = Place("stain_a", "laptop", "open", "this run")
     write_run("stain_a", "sd_eq1_none", 0, source="open")
     run = Run("stain_a", "sd_eq1_none", 0, "laptop", "open")
-    across = np.array([1, 0, 1], np.int8)
+    across, logits = np.array([1, 0, 1], np.int8), np.array([1.0, -1.0, 2.0], np.float32)
     for name, changes in (
-        ("predictions", {"across.logits": np.array([1.0, -1.0, 2.0], np.float32)}),
+        ("predictions", {"across.logits": logits, "across_normalised.logits": logits}),
         ("targets", {"across.targets": across}),
     ):
         with np.load(run.folder / f"{name}.npz") as stored:
@@ -188,6 +188,7 @@ def test_every_cohort_has_its_own_targets(monkeypatch, outputs, recorded):
     np.testing.assert_array_equal(place.targets("across"), across)
     assert len(place.targets("test")) == len(place.logits("sd_eq1_none", "test")[0])
     assert place.definition.cohort_of_targets("across") == "across"
+    np.testing.assert_array_equal(place.targets("across_normalised"), across)
     with pytest.raises(ConfigError, match="unknown cohort of stain_a 'clean'"):
         place.targets("clean")
 

@@ -12,7 +12,7 @@ from sdlib.metrics import summary
 from sdlib.paths import ROOT, recorded_folder
 from sdlib.report.readme_table import MARKERS, index_table, readme_table
 from sdlib.results import Place
-from sdlib.shifts import LEVELS
+from sdlib.results.sweeps import levels_of
 
 FILES = sorted(
     file for file in recorded_folder().glob("*.jsonl") if not file.stem.endswith("-trials")
@@ -22,6 +22,9 @@ MOST_BYTES = 4_000_000  # per experiment: rows, predictions, trials and measurem
 MOST_BYTES_OF_THE_LAB = 5_000_000
 # What ties in half precision move; the calibration error still depends on the order of ties.
 TOLERANCE = {"auroc": 2e-4, "brier": 1e-5, "calibration_error": 4e-3}
+
+# Share of tiles that a GPU, which adds in another order every time, may move across .5.
+NEAR_ZERO = 2e-3
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
@@ -47,7 +50,7 @@ def test_metrics_follow_from_the_recorded_logits(file):
     place = place_of(file)
     for row in map(json.loads, file.read_text().splitlines()):
         for cohort, metrics in row["metrics"].items():
-            if cohort == "cam":
+            if cohort == "cam" or place.definition.evaluation[cohort].metrics_only:
                 continue
             logits = place.logits(row["arm"], cohort)[row["seed"]]
             again = summary(place.targets(cohort), expit(logits.astype(np.float64)))
@@ -61,9 +64,13 @@ def test_metrics_follow_from_the_recorded_logits(file):
 @each_file
 def test_every_cohort_has_targets_of_its_own_length(file):
     place = place_of(file)
-    for cohort in place.definition.evaluation:
+    for cohort, declared in place.definition.evaluation.items():
         targets = place.targets(cohort)
+        assert len(targets)
         for arm in place.arms:
+            if declared.metrics_only:
+                assert place.logits(arm, cohort) == {}
+                continue
             assert {len(one) for one in place.logits(arm, cohort).values()} == {len(targets)}
 
 
@@ -77,18 +84,26 @@ def test_sweeps_are_of_the_recorded_networks(file):
     rows = place.rows.set_index(["arm", "seed"])
     found = place.sweep
     assert set(found.logits) == set(rows.index)
-    assert found.levels == ("clean", *(level.name for level in LEVELS))
-    np.testing.assert_array_equal(found.targets, place.targets("test"))
+    measurement = place.definition.sweep
+    levels = levels_of(place.profile, measurement.shifts)
+    assert found.levels == ("clean", *(level.name for level in levels))
+    np.testing.assert_array_equal(found.targets, place.targets(measurement.cohort))
+    unchanged = {"sharpen-0.0", "haematoxylin-1.0", "eosin-1.0"} & set(found.levels)
     table = found.accuracy().set_index(["arm", "seed", "level"])["accuracy"]
     for (arm, seed), row in rows.iterrows():
-        for level in ("clean", "sharpen-0.0", "haematoxylin-1.0", "eosin-1.0"):
-            assert table[arm, seed, level] == pytest.approx(row["test.accuracy"], abs=1e-9)
+        expected = row[f"{measurement.cohort}.accuracy"]
+        assert table[arm, seed, "clean"] == pytest.approx(expected, abs=1e-9)
+        few = NEAR_ZERO if row["device"].startswith("cuda") else 1e-9
+        for level in unchanged:
+            assert table[arm, seed, level] == pytest.approx(expected, abs=few)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_recorded_files_of_an_experiment_stay_small(experiment):
     files = list(recorded_folder().glob(f"{experiment}-*"))
-    assert files
+    # Of data sets that are not at hand nothing is recorded.
+    at_hand = {"phantom", "open"} & set(EXPERIMENTS[experiment].sources)
+    assert bool(files) == bool(at_hand)
     assert sum(file.stat().st_size for file in files) < MOST_BYTES
 
 

@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from sdlib.errors import ConfigError, DataError
-from sdlib.experiments import Run
+from sdlib.experiments import EXPERIMENTS, Run
 from sdlib.experiments.measurements import SWEEP
-from sdlib.models import create_network, save_weights
+from sdlib.models import create_network, load_weights, save_weights
 from sdlib.results import Place, sweeps
 from sdlib.results.sweep_format import on_grid
 from sdlib.results.sweeps import read_sweep
@@ -18,6 +18,7 @@ from sdlib.training import prediction, run as training
 from sdlib.training.data import load_tiles
 from sdlib.training.prediction import predict_logits, sweep
 from sdlib.training.sweep import make
+from tests.toy_experiments import TOYS
 
 PLACE = ("robustness", "smoke", "phantom")
 
@@ -143,7 +144,9 @@ class TestExecute:
         before = own().logits[ARMS[0], 0]
         trained(ARMS[1], seed=1)
         asked, real = [], training.loaded
-        monkeypatch.setattr(training, "loaded", lambda runs: asked.append(runs) or real(runs))
+        monkeypatch.setattr(
+            training, "loaded", lambda runs, cohort: asked.append(runs) or real(runs, cohort)
+        )
         make(*PLACE, log=lambda line: None)
         assert [[run.arm for run in runs] for runs in asked] == [[ARMS[1]]]
         found = own().logits
@@ -171,6 +174,66 @@ class TestExecute:
             make(*PLACE)
         with pytest.raises(ConfigError, match="cutout is not swept; expected one of: robustness"):
             make("cutout", "smoke", "phantom")
+
+
+class TestOfAnotherCohort:
+    """A sweep of another cohort than test, by some shifts only, of prepared tiles."""
+
+    NAME = ("toy_borrower", "smoke", "phantom")
+
+    @pytest.fixture
+    def swept(self, smoke, monkeypatch):
+        """A trained run of the toy that shifts its own cohort by eosin alone, swept."""
+        for toy in TOYS:
+            monkeypatch.setitem(EXPERIMENTS, toy.name, toy)
+        run = Run("toy_borrower", "firm", 0, "smoke")
+        training.execute(run, log=lambda line: None)
+        lines = []
+        folder = make(*self.NAME, log=lines.append)
+        return run, folder, lines
+
+    def test_only_its_shift_is_made(self, swept):
+        _, folder, lines = swept
+        eosin = [level for level in LEVELS if level.shift == "eosin"][::4]
+        names = {f"{level.name}.npz" for level in eosin}
+        assert {path.name for path in folder.iterdir()} == names | {"done.json"}
+        assert all("eosin" in line and "blur" not in line for line in lines)
+
+    def test_logits_are_of_its_cohort(self, swept):
+        run, _, _ = swept
+        found = read_sweep(Place(*self.NAME, "this run"))
+        tiles = load_tiles(run)["restained"]
+        np.testing.assert_array_equal(found.targets, tiles.targets)
+        network = load_weights(
+            create_network("test_efficientnet"), run.folder / "model.safetensors"
+        )
+        for name, logits in zip(found.levels, found.logits["firm", 0], strict=True):
+            level = sweeps.BY_NAME.get(name)
+            images = apply(tiles.images, level) if level else tiles.images
+            expected = predict_logits(network, images)
+            np.testing.assert_allclose(logits, expected, rtol=2e-3, atol=2e-3)
+
+    def test_places_have_its_levels_as_metrics(self, swept, recorded):
+        place = Place(*self.NAME, "this run")
+        accuracy = place.values("restained.accuracy", "firm")
+        assert place.values("clean", "firm") == pytest.approx(accuracy)
+        levels = [name for name in place.sweep.levels if name != "clean"]
+        means = [place.values(name, "firm")[0] for name in levels]
+        assert place.values("eosin", "firm") == pytest.approx(np.mean(means))
+        assert "blur" not in place.metrics
+        assert sweeps.record(*self.NAME) == "the sweep of 1 networks recorded"
+        again = read_sweep(Place(*self.NAME))
+        assert again.levels == place.sweep.levels
+        assert again.accuracy().equals(place.sweep.accuracy())
+
+    def test_levels_of_some_shifts(self):
+        fading = sweeps.levels_of("long", ("haematoxylin", "eosin"))
+        assert {level.shift for level in fading} == {"haematoxylin", "eosin"}
+        assert len(fading) == sum(level.shift in ("haematoxylin", "eosin") for level in LEVELS)
+        assert sweeps.levels_of("long") == LEVELS
+        assert sweeps.levels_of("smoke", ("blur",)) == sweeps.levels_of("long", ("blur",))[::4]
+        with pytest.raises(ConfigError, match="unknown shift 'fog'; expected one of: "):
+            sweeps.levels_of("long", ("fog",))
 
 
 class TestRecord:

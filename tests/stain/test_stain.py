@@ -25,6 +25,7 @@ from sdlib.stain import (
     extremes,
     fade_levels,
     recombine,
+    scale_stains,
     separate,
 )
 from sdlib.stain.kernels import compiled
@@ -469,6 +470,71 @@ def test_a_matrix_that_is_not_of_two_stains_is_refused(tiles, matrix):
 def test_multipliers_outside_0_to_1_are_refused(tiles, pair):
     with pytest.raises(ConfigError, match=r"expected a multiplier of .* from 0 to 1, got"):
         recombine(separate(tiles[0]), *pair)
+
+
+# -- Stronger stains
+
+
+@pytest.mark.parametrize("pair", [(1.5, 1.5), (2.0, 0.5), (0.3, 1.0), (1.0, 3.0), (20.0, 0.0)])
+def test_scaled_stains_are_those_of_float64(tiles, pair):
+    """Negative shares are added: as it is written, for stronger and for weaker stains."""
+    matrices = [estimate_macenko(tile).matrix for tile in tiles]
+    agree(
+        (scale_stains(tile, *pair), slow_fading(tile, matrix, *pair))
+        for tile, matrix in zip(tiles, matrices, strict=True)
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(images, st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
+def test_weaker_stains_are_recombinations(image, haematoxylin, eosin):
+    expected = recombine(separate(image), haematoxylin, eosin)
+    np.testing.assert_array_equal(scale_stains(image, haematoxylin, eosin), expected)
+
+
+@settings(max_examples=25, deadline=None)
+@given(images)
+def test_multipliers_of_1_give_the_image_back(image):
+    scaled = scale_stains(image, 1, 1)
+    np.testing.assert_array_equal(scaled, image)
+    assert not np.shares_memory(scaled, image)
+
+
+def test_added_stain_multiplies_what_was_mixed():
+    """Known amounts of two stains: half as much again of one, and the other as it was."""
+    amounts = np.random.default_rng(0).uniform(0.05, 0.6, (64, 64, 2))
+    # Corners of one stain alone, so that the extreme colours are the stains.
+    amounts[:16, :, 1], amounts[-16:, :, 0] = 0, 0
+    image = mix(amounts)
+    scaled = scale_stains(image, 1.0, 1.5)
+    expected = mix(amounts * (1.0, 1.5))
+    assert np.abs(scaled.astype(int) - expected).mean() < 2
+    assert np.abs(image.astype(int) - expected).mean() > 8
+
+
+def test_more_stain_is_darker_and_monotone(tiles):
+    """Where a pixel has both stains, every step of either takes light away."""
+    tile = tiles[0]
+    both = (separate(tile).concentrations > 0).all(axis=0)
+    for stain in (0, 1):
+        pairs = [(m, 1.0) if stain == 0 else (1.0, m) for m in (1.0, 1.3, 2.0, 5.0, 1e3, 1e300)]
+        levels = np.array([scale_stains(tile, *pair)[both] for pair in pairs]).astype(int)
+        assert (np.diff(levels, axis=0) <= 0).all()
+        assert levels[-1].mean() < 0.1 * levels[0].mean()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("huge", [1e30, 1e39, 1e300])
+def test_huge_multipliers_leave_grey_levels(tiles, huge):
+    for pair in ((huge, huge), (huge, 0), (1, huge)):
+        assert scale_stains(tiles[0], *pair).shape == tiles[0].shape
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1"])
+def test_multipliers_below_0_are_refused(tiles, value):
+    for pair, stain in (((value, 1), "haematoxylin"), ((1, value), "eosin")):
+        with pytest.raises(ConfigError, match=f"a multiplier of {stain} of at least 0"):
+            scale_stains(tiles[0], *pair)
 
 
 def test_code_without_a_place_for_its_cache_is_compiled_all_the_same():

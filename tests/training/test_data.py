@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from sdlib.datasets import sources
+from sdlib.datasets import phantom_cohorts, sources
+from sdlib.datasets.normalised import fit_to_training
 from sdlib.datasets.sources import balanced
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import DataError
+from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run
+from sdlib.experiments.cohorts import Cohort, Preparation
+from sdlib.training import data
 from sdlib.training.data import load_tiles
 
 RUN = Run("cutout", "weight_decay", 0, "smoke")
@@ -74,11 +77,78 @@ class TestPhantom:
             np.testing.assert_array_equal(tiles.images, again[part].images)
 
     def test_the_data_seed_deals_the_patients(self, parts, monkeypatch):
-        everything = sources.generate(160, 32, 0)
-        monkeypatch.setattr(sources, "generate", lambda *args, **kwargs: everything)
+        everything = phantom_cohorts.generate(160, 32, 0)
+        monkeypatch.setattr(phantom_cohorts, "generate", lambda *args, **kwargs: everything)
         other = dataclasses.replace(EXPERIMENTS["cutout"], data_seed=1)
         monkeypatch.setitem(EXPERIMENTS, "cutout", other)
         assert set(load_tiles(RUN)["test"].groups) != set(parts["test"].groups)
+
+
+class TestOnly:
+    """Some cohorts alone, and preparations that are fitted on the training tiles."""
+
+    def test_no_other_cohort_is_loaded(self, smoke, monkeypatch):
+        whole, asked = load_tiles(RUN), []
+        real = data.load_cohort
+
+        def watched(cohort, *arguments):
+            asked.append(cohort.parts)
+            return real(cohort, *arguments)
+
+        monkeypatch.setattr(data, "load_cohort", watched)
+        found = load_tiles(RUN, only=["clean", "validation"])
+        assert set(found) == {"train", "clean", "validation"}
+        assert sorted(asked) == [("test",), ("train",), ("validation",)]
+        for name, tiles in found.items():
+            np.testing.assert_array_equal(tiles.images, whole[name].images)
+            np.testing.assert_array_equal(tiles.targets, whole[name].targets)
+        assert set(load_tiles(RUN, only=["train"])) == {"train"}
+
+    def test_a_cohort_that_there_is_not_is_refused(self, smoke):
+        with pytest.raises(
+            ConfigError, match="unknown cohort of cutout 'tset'; expected one of: tr"
+        ):
+            load_tiles(RUN, only=["tset"])
+
+    def test_a_fitted_preparation_gets_the_training_tiles_as_they_were(self, smoke, monkeypatch):
+        """The training tiles are prepared, too: what is fitted must not see that."""
+        given = []
+
+        def prepare(tiles, seed, training):
+            given.append((seed, training))
+            return tiles
+
+        dark = Preparation("dark", lambda tiles, seed: tiles.subset(slice(0, 4)))
+        fitted = Preparation("fitted", prepare, fitted=True)
+        evaluation = {
+            "validation": Cohort(("validation",)),
+            "test": Cohort(("test",), prepare=fitted),
+            "again": Cohort(("validation",), prepare=fitted),
+        }
+        other = dataclasses.replace(
+            EXPERIMENTS["cutout"],
+            training=Cohort(("train",), prepare=dark),
+            evaluation=evaluation,
+            measurements=(),
+            data_seed=0,
+        )
+        before = load_tiles(RUN, prepared=False)["train"]
+        monkeypatch.setitem(EXPERIMENTS, "cutout", other)
+        found = load_tiles(RUN)
+        assert len(found["train"]) == 4
+        assert [seed for seed, _ in given] == [0, 0]
+        for _, training in given:
+            np.testing.assert_array_equal(training.images, before.images)
+
+    def test_normalised_cohorts_have_the_training_tiles_stains(self, smoke):
+        run = Run("prostate", "sd_eq1_none", 0, "smoke")
+        found = load_tiles(run, only=["external", "external_normalised"])
+        normaliser = fit_to_training(found["train"], 0)
+        expected = normaliser.transform(found["external"].images)
+        np.testing.assert_array_equal(found["external_normalised"].images, expected)
+        np.testing.assert_array_equal(
+            found["external_normalised"].targets, found["external"].targets
+        )
 
 
 class TestFiles:
@@ -117,7 +187,7 @@ class TestFiles:
 
         monkeypatch.setattr(sources, "load_open_pcam", load)
         run = Run(f"stain_{cluster.lower()}", "sd_eq1_none", 0, "smoke", "open")
-        parts = load_tiles(run)
+        parts = load_tiles(run, prepared=False)
         colours = {part: set(tiles.images[:, 0, 0, 0].tolist()) for part, tiles in parts.items()}
         own, other = (0, 20) if cluster == "A" else (20, 0)
         assert colours == {
@@ -125,6 +195,7 @@ class TestFiles:
             "validation": {70 + own},
             "test": {140 + own},
             "across": {70 + other, 140 + other},  # never a training tile
+            "across_normalised": {70 + other, 140 + other},
         }
         assert all(tiles.targets.mean() == 0.5 for tiles in parts.values())
 

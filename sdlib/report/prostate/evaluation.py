@@ -92,9 +92,11 @@ def difference_figure(place: Place, pairs: dict[str, tuple[str, str]], missing: 
     pairs : dict of str to (arm, rival)
         By what the legend calls them. Each pair takes the colour and the marker of its arm.
     missing : str
-        What the figure says where no pair has rows.
+        What the figure says where no pair shares a seed.
     """
-    present = {name: pair for name, pair in pairs.items() if set(pair) <= set(place.arms)}
+    present = {
+        name: pair for name, pair in pairs.items() if len(place.paired("test.accuracy", *pair))
+    }
     if not present:
         return note(missing)
     titles, paper = panel_titles(), paper_table("figure5").set_index("cohort")["difference"]

@@ -46,17 +46,21 @@ def cost_of(place: Place, arm: str, cohort: str) -> np.ndarray:
     numpy.ndarray
         Fractions, (seeds,); negative where the arm gains.
     """
-    lost = place.by_seed("test.accuracy", arm) - place.by_seed(f"{cohort}.accuracy", arm)
-    return lost.dropna().to_numpy(np.float64)
+    return _lost(place, arm, cohort).dropna().to_numpy(np.float64)
 
 
-def _costs(place: Place, arm: str) -> dict[str, np.ndarray]:
-    """Costs of an arm by line of the table; empty arrays where it has no rows."""
-    alone = {part: cost_of(place, arm, parts_name((part,))) for part in PARTS_OF_D}
-    lines = {MEANING[part]: values for part, values in alone.items()}
-    lines[SUM] = np.sum([*alone.values()], axis=0)
-    lines[WHOLE] = cost_of(place, arm, "external")
-    return lines
+def _lost(place: Place, arm: str, cohort: str) -> pd.Series:
+    return place.by_seed("test.accuracy", arm) - place.by_seed(f"{cohort}.accuracy", arm)
+
+
+def _costs(place: Place, arm: str) -> pd.DataFrame:
+    """Costs of an arm: one line per seed, one column per line of the table."""
+    costs = pd.DataFrame(
+        {MEANING[part]: _lost(place, arm, parts_name((part,))) for part in PARTS_OF_D}
+    )
+    costs[SUM] = costs.sum(axis=1, skipna=False)
+    costs[WHOLE] = _lost(place, arm, "external")
+    return costs.dropna()
 
 
 def gap_table(place: Place, arm: str, rival: str) -> pd.DataFrame:
@@ -78,12 +82,13 @@ def gap_table(place: Place, arm: str, rival: str) -> pd.DataFrame:
     if not {arm, rival} <= set(place.arms):
         return pd.DataFrame()
     own, rivals = _costs(place, arm), _costs(place, rival)
+    differences = (rivals - own).dropna()
     spared = f"less for {place.label(arm)}"
     lines = {
         name: {
-            place.label(rival): in_points(rivals[name]),
-            place.label(arm): in_points(own[name]),
-            spared: in_points(rivals[name] - own[name]),
+            place.label(rival): in_points(rivals[name].to_numpy()),
+            place.label(arm): in_points(own[name].to_numpy()),
+            spared: in_points(differences[name].to_numpy()),
         }
         for name in own
     }
@@ -128,13 +133,14 @@ def gap_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
     missing : str
         What the figure says where no arm has rows.
     """
-    present = [arm for arm in arms if arm in place.arms]
+    costs = {arm: 100 * _costs(place, arm) for arm in arms}
+    present = [arm for arm in arms if len(costs[arm])]
     if not present:
         return note(missing)
     fig, ax = plt.subplots(figsize=(7.5, 4.2))
     ax.axvline(0, color="0.5", linewidth=1)
     for number, arm in enumerate(present):
-        found = {name: mean_interval(100 * values) for name, values in _costs(place, arm).items()}
+        found = {name: mean_interval(values.to_numpy()) for name, values in costs[arm].items()}
         rows = np.arange(len(found)) + 0.18 * (number - (len(present) - 1) / 2)
         means = np.array([one.mean for one in found.values()])
         half = np.array([(one.high - one.low) / 2 for one in found.values()])
@@ -153,14 +159,20 @@ def gap_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
 
 def read_gap(place: Place, arm: str) -> str:
     """Read the table of costs aloud for one arm, as Markdown; empty without rows."""
-    if arm not in place.arms:
+    found = 100 * _costs(place, arm)
+    if not len(found):
         return ""
-    costs = {name: 100 * values.mean() for name, values in _costs(place, arm).items()}
+    costs = found.mean().to_dict()
     whole, total = costs.pop(WHOLE), costs.pop(SUM)
     ordered = sorted(costs.items(), key=lambda item: -item[1])
     listed = ", ".join(f"{name} {value:+.1f}" for name, value in ordered)
+    beyond = whole - total
+    if beyond >= 0:
+        rest = f"the other {beyond:.1f} points are lost only where several shifts meet"
+    else:
+        rest = f"that is {-beyond:.1f} points more, so that shifts hide what others would cost"
     return (
         f"**{place.name}**, {place.label(arm)}: {whole:.1f} points are lost from the test patients "
-        f"to the other centre. Alone, the shifts cost: {listed}. These add up to {total:.1f}; the "
-        f"other {whole - total:.1f} points are lost only where several shifts meet."
+        f"to the other centre. Alone, the shifts cost: {listed}. These add up to {total:.1f}; "
+        f"{rest}."
     )

@@ -124,6 +124,8 @@ def normalisation_figure(
     fig, axes = plt.subplots(1, len(present), figsize=size, sharey=True, squeeze=False)
     for (title, (place, before, after)), ax in zip(present.items(), axes[0], strict=True):
         for number, arm in enumerate(arms):
+            if arm not in place.arms:
+                continue
             ends = [place.values(f"{name}.accuracy", arm) for name in (before, after)]
             if len(ends[0]) != len(ends[1]) or not len(ends[0]):
                 continue
@@ -136,8 +138,11 @@ def normalisation_figure(
         ax.set_xlim(-0.25, 1.5)
         ax.set_title(title, fontsize=10)
     fig.supylabel("balanced accuracy", fontsize=11)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=2)
+    shown = {}
+    for ax in axes[0]:
+        handles, labels = ax.get_legend_handles_labels()
+        shown |= dict(zip(labels, handles, strict=True))
+    fig.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2)
     return fig
 
 
@@ -151,6 +156,8 @@ def read_fading(place: Place, arms: Sequence[str]) -> str:
             mine = table[table["arm"] == arm]
             clean = mine.loc[mine["shift"] == CLEAN, "mean"].iloc[0]
             levels = mine[mine["shift"] == stain]
+            if not len(levels):
+                continue
             best = levels.loc[levels["mean"].idxmax()]
             last = levels.loc[levels["strength"].idxmin()]
             parts.append(
