@@ -334,6 +334,7 @@ def test_a_graph_over_two_nodes_is_killed_and_goes_on_to_the_rows_of_a_local_one
     for process in killed:
         with suppress(psutil.NoSuchProcess):  # it has died of another's death
             process.kill()
+    psutil.wait_procs(killed, PATIENCE)
     graph.wait()
 
     graph = clone.start(*toys, more=wanted)
