@@ -98,6 +98,7 @@ class Clone:
             **settings,
         }
         self.log = folder / "graph.log"
+        self.graphs = []
 
     def run_folder(self, toy):
         return self.folder / "outputs" / "phantom" / "smoke" / toy / "plain" / "seed0"
@@ -122,7 +123,15 @@ class Clone:
         with self.log.open("a") as log:
             call = {"cwd": self.folder, "env": self.environment, "stdout": log, "stderr": log}
             subprocess.run(unlock, check=True, **call)
-            return subprocess.Popen([*graph, *more], process_group=0, **call)
+            self.graphs.append(subprocess.Popen([*graph, *more], process_group=0, **call))
+        return self.graphs[-1]
+
+    def stop(self):
+        """Stop the graphs that are left where a test has failed, and their jobs."""
+        for graph in self.graphs:
+            if graph.poll() is None:
+                graph.send_signal(signal.SIGINT)
+                graph.wait(PATIENCE)
 
     def said(self):
         return self.log.read_text()
@@ -221,13 +230,21 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def make_clone(tmp_path_factory, phantom_cache):
-    folder = tmp_path_factory.mktemp("clones")
-    return lambda name, **settings: Clone(folder / name, phantom_cache, **settings)
+def make_clone(cluster, tmp_path_factory, phantom_cache):
+    """``make_clone(name, **settings)``: a clone whose graphs end with these tests."""
+    folder, made = tmp_path_factory.mktemp("clones"), []
+
+    def make(name, **settings):
+        made.append(Clone(folder / name, phantom_cache, **settings))
+        return made[-1]
+
+    yield make
+    for clone in made:
+        clone.stop()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def preempted(cluster, make_clone):
+def preempted(make_clone):
     """The run that is preempted, under way while the other tests wait for theirs."""
     clone = make_clone("preempted", SBATCH_PARTITION="lent")
     with ThreadPoolExecutor(1) as thread:
