@@ -20,8 +20,9 @@ MAGNIFICATIONS = {"20x": 1.0, "10x": 0.8}
 
 At 10x a tile shows a field of 240 um in place of 192 um: glands and their secretory nuclei are
 smaller and nearer to each other, and there are more of everything. Other nuclei, all of one size
-in this tissue, and fibres keep their size in pixels. The paper's two centres differ likewise: 1,024 px at 20x by one scanner, 512 px at 10x by another. The
-factor is ours. The point spread stays as wide in pixels as it was.
+in this tissue, and fibres keep their size in pixels, and so does the point spread. The paper's two
+centres differ likewise: 1,024 px at 20x by one scanner, 512 px at 10x by another. The factor is
+ours.
 """
 
 #: Factors that are lengths, and those that are numbers per area.
