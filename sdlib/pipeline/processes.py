@@ -137,7 +137,8 @@ def _snakemake(folder: Path) -> psutil.Process | None:
         command = process.info["cmdline"] or []
         named = any(Path(argument).name == "snakemake" for argument in command)
         here = process.info["cwd"] == str(folder)
-        if named and here and not slurm.in_job(process.info["environ"] or {}):
+        environment = process.info["environ"]  # empty in a process that is just ending
+        if named and here and environment and not slurm.in_job(environment):
             return process
     return None
 

@@ -38,9 +38,10 @@ def gains_at(place: Place) -> dict[str, tuple[Comparison, Interval | None]]:
     for name, experiment in EXPERIMENTS.items():
         for comparison in experiment.comparisons:
             # A premise of one claim may be a gain of another, and two claims may share a gain.
-            if comparison.kind != Kind.GAIN or _statistic(comparison) in drawn:
+            measured_where = _statistic(name, comparison)
+            if comparison.kind != Kind.GAIN or measured_where in drawn:
                 continue
-            drawn.append(_statistic(comparison))
+            drawn.append(measured_where)
             # Premises are common to the readings of a claim.
             claim = comparison.claim if comparison.premise else comparison.claim_id
             for text, measured in comparison.measured(place.of(name)).items():
@@ -49,7 +50,7 @@ def gains_at(place: Place) -> dict[str, tuple[Comparison, Interval | None]]:
 
 
 def forest_figure(places: Sequence[Place], missing: str) -> None:
-    """Draw one panel per comparison, and in it one row per place.
+    """Draw one panel per comparison that was measured somewhere, and in it one row per place.
 
     A dot is the mean paired difference, the line its 95 % interval; the dashed line is the
     paper's difference, all in points. Nothing is drawn where there are fewer than three seeds.
@@ -62,7 +63,12 @@ def forest_figure(places: Sequence[Place], missing: str) -> None:
         What to say without places.
     """
     rows = {place.name: gains_at(place) for place in places}
-    paper = {title: one.paper for found in rows.values() for title, (one, _) in found.items()}
+    paper = {
+        title: one.paper
+        for found in rows.values()
+        for title, (one, interval) in found.items()
+        if interval is not None
+    }
     for title, ax in panels(list(paper), missing, per_row=2, size=(4.8, 1.7)).items():
         for row, found in enumerate(rows.values()):
             _, interval = found.get(title, (None, None))
@@ -79,7 +85,9 @@ def _draw(ax: Axes, row: int, interval: Interval) -> None:
     ax.plot(100 * interval.mean, row, "o", color="black")
 
 
-def _statistic(comparison: Comparison) -> object:
-    """What a comparison measures, wherever it is measured."""
+def _statistic(experiment: str, comparison: Comparison) -> tuple[str, object]:
+    """What a comparison measures, and in which experiment."""
     statistic = comparison.statistic
-    return statistic.statistic if isinstance(statistic, Elsewhere) else statistic
+    if isinstance(statistic, Elsewhere):
+        return statistic.experiment, statistic.statistic
+    return experiment, statistic

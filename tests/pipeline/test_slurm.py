@@ -31,7 +31,7 @@ pytestmark = [
 ]
 
 PATIENCE = 300  # seconds; each job starts snakemake twice before it trains
-EPOCHS = 6
+EPOCHS = 10
 
 # Two experiments of one run each, long enough to be met in the middle, in the place of none.
 TOYS = f"""
@@ -98,6 +98,7 @@ class Clone:
             **settings,
         }
         self.log = folder / "graph.log"
+        self.graphs = []
 
     def run_folder(self, toy):
         return self.folder / "outputs" / "phantom" / "smoke" / toy / "plain" / "seed0"
@@ -122,7 +123,15 @@ class Clone:
         with self.log.open("a") as log:
             call = {"cwd": self.folder, "env": self.environment, "stdout": log, "stderr": log}
             subprocess.run(unlock, check=True, **call)
-            return subprocess.Popen([*graph, *more], process_group=0, **call)
+            self.graphs.append(subprocess.Popen([*graph, *more], process_group=0, **call))
+        return self.graphs[-1]
+
+    def stop(self):
+        """Stop the graphs that are left where a test has failed, and their jobs."""
+        for graph in self.graphs:
+            if graph.poll() is None:
+                graph.send_signal(signal.SIGINT)
+                graph.wait(PATIENCE)
 
     def said(self):
         return self.log.read_text()
@@ -166,13 +175,21 @@ class Clone:
         except FileNotFoundError:
             return []
 
-    def paused(self, toy, graph, after=0):
-        """A toy's training, paused when more epochs than ``after`` are in its checkpoint."""
-        self.wait_for(lambda: len(self.epochs(toy)) > after, graph, f"{toy} did not go on")
-        process = self.training(toy)
-        assert process, f"{toy} was too quick"
-        process.suspend()
-        return process
+    def paused(self, toys, graph, after=0):
+        """The trainings of toys, each paused when it has made more epochs than ``after``."""
+        found = {}
+
+        def pause_those_ready():
+            for toy in toys:
+                if toy not in found and len(self.epochs(toy)) > after:
+                    process = self.training(toy)
+                    assert process, f"{toy} was too quick"
+                    process.suspend()
+                    found[toy] = process
+            return len(found) == len(toys)
+
+        self.wait_for(pause_those_ready, graph, f"of {toys} only {list(found)} went on")
+        return [found[toy] for toy in toys]
 
 
 def result(folder):
@@ -213,13 +230,21 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def make_clone(tmp_path_factory, phantom_cache):
-    folder = tmp_path_factory.mktemp("clones")
-    return lambda name, **settings: Clone(folder / name, phantom_cache, **settings)
+def make_clone(cluster, tmp_path_factory, phantom_cache):
+    """``make_clone(name, **settings)``: a clone whose graphs end with these tests."""
+    folder, made = tmp_path_factory.mktemp("clones"), []
+
+    def make(name, **settings):
+        made.append(Clone(folder / name, phantom_cache, **settings))
+        return made[-1]
+
+    yield make
+    for clone in made:
+        clone.stop()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def preempted(cluster, make_clone):
+def preempted(make_clone):
     """The run that is preempted, under way while the other tests wait for theirs."""
     clone = make_clone("preempted", SBATCH_PARTITION="lent")
     with ThreadPoolExecutor(1) as thread:
@@ -246,7 +271,7 @@ def preempt_three_times(clone):
     graph, kept, epochs = clone.start("toy_a"), [], []
     try:
         for preempt in (near_the_limit, by_an_urgent_job, by_hand):
-            training = clone.paused("toy_a", graph, len(epochs))
+            (training,) = clone.paused(["toy_a"], graph, len(epochs))
             epochs = clone.epochs("toy_a")
             kept.append(epochs)
             job = clone.job_of("toy_a")
@@ -315,7 +340,7 @@ def test_a_graph_over_two_nodes_is_killed_and_goes_on_to_the_rows_of_a_local_one
     graph = clone.start(*toys, more=wanted)
     jobs = jobs_of(clone, graph)
     assert all("gres:gpu:1" in slurm("scontrol", "show", "job", job) for job in jobs)
-    trainings = [clone.paused(toy, graph) for toy in toys]
+    trainings = clone.paused(toys, graph)
     epochs = [clone.epochs(toy) for toy in toys]
     # All but the job of toy_b is killed: Slurm goes on with that.
     killed = [*psutil.Process(graph.pid).children(recursive=True), psutil.Process(graph.pid)]
@@ -326,6 +351,7 @@ def test_a_graph_over_two_nodes_is_killed_and_goes_on_to_the_rows_of_a_local_one
     for process in killed:
         with suppress(psutil.NoSuchProcess):  # it has died of another's death
             process.kill()
+    psutil.wait_procs(killed, PATIENCE)
     graph.wait()
 
     graph = clone.start(*toys, more=wanted)

@@ -60,8 +60,10 @@ def test_every_gain_of_the_paper_is_looked_up(place):
     assert {title.split(":")[0] for title in found} == set(titles) - {"C2", "C3", "C4"}
     # C1's gain is a premise of C3 and C4, and a part of C2: it has its panel already.
     assert not any(isinstance(part.statistic, Elsewhere) for part, _ in found.values())
-    statistics = [part.statistic for part, _ in found.values()]
-    assert all(statistics.count(one) == 1 for one in statistics)
+    # Two experiments may measure the same, each on its own networks; one does so once.
+    for experiment in EXPERIMENTS.values():
+        own = [part.statistic for part, _ in found.values() if part in experiment.comparisons]
+        assert all(own.count(one) == 1 for one in own)
     measured = {title for title, (_, interval) in found.items() if interval is not None}
     assert measured == {CONTROL}
     _, interval = found[CONTROL]
@@ -82,7 +84,7 @@ def test_panels_show_the_interval_and_the_papers_difference_in_points(place):
     assert [label.get_text() for label in ax.get_yticklabels()] == [place.name]
     low, high = ax.get_xlim()
     assert low < interval.mean * 100 < high
-    assert {len(other.lines) for other in shown.values()} == {2}
+    assert not shown  # what was measured nowhere has no panel
 
 
 def test_two_seeds_are_not_drawn(place_of):

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 PAPER_GREY = "#444444"
-PANEL_CHARACTERS, LABEL_CHARACTERS = 16, 22  # of a line in a narrow panel's title, in a label
+PANEL_CHARACTERS, LABEL_CHARACTERS = 16, 24  # of a line in a narrow panel's title, in a label
 
 
 def panel_titles() -> dict[str, str]:
@@ -68,7 +68,7 @@ def accuracy_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
     """
     if not set(arms) & set(place.arms):
         return note(missing)
-    fig, axes = plt.subplots(1, 4, figsize=(7.5, 0.9 + 0.42 * len(arms)), sharey=True)
+    fig, axes = plt.subplots(1, 4, figsize=(7.5, 0.9 + 0.6 * len(arms)), sharey=True)
     for (cohort, title), ax in zip(panel_titles().items(), axes, strict=True):
         values = {arm: place.values(f"{cohort}.accuracy", arm) for arm in arms}
         arm_rows(ax, values, place.looks)
