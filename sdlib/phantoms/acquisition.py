@@ -19,10 +19,11 @@ MAGNIFICATIONS = {"20x": 1.0, "10x": 0.8}
 """Length of a structure in the image, relative to 20x.
 
 At 10x a tile shows a field of 240 um in place of 192 um: glands and their secretory nuclei are
-smaller and nearer to each other, and there are more of everything. Other nuclei, all of one size
-in this tissue, and fibres keep their size in pixels, and so does the point spread. The paper's two
-centres differ likewise: 1,024 px at 20x by one scanner, 512 px at 10x by another. The factor is
-ours.
+smaller and nearer to each other, and there are more of everything. The sizes of other nuclei and of
+fibres are no factors of a tile, and stay as they are in pixels, as does the point spread.
+
+The paper's two centres differ likewise: 1,024 px at 20x by one scanner, 512 px at 10x by another.
+The factor is ours.
 """
 
 #: Factors that are lengths, and those that are numbers per area.
