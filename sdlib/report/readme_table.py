@@ -78,8 +78,9 @@ def _cells(place: Place) -> list[str]:
 
 
 def _over_all_levels(place: Place) -> dict[str, float]:
-    """Mean accuracy over seeds and levels, by arm; empty where nothing was swept."""
-    if not place.definition.swept:
+    """Mean accuracy on shifted test tiles over seeds and levels, by arm; empty where none were."""
+    sweep = place.definition.sweep
+    if sweep is None or sweep.cohort != "test":
         return {}
     table = place.sweep.accuracy()
     shifted = table[table["shift"] != CLEAN]

@@ -220,7 +220,8 @@ def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | No
     _write_arrays(run.folder / "predictions.npz", kept)
     _write_arrays(run.folder / "targets.npz", _targets(run, tiles))
     save_weights(network, run.folder / "model.safetensors")
-    trained = sum(epoch["seconds"] for epoch in history)  # of a resumed run: earlier epochs too
+    # Of a resumed run earlier epochs too; a network of another experiment has its seconds there.
+    trained = 0.0 if lent is not None else sum(epoch["seconds"] for epoch in history)
     row = {
         "experiment": run.experiment,
         "arm": run.arm,

@@ -131,6 +131,7 @@ def test_what_is_in_the_way_is_named_before_anything_is_asked_for(server, toy):
         (packed({"../x": b"x"}), "must not be unpacked: its file '../x' would be written outside"),
         (packed({"x": bytes(1_000_000)}), "must not be unpacked: its files have more than"),
     ],
+    ids=["cut", "a page", "a path outside", "a bomb"],  # an archive's bytes hold the time
 )
 def test_of_a_bad_archive_nothing_stays(server, toy, content, message):
     with pytest.raises(DataError, match=message):
