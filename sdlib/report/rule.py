@@ -24,8 +24,9 @@ Whatever is neither is **undecided**. With fewer than three paired seeds nothing
 
 A claim is reproduced if all parts that were judged are, not reproduced if none is and none is
 undecided, partly if some are, and undecided otherwise. Parts that were not attempted do not count.
-A method that does nothing differs nowhere: where a claim has gains and none of them is found, *no
-difference* elsewhere does not make it partly. A *premise* is a part without which the claim cannot
+A method that does nothing differs nowhere and gains nothing: where a claim has gains and none of them
+is found, *no difference* and *no gain* elsewhere do not count, and where none of its gains was
+attempted the claim is undecided. A *premise* is a part without which the claim cannot
 be tested: it adds nothing to the verdict, but where it was judged and is not reproduced, the claim
 is undecided.
 """
@@ -57,6 +58,8 @@ class Verdict(StrEnum):
 
 
 HOLDS = (Verdict.REPRODUCED, Verdict.PARTLY)
+#: What holds for a method without any effect.
+TRUE_OF_NOTHING = (Kind.NO_DIFFERENCE, Kind.NO_GAIN)
 
 
 def _gain(part: Comparison, measured: Measured, p_value: float) -> Verdict:
@@ -185,9 +188,11 @@ def overall(parts: Sequence[tuple[Comparison, Verdict]]) -> Verdict:
         return Verdict.NOT_ATTEMPTED
     if any(v != Verdict.REPRODUCED for v in premises):
         return Verdict.UNDECIDED
-    gains = [v for part, v in judged if part.kind == Kind.GAIN]
-    if gains and not any(v in HOLDS for v in gains):
-        judged = [(part, v) for part, v in judged if part.kind != Kind.NO_DIFFERENCE]
+    expects_gains = any(part.kind == Kind.GAIN and not part.premise for part, _ in parts)
+    if expects_gains and not any(part.kind == Kind.GAIN and v in HOLDS for part, v in judged):
+        judged = [(part, v) for part, v in judged if part.kind not in TRUE_OF_NOTHING]
+    if not judged:
+        return Verdict.UNDECIDED
     verdicts = {v for _, v in judged}
     if len(verdicts) == 1:
         return verdicts.pop()

@@ -114,7 +114,7 @@ def test_gains_are_adjusted_for_their_number():
     assert judge([(part, Measured(one)), *[(premise, Measured(nothing))] * 3])[0] == "reproduced"
 
 
-GAIN, SAME = part_of(Kind.GAIN), part_of(Kind.NO_DIFFERENCE)
+GAIN, SAME, NONE = (part_of(k) for k in (Kind.GAIN, Kind.NO_DIFFERENCE, Kind.NO_GAIN))
 PREMISE = part_of(Kind.GAIN, premise=True)
 R, P, N, U, A = Verdict
 
@@ -132,6 +132,13 @@ R, P, N, U, A = Verdict
         ([(GAIN, U)], U),
         ([(GAIN, A)], A),
         ([(GAIN, N), (SAME, R)], N),  # a method that does nothing differs nowhere
+        ([(GAIN, N), (NONE, R)], N),  # ... and gains nothing
+        ([(GAIN, U), (NONE, R)], U),
+        ([(GAIN, A), (NONE, R)], U),  # the gain beside it was not attempted
+        ([(GAIN, A), (SAME, R)], U),
+        ([(GAIN, R), (NONE, R)], R),
+        ([(GAIN, R), (NONE, N)], P),
+        ([(NONE, R)], R),
         ([(GAIN, R), (SAME, R)], R),
         ([(SAME, R)], R),
         ([(PREMISE, N), (GAIN, R)], U),

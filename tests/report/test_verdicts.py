@@ -164,7 +164,7 @@ class TestReport:
         found = verdicts()
         # That the control helps is a premise, not the claim.
         assert found[TUNED] == found[GIVEN] == "not reproduced"
-        assert found["C2"] == "partly"  # Eq. 1 does not help, but neither does Eq. 2
+        assert found["C2"] == "not reproduced"  # Eq. 1 does not help, but neither does Eq. 2
         assert found["C3"] == "not attempted yet"
         # The maps are alike, but there is no gain that they could explain.
         parts = claims.assess(place_of(), "C4")
