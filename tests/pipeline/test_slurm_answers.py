@@ -23,9 +23,8 @@ JOB = """
 import os, time
 from sdlib.pipeline.slurm import requeue_on_notice
 requeue_on_notice()
-child = os.fork()
-if child:
-    print(child, flush=True)
+if os.fork() == 0:
+    print(os.getpid(), flush=True)  # from here on, it hears signals
 time.sleep(60)
 """
 
