@@ -7,13 +7,14 @@ import pytest
 
 from sdlib.augment import UniformAugment
 from sdlib.augment.operations import OPERATIONS, examples, sharpness_as_blur
+from sdlib.augment.stain import StainAugment
 from sdlib.checks import check_number, check_rgb, check_square_batch, is_number
 from sdlib.cutouts import add_cutouts
 from sdlib.errors import ConfigError
 from sdlib.lab import disturb
 from sdlib.metrics import laplacian_variance
 from sdlib.shifts import Level, apply, blur, fade_stain, iter_levels, sharpen
-from sdlib.stain import MacenkoNormaliser, estimate_macenko, separate
+from sdlib.stain import MacenkoNormaliser, estimate_macenko, scale_stains, separate
 
 IMAGE = np.zeros((4, 5, 3), np.uint8)
 BATCH = np.zeros((2, 4, 5, 3), np.uint8)
@@ -111,13 +112,17 @@ OF_BATCHES = {
     "MacenkoNormaliser.transform": lambda images: MacenkoNormaliser().transform(images),
 }
 DRAWN = {
-    "UniformAugment": lambda images: UniformAugment(8, True, True)(images, np.random.default_rng(0))
+    "MacenkoNormaliser.fit": lambda images: MacenkoNormaliser().fit(images),
+    "StainAugment": lambda images: StainAugment()(images, np.random.default_rng(0)),
+    "UniformAugment": lambda images: UniformAugment(8, True, True)(
+        images, np.random.default_rng(0)
+    ),
 }
 OF_ONE = {
     "add_cutouts": lambda image: add_cutouts(image, 2, 3, 0),
     "estimate_macenko": estimate_macenko,
     "separate": separate,
-    "MacenkoNormaliser.fit": lambda image: MacenkoNormaliser().fit(image),
+    "scale_stains": lambda image: scale_stains(image, 0.5, 1.5),
     "examples": examples,
     "sharpness_as_blur": sharpness_as_blur,
     "laplacian_variance": laplacian_variance,

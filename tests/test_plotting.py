@@ -8,6 +8,7 @@ import pytest
 
 from sdlib.experiments.cutout import CUTOUT
 from sdlib.experiments.robustness import ROBUSTNESS
+from sdlib.experiments.stain_transfer import ARMS as STAIN_ARMS
 from sdlib.plotting import ARMS, CLASSES, use_style
 
 # Linear RGB to the two dichromats' RGB, Viénot, Brettel and Mollon (1999).
@@ -22,7 +23,9 @@ VISIONS = {
 }
 
 
-BASE = {name: style for name, style in ARMS.items() if name not in {a.name for a in ROBUSTNESS}}
+#: Arms whose line tells the augmentation, and whose colour and marker are those of the method.
+AUGMENTED = (*ROBUSTNESS, *(arm for arm in STAIN_ARMS if arm not in ROBUSTNESS))
+BASE = {name: style for name, style in ARMS.items() if name not in {a.name for a in AUGMENTED}}
 
 
 def test_every_arm_has_a_style_and_the_registrys_label():
@@ -37,15 +40,16 @@ def test_no_two_arms_share_a_colour_a_marker_or_a_label():
 
 
 def test_of_the_augmented_arms_the_method_has_the_colour_and_the_augmentation_the_line():
-    for arm in ROBUSTNESS:
+    for arm in AUGMENTED:
         style = ARMS[arm.name]
         method = ARMS["sd_eq1" if arm.name.startswith("sd") else "weight_decay"]
         if not arm.search:
             assert (style.colour, style.marker) == (method.colour, method.marker)
-        expected = {"": "--", "uniform": "-", "uniform_blur": ":"}[arm.augment]
+        dashes = {"": "--", "uniform": "-", "uniform_blur": ":", "uniform+stain": "-."}
+        expected = dashes[arm.augment]
         assert style.dash == style.line["linestyle"] == expected
-    looks = {(ARMS[a.name].colour, ARMS[a.name].dash) for a in ROBUSTNESS}
-    assert len(looks) == len(ROBUSTNESS)
+    looks = {(ARMS[a.name].colour, ARMS[a.name].dash) for a in AUGMENTED}
+    assert len(looks) == len(AUGMENTED)
 
 
 @pytest.mark.parametrize("vision", VISIONS)

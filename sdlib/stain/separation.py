@@ -209,7 +209,7 @@ def scale_stains(image: np.ndarray, haematoxylin: float, eosin: float) -> np.nda
     --------
     >>> image = np.full((1, 1, 3), (150, 80, 160), np.uint8)
     >>> scale_stains(image, 1, 1.5).tolist()
-    [[[141, 64, 143]]]
+    [[[141, 64, 137]]]
     """
     for stain, value in (("haematoxylin", haematoxylin), ("eosin", eosin)):
         check_number(f"a multiplier of {stain}", value, 0)

@@ -110,7 +110,11 @@ def gone(graph, jobs):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_an_interrupted_graph_ends_in_one_sentence(folder, number):
-    graph, jobs = begun(folder, ["sdlib.pipeline", "graph"])
+    before = signal.signal(number, signal.SIG_DFL)  # `nohup` has these tests ignore SIGHUP
+    try:
+        graph, jobs = begun(folder, ["sdlib.pipeline", "graph"])
+    finally:
+        signal.signal(number, before)
     os.killpg(graph.pid, number)  # as a terminal does
     _, errors = graph.communicate(timeout=PATIENCE)
     assert graph.returncode == 130

@@ -42,7 +42,7 @@ def power_table(spread: float, seeds: Sequence[int]) -> pd.DataFrame:
     Examples
     --------
     >>> round(float(power_table(0.064, [20]).iloc[0, 0]), 1)
-    5.9
+    5.8
     """
     lines = {}
     for n in seeds:
