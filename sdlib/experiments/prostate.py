@@ -129,7 +129,7 @@ COMPARISONS = (
     ),
     Comparison(
         "C10",
-        "SD without normalisation over weight decay with it, outside",
+        "SD without normalisation over weight decay with it, outside (paper: 9.5 - 7.5)",
         Kind.GAIN,
         PairedDifference(
             "external.accuracy", SD, DECAY, rival_metric="external_normalised.accuracy"

@@ -146,6 +146,8 @@ def verdict_table(columns: Sequence[Place], *claims: str) -> pd.DataFrame:
             line = table.setdefault((part.reading, part.part), {"expected": expected})
             sign = "" if part.kind == Kind.LEVEL else "+"
             line["paper"] = "–" if np.isnan(part.paper) else f"{100 * part.paper:{sign}.1f}"
+            if part.kind == Kind.GAIN and part.paper == 0:  # the paper says only that there is one
+                line["paper"] = "> 0"
             found = f"{_points(part)} n = {part.n}, " if part.n >= FEWEST else ""
             line[place.name] = f"{found}{part.verdict}"
             if part.verdict != Verdict.NOT_ATTEMPTED:

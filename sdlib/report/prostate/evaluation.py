@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sdlib.experiments import paper_table
+from sdlib.phantoms import ANNOTATIONS
 from sdlib.plotting import arm_rows, note
 from sdlib.report.tables import in_points
 from sdlib.results import Place
@@ -20,6 +21,9 @@ __all__ = [
     "difference_figure",
     "difference_table",
     "panel_titles",
+    "read_room",
+    "read_searches",
+    "room_table",
     "scale_sentence",
 ]
 
@@ -35,6 +39,87 @@ def panel_titles() -> dict[str, str]:
     """
     table = paper_table("figure5")
     return {line.cohort: f"{line.panel}  {line.title}" for line in table.itertuples()}
+
+
+def room_table(place: Place, arm: str) -> pd.DataFrame:
+    """How much accuracy each evaluation set takes from an arm beyond what its labels take.
+
+    A set can show a gain only if it leaves room for one. By labels alone, an arm with accuracy
+    ``a`` on the test patients would have ``a b + (1 - a) (1 - b)``, where ``b`` is the best
+    accuracy that these labels allow (:attr:`sdlib.phantoms.Annotation.best_accuracy`).
+
+    Parameters
+    ----------
+    place : Place
+        Of the prostate experiment on phantoms.
+    arm : str
+
+    Returns
+    -------
+    pandas.DataFrame
+        Floats, in points. One line per evaluation set: tiles, accuracy, accuracy by labels alone,
+        room (the second minus the first), and the paper's gain. Without lines where the arm has no
+        rows.
+    """
+    if arm not in place.arms:
+        return pd.DataFrame()
+    paper = paper_table("figure5").set_index("cohort")["difference"]
+    at_home = place.values("test.accuracy", arm).mean()
+    lines = {}
+    for cohort, title in panel_titles().items():
+        rule = place.definition.evaluation[cohort].where.get("labels", "consensus")
+        best = ANNOTATIONS[rule].best_accuracy
+        by_labels = at_home * best + (1 - at_home) * (1 - best)
+        found = place.values(f"{cohort}.accuracy", arm).mean()
+        lines[title] = {
+            "tiles": len(place.targets(cohort)),
+            "accuracy": 100 * found,
+            "by labels alone": 100 * by_labels,
+            "room": 100 * (by_labels - found),
+            "the paper's gain": 100 * paper[cohort],
+        }
+    return pd.DataFrame(lines).T.astype({"tiles": int})
+
+
+def read_room(place: Place, arm: str) -> str:
+    """Say in Markdown which sets leave room for half of the paper's gain; empty without rows."""
+    table = room_table(place, arm)
+    if not len(table):
+        return ""
+    full = table["room"] < table["the paper's gain"] / 2
+    listed = "; ".join(f"{name} {line['room']:+.1f}" for name, line in table.iterrows())
+    text = f"Points that {place.label(arm)} loses beyond what labels take: {listed}."
+    if not full.any():
+        return text
+    names = ", ".join(name.split()[0] for name in table.index[full])
+    return (
+        f"{text} In {names} this is less than half of the paper's gain: only networks that are "
+        "better than that at home, too, could show it."
+    )
+
+
+def read_searches(place: Place, within: float = 0.002) -> str:
+    """Say in Markdown how clearly the searches of the tuned arms have chosen.
+
+    Parameters
+    ----------
+    place : Place
+        Whose searches are its own or borrowed.
+    within : float
+        Trials nearer than this to the best one's value are as good.
+    """
+    trials = place.of(place.definition.searched_in or place.experiment).trials
+    lines = []
+    for family, mine in trials.groupby("family") if len(trials) else ():
+        name = "lam" if "lam" in mine.dropna(axis=1) else "weight_decay"
+        close = mine[mine["value"] >= mine["value"].max() - within]
+        chosen = mine.loc[mine["best"], name].iloc[0]
+        span = f"{close[name].min():g} to {close[name].max():g}"
+        lines.append(
+            f"- {family}: chosen {name} = {chosen:g}; {len(close)} of {len(mine)} trials ({span}) "
+            f"are within {100 * within:.1f} points of the best, one network each."
+        )
+    return "\n".join(lines)
 
 
 def scale_sentence(place: Place) -> str:

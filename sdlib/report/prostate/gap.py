@@ -165,7 +165,10 @@ def read_gap(place: Place, arm: str) -> str:
     costs = found.mean().to_dict()
     whole, total = costs.pop(WHOLE), costs.pop(SUM)
     ordered = sorted(costs.items(), key=lambda item: -item[1])
-    listed = ", ".join(f"{name} {value:+.1f}" for name, value in ordered)
+    listed = ", ".join(
+        f"{name} {value:+.1f}" if value >= 0 else f"{name} {value:+.1f} (they are easier)"
+        for name, value in ordered
+    )
     beyond = whole - total
     if beyond >= 0:
         rest = f"the other {beyond:.1f} points are lost only where several shifts meet"

@@ -19,6 +19,11 @@ from sdlib.training.prediction import normalise
 __all__ = ["cost_projection", "power_table", "training_rate"]
 
 POWER = 0.8
+DESIGNS = (
+    ("hospitals", "camelyon17"),
+    ("panda_karolinska", "panda"),
+    ("panda_radboud", "panda"),
+)
 STEPS, BATCH = 3, 32
 GPU_RATES = (1_000, 3_000, 10_000)  # images/s, of which a reader chooses what is true of hers
 
@@ -96,7 +101,7 @@ def cost_projection(rates: Sequence[float] = GPU_RATES) -> pd.DataFrame:
         hours at it and at the others.
     """
     lines = {}
-    for name, source in (("hospitals", "camelyon17"), ("panda_karolinska", "panda")):
+    for name, source in DESIGNS:
         settings = EXPERIMENTS[name].settings("paper", source)
         runs = len(runs_of(name, "paper", source))
         images = runs * images_seen(settings)

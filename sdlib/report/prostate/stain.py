@@ -73,7 +73,7 @@ def fading_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
 def normalisation_table(
     titled: Mapping[str, NormalisedPlace], arms: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Accuracy before and after normalisation, and the change, paired over seeds.
+    """Accuracy and AUROC before and after normalisation, and the change, paired over seeds.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def normalisation_table(
     Returns
     -------
     pandas.DataFrame
-        Text. One line per title and arm: before, after (accuracy), change (points). Without lines
-        where no arm has rows.
+        Text. One line per title and arm: tiles, accuracy before and after, its change (points),
+        and mean AUROC before and after. Without lines where no arm has rows.
     """
     lines = {}
     for title, (place, before, after) in titled.items():
@@ -95,10 +95,13 @@ def normalisation_table(
             change = (second - first).dropna().to_numpy(np.float64)
             if not len(change):
                 continue
+            ranking = [place.values(f"{name}.auroc", arm).mean() for name in (before, after)]
             lines[title, place.label(arm)] = {
+                "tiles": len(place.targets(before)),
                 "as it is": describe(mean_interval(first.to_numpy())),
                 "normalised": describe(mean_interval(second.to_numpy())),
                 "change": in_points(change),
+                "AUROC": f"{ranking[0]:.3f} to {ranking[1]:.3f}",
             }
     return pd.DataFrame(lines).T
 
