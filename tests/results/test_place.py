@@ -150,6 +150,14 @@ def test_where_an_experiment_is_not_run_the_laptop_is_pointed_to(nothing):
     assert place.of("cutout").experiment == "cutout"
 
 
+def test_where_an_experiment_is_not_run_the_sentence_says_where_it_is(nothing):
+    there = Place("prostate", "laptop", "phantom", "this run")
+    expected = "prostate is not run there. It has the profiles smoke, quick, long, gpu, paper on ph"
+    assert expected in results.sentence(there)
+    assert "make reproduce" not in results.sentence(there)
+    assert "prostate is not run there" in results.sentence(Place("prostate", "long", "open"))
+
+
 def test_nothing_to_pair(rows, nothing):
     assert rows.paired("test.nothing", "sd_eq2", "weight_decay").shape == (0,)
     assert nothing.paired("test.accuracy", "sd_eq2", "weight_decay").shape == (0,)

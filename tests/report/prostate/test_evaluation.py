@@ -1,17 +1,24 @@
 """Figure 5: accuracies and paired differences on the four evaluation sets, from known rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from sdlib.experiments import paper_table
+from sdlib.experiments import EXPERIMENTS, paper_table
 from sdlib.experiments.prostate import DECAY, SD
+from sdlib.metrics import balanced_accuracy
+from sdlib.phantoms import ANNOTATIONS, annotate
 from sdlib.report.prostate.evaluation import (
     accuracy_figure,
     difference_figure,
     difference_table,
     panel_titles,
+    read_room,
+    read_searches,
+    room_table,
 )
 from sdlib.report.tables import in_points
+from sdlib.results import Place
 
 SETS = ("test", "later", "rescanned", "external")
 PAIRS = {"paper's values": (SD, DECAY)}
@@ -105,3 +112,52 @@ class TestFigures:
         place = record(**{SD: {0: some}, DECAY: {0: some}})
         figure = difference_figure(place, PAIRS | tuned, "no pairs yet")
         assert [bars.get_label() for bars in figure.axes[0].containers] == ["paper's values"]
+
+
+class TestRoom:
+    def test_room_is_what_is_lost_beyond_the_labels(self, place):
+        table = room_table(place, DECAY)
+        home = 0.92  # mean over seeds: .9, .92, .94
+        for cohort, title in panel_titles().items():
+            rule = EXPERIMENTS["prostate"].evaluation[cohort].where.get("labels", "consensus")
+            best = ANNOTATIONS[rule].best_accuracy
+            by_labels = home * best + (1 - home) * (1 - best)
+            room = 100 * (by_labels - (BASE[cohort] + 0.02))
+            assert table.loc[title, "room"] == pytest.approx(room)
+
+    def test_an_arm_whose_errors_are_independent_of_the_labels_leaves_no_room(self):
+        """Brute force: flipped labels and independent errors agree as often as the formula says."""
+        rng = np.random.default_rng(0)
+        truth = rng.integers(0, 2, 400_000)
+        labels = annotate(truth, rng.integers(0, 2**62, len(truth)), "outlines")
+        predicted = np.where(rng.random(len(truth)) < 0.9, truth, 1 - truth)
+        best = ANNOTATIONS["outlines"].best_accuracy
+        found = balanced_accuracy(labels, predicted.astype(float))
+        assert found == pytest.approx(0.9 * best + 0.1 * (1 - best), abs=0.003)
+
+    def test_sets_without_room_for_half_of_the_papers_gain_are_named(self, record):
+        accuracies = {"test": 0.9, "later": 0.6, "rescanned": 0.89, "external": 0.5}
+        place = record(**{DECAY: {0: accuracies}})
+        told = read_room(place, DECAY)
+        assert "In A, C this is less than half of the paper's gain" in told
+
+    def test_without_rows_nothing_is_said(self, record):
+        assert len(room_table(record(), DECAY)) == 0
+        assert read_room(record(), DECAY) == ""
+
+
+def test_how_clearly_searches_have_chosen(monkeypatch, place):
+    values = {"sd_eq1_uniform": [0.95, 0.949, 0.94], "weight_decay_uniform": [0.9, 0.95, 0.96]}
+    lines = []
+    for family, found in values.items():
+        name = "lam" if family.startswith("sd") else "weight_decay"
+        for value, tried in zip(found, (0.1, 0.01, 0.001), strict=True):
+            best = value == max(found)
+            lines.append({"family": family, "value": value, "best": best, name: tried})
+    trials = pd.DataFrame(lines)
+    monkeypatch.setattr(Place, "trials", property(lambda self: trials))
+    first, second = read_searches(place).splitlines()
+    assert first.startswith("- sd_eq1_uniform: chosen lam = 0.1; 2 of 3 trials (0.01 to 0.1)")
+    assert second.startswith("- weight_decay_uniform: chosen weight_decay = 0.001; 1 of 3 trials")
+    monkeypatch.setattr(Place, "trials", property(lambda self: trials[:0]))
+    assert read_searches(place) == ""
