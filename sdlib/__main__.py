@@ -197,6 +197,13 @@ def tile(
     ignored: Annotated[str, typer.Option(help="masks' values that do not count")] = "",
     share: Annotated[float, typer.Option(help="cancer's share from which a tile has it")] = 0.1,
     damaged: Annotated[str, typer.Option(help="refuse or skip slides that fail")] = "refuse",
+    changed: Annotated[
+        str, typer.Option(help="refuse or recut slides replaced since, or whose masks were")
+    ] = "refuse",
+    unscanned: Annotated[
+        str | None,
+        typer.Option(help="parts without content: refuse or background; by default by format"),
+    ] = None,
 ) -> None:
     """Cut whole slides into shards of tiles; a killed command goes on where it stopped."""
     from sdlib.datasets.tiling import Tiling, tile_slides
@@ -206,8 +213,9 @@ def tile(
     if positive or masks is not None:
         values = (_whole_numbers(text) for text in (positive, negative, ignored))
         rule = LabelRule(*values, threshold=share)
-    tiling = Tiling(size, overlap, mpp, border, max_background, rule=rule)
-    print(tile_slides(slides, out, tiling, workers, resolution, damaged, masks, groups, _log))
+    tiling = Tiling(size, overlap, mpp, border, max_background, rule=rule, unscanned=unscanned)
+    inputs = (workers, resolution, damaged, masks, groups, changed)
+    print(tile_slides(slides, out, tiling, *inputs, _log))
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

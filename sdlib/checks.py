@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import reprlib
+import sys
 
 import numpy as np
 
@@ -114,7 +115,7 @@ def check_number(
     value : float
         The value to check.
     low, high : float
-        The range, both ends included; ``high`` may be left out.
+        The range, both ends included; ``high`` may be left out, and is the largest float then.
     whole : bool
         Whether it has to be a whole number.
 
@@ -132,11 +133,21 @@ def check_number(
     ...     print(error)
     expected alpha from 0 to 1, got nan
     """
-    if is_number(value, whole) and low <= value <= high and value != math.inf:
+    if is_number(value, whole) and low <= value <= high and _is_finite(value):
         return
     span = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+    if is_number(value, whole) and low <= value <= high:
+        span += f" and at most {sys.float_info.max:.1e}"
     kind = ", a whole number" if whole else ""
     raise ConfigError(f"expected {what} {span}{kind}, got {describe_value(value)}")
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a number is finite as a float; a whole number may be too large for one."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def describe_value(value: object) -> str:

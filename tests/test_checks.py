@@ -1,5 +1,6 @@
 """The checks of images and numbers: what passes, what is refused, where, and with which advice."""
 
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -257,7 +258,20 @@ def test_whole_numbers_are_of_a_type_for_them():
             check_number("n", value, 0, whole=True)
 
 
-def test_an_infinity_is_a_number_but_in_no_range():
-    assert is_number(np.inf)
-    with pytest.raises(ConfigError, match="expected n of at least 0, got inf"):
-        check_number("n", np.inf, 0)
+@pytest.mark.parametrize(
+    "value", [np.inf, np.float32(np.inf), 10**400, 2**1024], ids=lambda value: str(value)[:5]
+)
+def test_what_is_beyond_floats_is_a_number_but_in_no_range(value):
+    assert is_number(value)
+    said = r"expected n of at least 0 and at most 1\.8e\+308, got (inf|\d+\.\.\.\d+)$"
+    with pytest.raises(ConfigError, match=said):
+        check_number("n", value, 0)
+    if not isinstance(value, int):
+        return
+    with pytest.raises(ConfigError, match=r"at most 1\.8e\+308, a whole number, got"):
+        check_number("n", value, 0, whole=True)
+
+
+def test_the_largest_floats_pass():
+    for value in (sys.float_info.max, int(sys.float_info.max), np.finfo(np.float16).max):
+        check_number("n", value, 0)

@@ -75,7 +75,11 @@ SEARCHES = ", ".join(f"cutout/{space.name}" for space in EXPERIMENTS["cutout"].s
         ("tile nowhere out --damaged ignore", "expected damaged to be refuse or skip", "'ignore'"),
         ("tile nowhere out --border mirror", "expected a border of pad, shift, drop", "'mirror'"),
         ("tile nowhere out --overlap 1", "expected overlap below 1", "got 1"),
-        ("tile nowhere out --mpp 0", "expected microns per pixel above 0", "got 0"),
+        ("tile nowhere out --mpp 0", "to be a finite number above 0", "got 0"),
+        ("tile nowhere out --mpp inf", "to be a finite number above 0", "got inf"),
+        ("tile nowhere out --size 100000", "expected size from 1 to 32768", "got 100000"),
+        ("tile nowhere out --changed ignore", "expected changed to be refuse or recut", "'ignore'"),
+        ("tile nowhere out --unscanned zero", "expected unscanned of refuse, background", "'zero'"),
         ("tile nowhere out --masks masks", "expected at least one positive value", "got positive"),
         ("tile nowhere out --positive 3-5", "expected whole numbers such as 3,4,5", "'3-5'"),
         ("tile nowhere out --positive 3", "expected masks and the rule of labels together", "one"),
@@ -210,13 +214,14 @@ class TestCommands:
             return "7 tiles of 1 slides"
 
         monkeypatch.setattr(tiling, "tile_slides", tile_slides)
-        options = "--size 256 --overlap 0.5 --mpp 1 --workers 3 --resolution mpp.csv --damaged skip"
+        options = "--size 256 --overlap 0.5 --mpp 1 --workers 3 --resolution mpp.csv"
+        faults = "--damaged skip --changed recut --unscanned background"
         labels = "--masks masks --positive 3,4 --negative 0,1 --ignored 9 --share 0.5"
-        found = sdlib("tile", "in", "out", *options.split(), *labels.split())
+        found = sdlib("tile", "in", "out", *f"{options} {faults} {labels}".split())
         assert found == (0, "7 tiles of 1 slides\n", "1 of 1, a.tiff: 7 tiles\n")
         rule = LabelRule((3, 4), (0, 1), (9,), 0.5)
-        settings = tiling.Tiling(size=256, overlap=0.5, mpp=1.0, rule=rule)
-        expected = ("in", "out", settings, 3, "mpp.csv", "skip", "masks", None)
+        settings = tiling.Tiling(size=256, overlap=0.5, mpp=1.0, rule=rule, unscanned="background")
+        expected = ("in", "out", settings, 3, "mpp.csv", "skip", "masks", None, "recut")
         assert [values[:-1] for values in asked] == [expected]
 
     def test_check_of_shards(self, sdlib, tmp_path):

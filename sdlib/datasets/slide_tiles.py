@@ -21,6 +21,7 @@ from sdlib.slides import (
     Slide,
     TileGrid,
     TilePlan,
+    open_mask,
     open_slide,
     plan_grid,
     plan_tiles,
@@ -202,8 +203,7 @@ def _plan_slide(
     """Choose and label the tiles of one slide."""
     # Of the slide only a thumbnail is read here, which needs no fast reader.
     image = open_slide(slide.image, table, fast=False)
-    # Masks are often written without their empty tiles.
-    mask = open_slide(slide.mask, unscanned="zero")
+    mask = open_mask(slide.mask)
     with image, mask:
         grid = cutting.grid(image)
         return plan_tiles(image, grid, cutting.max_background, mask=mask, rule=slide.rule)

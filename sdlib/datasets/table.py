@@ -32,7 +32,12 @@ MARKS = {
 WORKBOOK = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # spreadsheets' own formats, new and old
 
 
-def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataFrame:
+def read_table(
+    path: str | os.PathLike[str],
+    columns: Iterable[str],
+    what: str = "manifest",
+    row_of: str = "image",
+) -> pd.DataFrame:
     """Read a CSV file as text, indexed by row number.
 
     Parameters
@@ -42,6 +47,8 @@ def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataF
         ``sep=`` names; UTF-8, or UTF-16 or UTF-32 with a byte order mark.
     columns : iterable of str
         Columns that must exist and be filled in every row.
+    what, row_of : str
+        What the file is, and what has a row in it, for messages.
 
     Returns
     -------
@@ -67,8 +74,9 @@ def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataF
     """
     path = Path(path)
     columns = list(columns)
-    text = _read_text(path)
-    header, rows, separator = _parse(path, text, columns)
+    text = _read_text(path, columns, what)
+    advice = f"add a row for each {row_of}"
+    header, rows, separator = _parse(path, text, columns, advice)
     missing = [name for name in columns if name not in header]
     if missing:
         raise DataError(
@@ -80,7 +88,7 @@ def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataF
             f"expected each column once in {path}, got {', '.join(header)}: rename or remove one"
         )
     if not rows:
-        raise DataError(f"{path} has a header but no rows: add a row for each image")
+        raise DataError(f"{path} has a header but no rows: {advice}")
     for number, row in rows.items():
         if len(row) != len(header):
             raise DataError(
@@ -98,12 +106,15 @@ def read_table(path: str | os.PathLike[str], columns: Iterable[str]) -> pd.DataF
     return pd.DataFrame.from_dict(rows, orient="index", columns=header)
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, columns: list[str], what: str) -> str:
     """Read a file whose encoding is certain; name the encoding of others where it is known."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise DataError(f"expected a manifest at {path}, found none: write one there") from error
+        raise DataError(
+            f"expected a {what} at {path}, found none: write one there with the columns "
+            f"{', '.join(columns)}, or check the path"
+        ) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     advice = "save it as 'CSV UTF-8'"
@@ -145,7 +156,7 @@ def _unmarked(content: bytes) -> str:
 
 
 def _parse(
-    path: Path, text: str, columns: list[str]
+    path: Path, text: str, columns: list[str], advice: str
 ) -> tuple[list[str], dict[int, list[str]], str]:
     """Split CSV text into the header, the filled rows by row number, and the separator."""
     first = text.lstrip("\r\n").partition("\n")[0].strip("\r")
@@ -162,7 +173,7 @@ def _parse(
         # The line that names the separator is not a row, but an editor counts it as a line.
         del numbered[0]
     if not numbered:
-        raise DataError(f"{path} is empty: add a header and a row for each image")
+        raise DataError(f"{path} is empty: add a header, and {advice}")
     (_, header), *rows = numbered
     return [visible(name) for name in header], dict(rows), separator
 

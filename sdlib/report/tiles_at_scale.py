@@ -63,7 +63,7 @@ class TileRates:
     decode : float
         Decoding the same bytes in memory, without shards.
     cached : float
-        Reading from the memory map of decoded tiles.
+        Reading from the memory map of decoded tiles, all of which are in memory.
     shard_bytes, index_bytes : float
         Bytes per tile in shards and in their index.
     """
@@ -240,7 +240,9 @@ def scale_table(
     """Hours and gigabytes that sets of millions of tiles would take, from measured rates.
 
     Hours are those of all cores together, each at the rate of one: an estimate that leaves out
-    waiting for disks, and is too low where cores share what limits them.
+    waiting for disks, and is too low where cores share what limits them. There are none for an
+    epoch from decoded tiles: sets of this size do not fit in memory, and are read from a map of
+    them as fast as the disk is, which :attr:`TileRates.cached` does not tell.
 
     Parameters
     ----------
@@ -257,7 +259,7 @@ def scale_table(
     -------
     pandas.DataFrame
         One line per set: tiles; GB in shards, in their index and decoded; hours to write shards,
-        and for an epoch from shards and from decoded tiles.
+        and for an epoch from them.
 
     Raises
     ------
@@ -283,7 +285,6 @@ def scale_table(
         "GB decoded": n * (3 * rates.size**2) / 1e9,
         "hours to write shards": hours / rates.write,
         "hours of an epoch from shards": hours / rates.read,
-        "hours of an epoch decoded": hours / rates.cached,
     }
     if cut is not None:
         columns["hours to cut slides and write"] = hours / cut

@@ -14,14 +14,23 @@ packages in all; and HistoPrep 2.0.5, the paper's tiler, pins Pillow below 10.
 """
 
 from sdlib.slides.cut import CutTile, TilePlan, cut_tiles, plan_tiles, read_tile
-from sdlib.slides.grid import BORDERS, TileGrid, grid_starts, plan_grid, tile_step
-from sdlib.slides.labels import LabelRule, read_mask, tile_label
+from sdlib.slides.grid import (
+    BORDERS,
+    LARGEST_REGION,
+    TileGrid,
+    check_mpp,
+    grid_starts,
+    plan_grid,
+    tile_step,
+)
+from sdlib.slides.labels import LabelRule, check_mask, open_mask, read_mask, tile_label
 from sdlib.slides.resolution import Resolution, find_resolution, read_resolutions
 from sdlib.slides.slide import Slide, open_slide
 from sdlib.slides.tissue import Tissue, find_tissue, otsu_threshold
 
 __all__ = [
     "BORDERS",
+    "LARGEST_REGION",
     "CutTile",
     "LabelRule",
     "Resolution",
@@ -29,10 +38,13 @@ __all__ = [
     "TileGrid",
     "TilePlan",
     "Tissue",
+    "check_mask",
+    "check_mpp",
     "cut_tiles",
     "find_resolution",
     "find_tissue",
     "grid_starts",
+    "open_mask",
     "open_slide",
     "otsu_threshold",
     "plan_grid",

@@ -100,7 +100,7 @@ def plan_tiles(
     threshold : float, optional
         The brightest grey level of tissue; by default Otsu's of the thumbnail.
     mask : Slide, optional
-        The annotation, of the slide's size, opened with ``unscanned="zero"``.
+        The annotation, of the slide's size, opened with :func:`~sdlib.slides.labels.open_mask`.
     rule : LabelRule, optional
         How the mask makes labels; needed with ``mask``.
 
@@ -206,7 +206,7 @@ def cut_tiles(
     threshold : float, optional
         The brightest grey level of tissue; by default Otsu's of a thumbnail.
     mask : Slide, optional
-        The annotation, of the slide's size, opened with ``unscanned="zero"``.
+        The annotation, of the slide's size, opened with :func:`~sdlib.slides.labels.open_mask`.
     rule : LabelRule, optional
         How the mask makes labels; needed with ``mask``.
 

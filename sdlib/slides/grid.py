@@ -23,18 +23,29 @@ the level; else a larger region is read and averaged down to the tile.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from sdlib.checks import check_number
+from sdlib.checks import check_number, describe_value, is_number
 from sdlib.errors import ConfigError
 
-__all__ = ["BORDERS", "TileGrid", "grid_starts", "plan_grid", "tile_step"]
+__all__ = [
+    "BORDERS",
+    "LARGEST_REGION",
+    "TileGrid",
+    "check_mpp",
+    "grid_starts",
+    "plan_grid",
+    "tile_step",
+]
 
 BORDERS = ("pad", "shift", "drop")
 TOLERANCE = 0.05  # relative difference from the target resolution
+#: Side in pixels of the largest region that is read for a tile: 3 GiB of memory.
+LARGEST_REGION = 1 << 15
 
 
 class Pyramid(Protocol):
@@ -93,6 +104,30 @@ class TileGrid:
     def corner_0(self, x: int, y: int) -> tuple[int, int]:
         """A corner in pixels of level 0."""
         return round(x * self.downsample), round(y * self.downsample)
+
+
+def check_mpp(mpp: float) -> None:
+    """Raise an error unless a target resolution is a finite number above 0.
+
+    Parameters
+    ----------
+    mpp : float
+        Microns per pixel.
+
+    Raises
+    ------
+    ConfigError
+        Anything else.
+
+    Examples
+    --------
+    >>> check_mpp(0.5)
+    """
+    if not is_number(mpp) or not 0 < mpp <= sys.float_info.max:
+        raise ConfigError(
+            "expected microns per pixel to be a finite number above 0, such as 0.5, got "
+            f"{describe_value(mpp)}"
+        )
 
 
 def tile_step(size: int, overlap: float) -> int:
@@ -199,7 +234,8 @@ def plan_grid(
     Raises
     ------
     ConfigError
-        A value out of its range; a target finer than the slide.
+        A value out of its range; a target finer than the slide, or so coarse that a tile would be
+        read from a region of more than 32,768 px.
     DataError
         There is a target, but the slide does not tell its resolution.
 
@@ -217,7 +253,13 @@ def plan_grid(
     if mpp is not None:
         level, scale = _level(slide, mpp)
     downsample = slide.level_downsamples[level]
-    read_size = size if abs(scale - 1) <= TOLERANCE else round(size * scale)
+    side = size if abs(scale - 1) <= TOLERANCE else size * scale
+    if side > LARGEST_REGION:
+        raise ConfigError(
+            f"expected tiles that are read from at most {LARGEST_REGION} px a side, got "
+            f"{side:.6g} px of level {level}: choose smaller tiles or finer pixels"
+        )
+    read_size = round(side)
     width, height = slide.level_dimensions[level]
     # Each start is rounded by itself: errors do not add up along a row.
     read_step = step if read_size == size else step * read_size / size
@@ -235,7 +277,7 @@ def plan_grid(
 
 def _level(slide: Pyramid, mpp: float) -> tuple[int, float]:
     """The level to read for a target resolution, and how many of its pixels make one of a tile."""
-    check_number("mpp", mpp, 0)
+    check_mpp(mpp)
     finest = slide.known_mpp()
     if mpp < finest * (1 - TOLERANCE):
         raise ConfigError(

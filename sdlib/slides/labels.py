@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import cv2
@@ -10,9 +11,9 @@ import numpy as np
 from sdlib.checks import check_number
 from sdlib.errors import ConfigError, DataError
 from sdlib.slides.grid import TileGrid
-from sdlib.slides.slide import Slide
+from sdlib.slides.slide import Slide, open_slide
 
-__all__ = ["LabelRule", "check_mask", "read_mask", "tile_label"]
+__all__ = ["LabelRule", "check_mask", "open_mask", "read_mask", "tile_label"]
 
 WHERE = ("tile", "centre")
 
@@ -122,6 +123,29 @@ def tile_label(mask: np.ndarray, rule: LabelRule, place: str = "the mask") -> in
     return int(positive >= rule.threshold * counted)
 
 
+def open_mask(path: str | os.PathLike[str]) -> Slide:
+    """Open an annotation mask, of which what the file leaves out is 0.
+
+    Masks are often written without their empty tiles, which would be damage in a slide.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file, of any format that openslide reads.
+
+    Returns
+    -------
+    Slide
+        A context manager, which closes the file.
+
+    Raises
+    ------
+    DataError
+        The file is missing, or not a slide.
+    """
+    return open_slide(path, unscanned="zero")
+
+
 def check_mask(mask: Slide, slide: Slide) -> None:
     """Raise an error unless a mask has the size of its slide.
 
@@ -150,7 +174,7 @@ def read_mask(mask: Slide, grid: TileGrid, x: int, y: int) -> np.ndarray:
     ----------
     mask : Slide
         The mask, which has the size of its slide at level 0; the class is in the red channel.
-        Open it with ``unscanned="zero"``: masks leave out empty tiles.
+        Open it with :func:`open_mask`.
     grid : TileGrid
         The tiles' grid.
     x, y : int

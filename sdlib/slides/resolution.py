@@ -45,8 +45,9 @@ DESCRIPTIONS = (
 )
 UNITS = {"centimeter": 10_000.0, "inch": 25_400.0}  # microns
 WAYS_OUT = (
-    "give it in a table with the columns slide and mpp (resolutions=...), or write it into the "
-    "file's resolution tags, or cut at the pixels of level 0 (mpp=None)"
+    "give it in a table with the columns slide and mpp (resolutions=..., or --resolution of a "
+    "command), or write it into the file's resolution tags, or cut at the pixels of level 0 "
+    "(mpp=None, or a command without --mpp)"
 )
 
 
@@ -164,7 +165,10 @@ def read_resolutions(path: str | os.PathLike[str]) -> dict[str, float]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         said = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise DataError(f"the table of resolutions {path} cannot be read: {said}") from error
+        raise DataError(
+            f"the table of resolutions {path} cannot be read: {said}; expected a CSV file with the "
+            f"columns {' and '.join(COLUMNS)}"
+        ) from error
     header = text.partition("\n")[0]
     separator = max(",;\t", key=header.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)

@@ -27,8 +27,8 @@ WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 SPARSE_VENDORS = ("dicom", "leica", "mirax", "philips", "ventana", "zeiss")
 UNSCANNED = ("refuse", "background", "zero")
 NO_CONTENT = (
-    "the file has no content for a part of it; if the scanner left it out, open the slide with "
-    "unscanned='background'"
+    "the file has no content for a part of it; if the scanner left it out, pass "
+    "unscanned='background', or --unscanned background to python -m sdlib tile"
 )
 STRIP = 1 << 22  # pixels that a thumbnail reads at a time
 

@@ -127,7 +127,12 @@ def test_places_are_row_by_row():
         ({"overlap": float("nan")}, "expected overlap from 0 to 1"),
         ({"border": "mirror"}, "expected a border of pad, shift, drop, got 'mirror'"),
         ({"mpp": 0.1}, "expected mpp of at least the slide's own 0.25, got 0.1"),
-        ({"mpp": float("inf")}, "expected mpp of at least 0"),
+        ({"mpp": float("inf")}, "microns per pixel to be a finite number above 0, .*, got inf"),
+        ({"mpp": 0}, "microns per pixel to be a finite number above 0, .*, got 0"),
+        ({"mpp": 10**400}, "microns per pixel to be a finite number above 0, .*, got 1000"),
+        ({"mpp": 1e308}, "expected tiles that are read from at most 32768 px a side, got"),
+        ({"mpp": 1e4}, r"read from at most 32768 px a side, got .* px of level 0: choose smaller"),
+        ({"size": 40_000}, "read from at most 32768 px a side, got 40000 px of level 0"),
     ],
 )
 def test_wrong_values_are_refused(options, said):

@@ -159,8 +159,14 @@ class TestSchedule:
         [
             ({"epochs": 1.5}, "expected epochs of at least 1, a whole number, got 1.5"),
             ({"batch_size": "8"}, "expected batch_size of at least 1, a whole number, got '8'"),
-            ({"learning_rate": float("inf")}, "expected learning_rate of at least 0, got inf"),
-            ({"weight_decay": float("inf")}, "expected weight_decay of at least 0, got inf"),
+            (
+                {"learning_rate": float("inf")},
+                "expected learning_rate of at least 0 and at most .*, got inf",
+            ),
+            (
+                {"weight_decay": float("inf")},
+                "expected weight_decay of at least 0 and at most .*, got inf",
+            ),
             ({"workers": -1}, "expected workers of at least 0, a whole number, got -1"),
         ],
     )

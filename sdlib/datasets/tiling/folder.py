@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-import csv
 import multiprocessing
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import cv2
 
 from sdlib.checks import check_number
-from sdlib.datasets.shards import write_index
-from sdlib.datasets.tiling.one_slide import (
-    check_slide,
-    finished_record,
-    remove_shards,
-    tile_slide,
-)
+from sdlib.datasets.shards import INDEX_FILE, write_index
+from sdlib.datasets.tiling.manifest import MANIFEST, write_manifest
+from sdlib.datasets.tiling.one_slide import check_slide, tile_slide
+from sdlib.datasets.tiling.records import SLIDES_FOLDER, finished_records, remove_shards
 from sdlib.datasets.tiling.settings import Tiling
 from sdlib.datasets.tiling.slide_files import SlideFile, find_slides
 from sdlib.errors import ConfigError, DataError, SdlibError
-from sdlib.files import atomic_path
 from sdlib.slides import read_resolutions
 
-__all__ = ["MANIFEST", "tile_slides"]
+__all__ = ["tile_slides"]
 
-MANIFEST = "manifest.csv"
-#: Columns of the manifest: from a slide's record, then the rules, which are the same for all.
-RECORDED = (
-    "slide",
-    "group",
-    "reader",
-    "mpp",
-    "mpp_source",
-    "tile_mpp",
-    "level",
-    "tiles",
-    "cancer",
-    "background",
-    "unjudged",
-    "conflict",
-)
-COLUMNS = (*RECORDED, "step", "border", "max_background", "labels", "problem")
 NAMED = 5  # slides that cannot be read are named up to this number
 
 Outcome = tuple[SlideFile, dict[str, Any] | None, str]  # slide, its record or its problem
@@ -62,12 +41,14 @@ def tile_slides(
     damaged: Literal["refuse", "skip"] = "refuse",
     masks: str | os.PathLike[str] | None = None,
     groups: str | os.PathLike[str] | None = None,
+    changed: Literal["refuse", "recut"] = "refuse",
     log: Callable[[str], object] = lambda line: None,
 ) -> str:
     """Cut slides into tiles, and write them as one set of shards with an index and a manifest.
 
     Every slide has shards of its own, and a record once they are finished: the same call after a
-    kill passes over finished slides, and over finished shards of the others.
+    kill passes over finished slides, and over finished shards of the others. Slides and masks are
+    known by their sizes and times of modification: one that has been replaced is noticed.
 
     Parameters
     ----------
@@ -86,6 +67,9 @@ def tile_slides(
         out, in which case the manifest says why.
     masks, groups : path, optional
         As for :func:`~sdlib.datasets.tiling.slide_files.find_slides`.
+    changed : {"refuse", "recut"}
+        What to do with finished slides that have been replaced since, or whose masks have: raise an
+        error that names them, or cut them again. (Other settings are refused in any case.)
     log : callable
         Called with a sentence for every slide.
 
@@ -99,7 +83,8 @@ def tile_slides(
     ConfigError
         If a value is out of its range, or the folder holds tiles that were cut in another way.
     DataError
-        If slides cannot be read and are not to be skipped, or no tile is left.
+        If slides cannot be read and are not to be skipped, have changed and are not to be cut
+        again, or no tile is left. In the last case nothing of them remains in the folder.
     SdlibError
         If tiles cannot be written, or a process was killed.
 
@@ -110,14 +95,19 @@ def tile_slides(
     """
     if damaged not in ("refuse", "skip"):
         raise ConfigError(f"expected damaged to be refuse or skip, got {damaged!r}")
+    if changed not in ("refuse", "recut"):
+        raise ConfigError(f"expected changed to be refuse or recut, got {changed!r}")
     if (masks is None) != (tiling.rule is None):
-        raise ConfigError("expected masks and the rule of labels together, got one of them")
+        raise ConfigError(
+            "expected masks and the rule of labels together (--masks and --positive), got one of "
+            "them"
+        )
     workers = workers if workers is not None else os.cpu_count() or 1
     check_number("workers", workers, 1, whole=True)
     out = Path(out)
     table = read_resolutions(resolutions) if resolutions is not None else {}
     found = find_slides(slides, masks, groups)
-    known = {slide.name: finished_record(slide, out, tiling, table) for slide in found}
+    known = finished_records(found, out, tiling, table, changed)
     to_cut = [slide for slide in found if known[slide.name] is None]
     if len(to_cut) < len(found):
         log(f"{len(found) - len(to_cut)} of {len(found)} slides are finished")
@@ -141,7 +131,6 @@ def tile_slides(
         if slide.name in problems:
             log(f"skipped: {problems[slide.name]}")
             remove_shards(slide, out)
-    _write_manifest(out / MANIFEST, found, known, problems, tiling)
     return _finish(out, found, known, problems, tiling)
 
 
@@ -152,18 +141,58 @@ def _finish(
     problems: Mapping[str, str],
     tiling: Tiling,
 ) -> str:
-    """Write the index of all shards; say how many tiles there are."""
+    """Write the manifest and the index of all shards; say how many tiles there are."""
     records = [record for slide in found if (record := known[slide.name])]
     tiles, cancer = (sum(record[name] for record in records) for name in ("tiles", "cancer"))
     if not tiles:
+        _remove_all(out, found)
         raise DataError(
-            f"expected at least one tile, got none of {len(found)} slides: see {out / MANIFEST}; "
-            "if all are background, allow more of it with --max-background"
+            f"expected at least one tile, got none of {len(found)} slides: "
+            f"{_why_none(records, problems, tiling)}"
         )
+    write_manifest(out / MANIFEST, found, known, problems, tiling)
     write_index(out, [record["name"] for record in records if record["tiles"]])
     skipped = f" ({len(problems)} skipped)" if problems else ""
     labels = f"{cancer:,} of cancer" if tiling.rule is not None else "without labels"
     return f"{tiles:,} tiles of {len(records)} slides{skipped}, {labels}, in {out}"
+
+
+def _remove_all(out: Path, slides: list[SlideFile]) -> None:
+    """Remove what was written of slides without any tile: the next call may cut otherwise."""
+    for slide in slides:
+        remove_shards(slide, out)
+    if not any(out.glob("*-??????.tar")):
+        # Those of an earlier call.
+        for name in (MANIFEST, INDEX_FILE):
+            (out / name).unlink(missing_ok=True)
+        for columns in out.glob("index-*"):
+            shutil.rmtree(columns, ignore_errors=True)
+    with suppress(OSError):  # it may hold records of other slides, or not be there
+        (out / SLIDES_FOLDER).rmdir()
+
+
+def _why_none(records: list[dict[str, Any]], problems: Mapping[str, str], tiling: Tiling) -> str:
+    """Where all tiles are gone, and what to do."""
+    background, unjudged = (
+        sum(record[name] for record in records) for name in ("background", "unjudged")
+    )
+    found = []
+    if background:
+        found.append(
+            f"{background} left out as background (allow more of it with --max-background, or "
+            "choose a smaller --size)"
+        )
+    if unjudged:
+        found.append(f"{unjudged} in which the masks judge nothing (see --ignored)")
+    if problems:
+        first = next(iter(problems.values()))
+        found.append(f"{len(problems)} slides cannot be cut, the first one because {first}")
+    if records and not found:
+        found.append(
+            f"no slide has room for a tile of {tiling.size} px (choose a smaller --size, or "
+            "--border pad)"
+        )
+    return "; ".join(found)
 
 
 def _count(record: dict[str, Any]) -> str:
@@ -183,29 +212,6 @@ def _refuse(problems: Mapping[str, str], n: int, damaged: str) -> None:
         f"{len(sentences)} of {n} slides cannot be cut: {'; '.join(sentences[:NAMED])}{more}; or "
         "leave them out with --damaged skip"
     )
-
-
-def _write_manifest(
-    file: Path,
-    found: list[SlideFile],
-    known: Mapping[str, dict[str, Any] | None],
-    problems: Mapping[str, str],
-    tiling: Tiling,
-) -> None:
-    """Write a row for every slide."""
-    rules = {
-        "step": tiling.step_rule,
-        "border": tiling.border,
-        "max_background": tiling.max_background,
-        "labels": tiling.label_rule,
-    }
-    with atomic_path(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as text:
-        rows = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
-        rows.writeheader()
-        for slide in found:
-            named = {"slide": slide.shown, "group": slide.group}
-            record = known[slide.name] or {}
-            rows.writerow({**named, **record, **rules, "problem": problems.get(slide.name, "")})
 
 
 # -- Processes

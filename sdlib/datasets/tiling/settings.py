@@ -8,10 +8,11 @@ from typing import Any
 from sdlib.checks import check_number
 from sdlib.datasets.shards.tile import QUALITY
 from sdlib.errors import ConfigError
-from sdlib.slides import BORDERS, LabelRule, tile_step
+from sdlib.slides import BORDERS, LARGEST_REGION, LabelRule, check_mpp, tile_step
 
 __all__ = ["MAX_BACKGROUND", "Tiling"]
 
+UNSCANNED = ("refuse", "background")
 #: Tiles with a larger share of background are left out.
 MAX_BACKGROUND = 0.75
 
@@ -23,7 +24,7 @@ class Tiling:
     Parameters
     ----------
     size : int
-        Side of a tile in pixels.
+        Side of a tile in pixels, 1 to 32,768.
     overlap : float
         Share of a tile that the next one repeats, from 0 to below 1.
     mpp : float, optional
@@ -36,6 +37,9 @@ class Tiling:
         Quality of the JPEG, 1 to 100.
     rule : LabelRule, optional
         How masks make labels; without it tiles have none.
+    unscanned : {"refuse", "background"}, optional
+        What pixels without content in a slide are: damage, or glass that the scanner left out.
+        By default the slide's format decides (see :func:`~sdlib.slides.slide.open_slide`).
 
     Raises
     ------
@@ -45,7 +49,7 @@ class Tiling:
     Examples
     --------
     >>> Tiling(size=512, overlap=0.2).step_rule
-    '410 px: 512 x (1 - 0.2), to the nearest whole pixel, halves up'
+    '410 px: 512 - 102 (512 x 0.2, cut off to whole pixels)'
     """
 
     size: int = 512
@@ -55,22 +59,28 @@ class Tiling:
     max_background: float = MAX_BACKGROUND
     quality: int = QUALITY
     rule: LabelRule | None = None
+    unscanned: str | None = None
 
     def __post_init__(self) -> None:
-        tile_step(self.size, self.overlap)  # checks both
-        if self.mpp is not None and not self.mpp > 0:
-            raise ConfigError(f"expected microns per pixel above 0, got {self.mpp}")
+        check_number("size", self.size, 1, LARGEST_REGION, whole=True)
+        tile_step(self.size, self.overlap)  # checks the overlap
+        if self.mpp is not None:
+            check_mpp(self.mpp)
         if self.border not in BORDERS:
             raise ConfigError(f"expected a border of {', '.join(BORDERS)}, got {self.border!r}")
         check_number("max_background", self.max_background, 0, 1)
         check_number("quality", self.quality, 1, 100, whole=True)
+        if self.unscanned not in (None, *UNSCANNED):
+            raise ConfigError(
+                f"expected unscanned of {', '.join(UNSCANNED)}, got {self.unscanned!r}"
+            )
 
     @property
     def step_rule(self) -> str:
         """The distance of tiles and how it was computed, in words for a manifest."""
         step = tile_step(self.size, self.overlap)
-        rule = f"{self.size} x (1 - {self.overlap:g}), to the nearest whole pixel, halves up"
-        return f"{step} px: {rule}"
+        product = f"{self.size} x {float(self.overlap)}, cut off to whole pixels"
+        return f"{step} px: {self.size} - {self.size - step} ({product})"
 
     @property
     def label_rule(self) -> str:
@@ -83,7 +93,7 @@ class Tiling:
             return "no labels"
         positive = ", ".join(map(str, self.rule.positive))
         counted = ", ".join(map(str, (*self.rule.positive, *self.rule.negative)))
-        share = f"{self.rule.threshold:g}"
+        share = float(self.rule.threshold)
         return f"1 where {positive} are at least {share} of the pixels of {counted}, else 0"
 
     @property

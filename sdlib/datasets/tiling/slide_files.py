@@ -137,7 +137,8 @@ def _mask(folder: Path, slide: Path) -> Path:
 def _groups(file: str | os.PathLike[str]) -> dict[str, str]:
     """The groups of a table, by slide."""
     found: dict[str, str] = {}
-    for number, row in read_table(file, ("slide", "group")).iterrows():
+    table = read_table(file, ("slide", "group"), "table of groups", "slide")
+    for number, row in table.iterrows():
         slide, group = row["slide"], row["group"]
         if found.setdefault(slide, group) != group:
             raise DataError(

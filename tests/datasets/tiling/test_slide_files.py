@@ -63,6 +63,23 @@ def test_masks_in_the_folder_of_slides_are_no_slides(tmp_path):
     assert (second.shown, second.mask) == ("b.svs", tmp_path / "masks" / "b.tif")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, r"a table of groups at .*g.csv, found none: .* the columns slide, group, or check"),
+        ("", r"g.csv is empty: add a header, and add a row for each slide"),
+        ("slide,group\n", r"g.csv has a header but no rows: add a row for each slide"),
+        ("slide,patient\na,eva\n", r"expected columns slide, group in .*g.csv, got slide, patient"),
+    ],
+)
+def test_a_table_of_groups_that_is_none_is_refused(tmp_path, content, said):
+    touch(tmp_path, "a.tiff")
+    if content is not None:
+        (tmp_path / "g.csv").write_text(content)
+    with pytest.raises(DataError, match=said):
+        find_slides(tmp_path, groups=tmp_path / "g.csv")
+
+
 def test_two_groups_for_a_slide_are_refused(tmp_path):
     touch(tmp_path, "a.tiff")
     (tmp_path / "g.csv").write_text("slide,group\na.tiff,eva\na.tiff,olu\n")
