@@ -134,7 +134,7 @@ def normalised_chunks(
     normaliser : MacenkoNormaliser
         Fitted to the wanted stains.
     workers : int, optional
-        Number of processes, by default one per core.
+        Number of threads, by default one per core.
 
     Yields
     ------
@@ -165,7 +165,8 @@ def normalised_chunks(
         return
     # joblib's own generator would go on while nobody takes its results, and keep them all.
     together = WINDOW * workers
-    with Parallel(n_jobs=workers) as parallel:
+    # Threads, because images would take longer to another process than through the normaliser.
+    with Parallel(n_jobs=workers, prefer="threads") as parallel:
         for first in range(0, len(rows), together):
             window = rows[first : first + together]
             numbers = (np.arange(chunk.start, chunk.stop) for chunk in window)

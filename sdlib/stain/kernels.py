@@ -42,7 +42,8 @@ def compiled(**options) -> Callable:
         A decorator.
     """
     # Fused multiply-adds are the only deviation from IEEE arithmetic that pixels may show.
-    options = {"fastmath": {"contract"}, "error_model": "numpy", **options}
+    # Without the interpreter's lock several threads can work on images of one set.
+    options = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True, **options}
 
     def compiled(function: Callable) -> Callable:
         try:

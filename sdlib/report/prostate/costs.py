@@ -66,7 +66,7 @@ def measure_costs(size: int = 224, tiles: int = 32, workers: Sequence[int] = (1,
     tiles : int
         How many different tiles are normalised again and again.
     workers : sequence of int
-        Numbers of processes that normalise.
+        Numbers of threads that normalise.
 
     Returns
     -------
