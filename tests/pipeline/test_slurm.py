@@ -107,7 +107,7 @@ class Clone:
         """Those of make, up to the rows of the toys."""
         arguments = ["-n", "-o", ".venv/.stamp", "reproduce", "EXECUTOR=slurm", "PROFILE=smoke"]
         listed = subprocess.run(
-            ["make", *arguments, "FRESH=1", "POLL=1", "RETRIES=0"],
+            ["make", "--no-print-directory", *arguments, "FRESH=1", "POLL=1", "RETRIES=0"],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
