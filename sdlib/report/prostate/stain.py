@@ -9,10 +9,9 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from sdlib.metrics import mean_interval
 from sdlib.plotting import note
 from sdlib.report.robustness.statistics import curves
-from sdlib.report.tables import describe, in_points
+from sdlib.report.tables import in_points
 from sdlib.results import Place
 from sdlib.results.sweeps import CLEAN
 
@@ -85,8 +84,9 @@ def normalisation_table(
     Returns
     -------
     pandas.DataFrame
-        Text. One line per title and arm: tiles, accuracy before and after, its change (points),
-        and mean AUROC before and after. Without lines where no arm has rows.
+        Text. One line per title and arm: tiles, accuracy before and after (SD over seeds), its
+        change (points, with its interval), and mean AUROC before and after. Without lines where no
+        arm has rows.
     """
     lines = {}
     for title, (place, before, after) in titled.items():
@@ -98,12 +98,18 @@ def normalisation_table(
             ranking = [place.values(f"{name}.auroc", arm).mean() for name in (before, after)]
             lines[title, place.label(arm)] = {
                 "tiles": len(place.targets(before)),
-                "as it is": describe(mean_interval(first.to_numpy())),
-                "normalised": describe(mean_interval(second.to_numpy())),
+                "as it is": _mean_and_sd(first),
+                "normalised": _mean_and_sd(second),
                 "change": in_points(change),
                 "AUROC": f"{ranking[0]:.3f} to {ranking[1]:.3f}",
             }
     return pd.DataFrame(lines).T
+
+
+def _mean_and_sd(values: pd.Series) -> str:
+    """Mean over seeds, and SD where there are several, such as ``0.710 (0.014)``."""
+    spread = f" ({values.std():.3f})" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{spread}"
 
 
 def normalisation_figure(

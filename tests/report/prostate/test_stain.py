@@ -7,14 +7,13 @@ from sklearn.metrics import balanced_accuracy_score
 
 from sdlib.experiments import Run
 from sdlib.experiments.prostate import DECAY, SD
-from sdlib.metrics import mean_interval
 from sdlib.report.prostate.stain import (
     fading_figure,
     normalisation_figure,
     normalisation_table,
     read_fading,
 )
-from sdlib.report.tables import describe, in_points
+from sdlib.report.tables import in_points
 from sdlib.results import Place
 from sdlib.results.sweeps import BY_NAME, Sweep
 from tests.written_results import write_experiment
@@ -130,13 +129,14 @@ class TestNormalisation:
         table = normalisation_table(titled)
         place = titled["phantom"][0]
         line = table.loc[("phantom", place.label(DECAY))]
-        assert line["as it is"] == describe(mean_interval([0.7, 0.71, 0.72]))
-        assert line["normalised"] == describe(mean_interval([0.78, 0.8, 0.82]))
+        assert line["as it is"] == "0.710 (0.010)"
+        assert line["normalised"] == "0.800 (0.020)"
         assert line["change"] == in_points(np.array([0.08, 0.09, 0.1]))
         line = table.loc[("phantom", place.label(SD))]
         assert line["change"] == in_points(np.array([-0.01, -0.02, -0.03]))
         other = titled["A to B"][0].label("weight_decay_stain")
         assert table.loc[("A to B", other), "change"] == "-5.0, one seed"
+        assert table.loc[("A to B", other), "as it is"] == "0.750"
         assert len(table) == 3
 
     def test_some_arms_alone(self, titled):
