@@ -95,7 +95,7 @@ def normalisation_table(
             change = (second - first).dropna().to_numpy(np.float64)
             if not len(change):
                 continue
-            ranking = [place.values(f"{name}.auroc", arm).mean() for name in (before, after)]
+            ranking = [place.by_seed(f"{name}.auroc", arm).mean() for name in (before, after)]
             lines[title, place.label(arm)] = {
                 "tiles": len(place.targets(before)),
                 "as it is": _mean_and_sd(first),
