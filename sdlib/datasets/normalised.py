@@ -124,6 +124,10 @@ def normalised_chunks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Normalise a whole set on all cores, a chunk at a time and in order.
 
+    All results are handed back to one process. On two cores two threads were no faster than one
+    (.85 to 1.05 times, and processes likewise), because moving the images costs as much as
+    normalising them. Processes that each keep or write their own results scale with the cores.
+
     At most 16 chunks of 64 tiles per worker are in memory at a time, so a set of millions streams
     through.
 
