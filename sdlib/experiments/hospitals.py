@@ -11,7 +11,13 @@ from dataclasses import replace
 from sdlib.experiments.cohorts import Cohort
 from sdlib.experiments.comparisons import Comparison, Kind, PairedDifference
 from sdlib.experiments.experiment import Experiment
-from sdlib.experiments.prostate import DECAY, MACENKO, SD
+from sdlib.experiments.prostate import (
+    DECAY,
+    MACENKO,
+    PAPER_GAINS,
+    SD,
+    from_one_place_to_another,
+)
 from sdlib.experiments.robustness import MAIN
 
 __all__ = ["EXPERIMENTS", "SEEDS"]
@@ -22,8 +28,6 @@ __all__ = ["EXPERIMENTS", "SEEDS"]
 SEEDS = 20
 WILDS_TILES = 432_052  # of which 21 of 30 are as many as the training part has
 WILDS_SIZE = 96  # px, as published
-PAPER_OUTSIDE = 0.095
-
 PROFILES = ("smoke", "quick", "laptop", "gpu", "paper")
 
 
@@ -34,7 +38,7 @@ def _outside(where: str, cohort: str) -> tuple[Comparison, ...]:
             f"SD over weight decay, {where}",
             Kind.GAIN,
             PairedDifference(f"{cohort}.accuracy", SD, DECAY),
-            paper=PAPER_OUTSIDE,
+            paper=PAPER_GAINS["external"],
         ),
     )
 
@@ -67,14 +71,7 @@ def _panda(trained: str, other: str) -> Experiment:
         f"Trained on biopsies of {trained.title()}, tested on those of {other.title()} (PANDA)",
         MAIN,
         Cohort(("train",), inside),
-        {
-            "validation": Cohort(("validation",), inside),
-            "test": Cohort(("test",), inside),
-            "across": Cohort(("validation", "test"), outside, whole=True),
-            "across_normalised": Cohort(
-                ("validation", "test"), outside, whole=True, prepare=MACENKO
-            ),
-        },
+        from_one_place_to_another(inside, outside),
         overrides={"paper": {"seeds": SEEDS}},
         profiles=PROFILES,
         sources=("panda",),

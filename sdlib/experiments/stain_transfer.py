@@ -13,7 +13,14 @@ from sdlib.experiments.arm import Arm
 from sdlib.experiments.cohorts import Cohort
 from sdlib.experiments.comparisons import Comparison, Kind, PairedDifference
 from sdlib.experiments.experiment import Experiment
-from sdlib.experiments.prostate import DECAY, MACENKO, SD
+from sdlib.experiments.prostate import (
+    DECAY,
+    GAIN_LEFT,
+    NORMALISATION_GAIN,
+    PAPER_GAINS,
+    SD,
+    from_one_place_to_another,
+)
 from sdlib.experiments.robustness import MAIN, UNIFORM
 
 __all__ = ["EXPERIMENTS"]
@@ -43,14 +50,14 @@ def _comparisons(direction: str) -> tuple[Comparison, ...]:
             f"SD over weight decay, same stain cluster ({direction})",
             Kind.GAIN,
             PairedDifference("test.accuracy", SD, DECAY),
-            paper=0.0035,
+            paper=PAPER_GAINS["test"],
         ),
         Comparison(
             "C8",
             f"SD over weight decay, other stain cluster ({direction})",
             Kind.GAIN,
             PairedDifference("across.accuracy", SD, DECAY),
-            paper=0.095,
+            paper=PAPER_GAINS["external"],
         ),
         Comparison(
             "C10",
@@ -59,7 +66,7 @@ def _comparisons(direction: str) -> tuple[Comparison, ...]:
             PairedDifference(
                 "across_normalised.accuracy", DECAY, DECAY, rival_metric="across.accuracy"
             ),
-            paper=0.075,
+            paper=NORMALISATION_GAIN,
         ),
         Comparison(
             "C10",
@@ -69,7 +76,7 @@ def _comparisons(direction: str) -> tuple[Comparison, ...]:
             PairedDifference(
                 "across.accuracy", SD, DECAY, rival_metric="across_normalised.accuracy"
             ),
-            paper=0.02,
+            paper=GAIN_LEFT,
         ),
     )
 
@@ -81,15 +88,7 @@ def _trained_on(cluster: str, other: str) -> Experiment:
         f"Trained on stain cluster {cluster}, tested on the other",
         ARMS,
         Cohort(("train",), inside),
-        {
-            "validation": Cohort(("validation",), inside),
-            "test": Cohort(("test",), inside),
-            # Validation tiles of the other cluster have chosen nothing, so they may test as well.
-            "across": Cohort(("validation", "test"), outside, whole=True),
-            "across_normalised": Cohort(
-                ("validation", "test"), outside, whole=True, prepare=MACENKO
-            ),
-        },
+        from_one_place_to_another(inside, outside),
         main_only=("quick",),
         profiles=("smoke", "quick", "laptop"),
         sources=("open",),
