@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sdlib.plotting import note
+from sdlib.report.robustness.figures import draw_curves
 from sdlib.report.robustness.statistics import curves
 from sdlib.report.tables import in_points
 from sdlib.results import Place
@@ -49,19 +50,9 @@ def fading_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
         return note(missing)
     fig, axes = plt.subplots(1, 2, figsize=(7.5, 3.8), sharey=True)
     for (stain, title), ax in zip(PANELS.items(), axes, strict=True):
-        ax.axhline(0.5, color="0.6", linestyle=(0, (1, 2)), linewidth=1)
         ax.set_xlabel(title)
         ax.invert_xaxis()
-        for arm in present:
-            mine = table[table["arm"] == arm]
-            line, look = mine[mine["shift"] == stain], place.look(arm)
-            ax.plot(line["strength"], line["mean"], **look.line | {"markersize": 4})
-            spread = line["sd"].fillna(0)
-            low, high = line["mean"] - spread, line["mean"] + spread
-            ax.fill_between(line["strength"], low, high, color=look.colour, alpha=0.15, lw=0)
-            clean = mine[mine["shift"] == CLEAN]["mean"]
-            at_border = ax.get_yaxis_transform()
-            ax.plot([0, 0.03], [clean, clean], color=look.colour, transform=at_border)
+        draw_curves(ax, table, place, present, stain)
     fig.suptitle(place.name, fontsize=11)
     fig.supylabel("balanced accuracy", fontsize=11)
     handles, labels = axes[0].get_legend_handles_labels()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sdlib.augment.operations import examples
@@ -22,6 +23,7 @@ from sdlib.stain import recombine, separate
 
 __all__ = [
     "differences_figure",
+    "draw_curves",
     "gallery_figure",
     "robustness_figure",
     "separation_figure",
@@ -71,21 +73,41 @@ def robustness_figure(place: Place, arms: Sequence[str], missing: str = "") -> F
     fig, axes = _panels(6.5)
     fig.suptitle(place.name, fontsize=11)
     for shift, ax in axes.items():
-        ax.axhline(0.5, color="0.6", linestyle=(0, (1, 2)), linewidth=1)
-        for arm in present:
-            line = table[(table["arm"] == arm) & (table["shift"] == shift)]
-            look = place.look(arm)
-            style = look.line | {"markersize": 4, "linewidth": 1.6}
-            ax.plot(line["strength"], line["mean"], **style)
-            spread = line["sd"].fillna(0)
-            low, high = line["mean"] - spread, line["mean"] + spread
-            ax.fill_between(line["strength"], low, high, color=look.colour, alpha=0.15, lw=0)
-            clean = table[(table["arm"] == arm) & (table["shift"] == CLEAN)]["mean"]
-            ax.plot([0, 0.03], [clean, clean], color=look.colour, transform=_left(ax))
+        draw_curves(ax, table, place, present, shift)
     fig.supylabel("balanced accuracy", fontsize=11)
     handles, labels = axes["blur"].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=2)
     return fig
+
+
+def draw_curves(
+    ax: Axes, table: pd.DataFrame, place: Place, arms: Sequence[str], shift: str
+) -> None:
+    """Draw accuracy against the strength of one shift, a line with its band for each arm.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    table : pandas.DataFrame
+        From :func:`sdlib.report.robustness.statistics.curves`.
+    place : Place
+        Whose looks are used.
+    arms : sequence of str
+        Arms of the table.
+    shift : str
+        Such as ``eosin``.
+    """
+    ax.axhline(0.5, color="0.6", linestyle=(0, (1, 2)), linewidth=1)
+    for arm in arms:
+        mine, look = table[table["arm"] == arm], place.look(arm)
+        line = mine[mine["shift"] == shift]
+        style = look.line | {"markersize": 4, "linewidth": 1.6}
+        ax.plot(line["strength"], line["mean"], **style)
+        spread = line["sd"].fillna(0)
+        low, high = line["mean"] - spread, line["mean"] + spread
+        ax.fill_between(line["strength"], low, high, color=look.colour, alpha=0.15, lw=0)
+        clean = mine[mine["shift"] == CLEAN]["mean"]
+        ax.plot([0, 0.03], [clean, clean], color=look.colour, transform=_left(ax))
 
 
 def _left(ax):
