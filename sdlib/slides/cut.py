@@ -213,7 +213,7 @@ def cut_tiles(
     Returns
     -------
     iterator of CutTile
-        A tile is read when it is asked for. The arguments are checked, and the tiles chosen, at
+        A tile is read when the loop reaches it. The arguments are checked, and the tiles chosen, at
         once.
 
     Raises

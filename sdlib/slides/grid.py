@@ -276,7 +276,7 @@ def plan_grid(
 
 
 def _level(slide: Pyramid, mpp: float) -> tuple[int, float]:
-    """The level to read for a target resolution, and how many of its pixels make one of a tile."""
+    """The level to read for a target resolution, and how many of its pixels span a tile's pixel."""
     check_mpp(mpp)
     finest = slide.known_mpp()
     if mpp < finest * (1 - TOLERANCE):

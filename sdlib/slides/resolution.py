@@ -2,7 +2,7 @@
 
 The sources, in order: the user's table, ``openslide.mpp-x`` and ``-y``, the keys of vendors, the
 resolution tags of TIFF. A number outside :data:`PLAUSIBLE` in a *file* is no resolution: programs
-write 72 dots per inch, or one pixel a millimetre, where they know nothing. Sources that differ by
+write 72 dots per inch, or one pixel per millimetre, where they know nothing. Sources that differ by
 more than 2 % are a conflict, which is told, and the first one counts.
 """
 

@@ -72,7 +72,7 @@ def fit(
     -------
     list of dict
         One entry per epoch: epoch, train_loss, seconds and, with a validation set, accuracy and
-        auroc; the same on every device but for seconds.
+        auroc; the same on every device, except seconds.
 
     Raises
     ------

@@ -17,7 +17,7 @@ def images():
 
 
 class Drawn:
-    """A generator that hands out given factors, and checks what it is asked for."""
+    """A generator that hands out given factors, and checks how they are drawn."""
 
     def __init__(self, factors):
         self.factors = np.array(factors, float)

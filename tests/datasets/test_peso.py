@@ -37,7 +37,7 @@ def small(monkeypatch, tmp_path):
 
 
 def region(number):
-    """A region of noise, dark but for a bright corner whose size is its number."""
+    """A region of noise, dark except for a bright corner whose size is its number."""
     rng = np.random.default_rng(number)
     image = rng.integers(0, 200, (SIDE, SIDE, 3), dtype=np.uint8)
     image[: 5 * number, : 5 * number] = 240
