@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -146,12 +147,16 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
     """
     import nbformat
     import papermill
+    from traitlets.config import Config
 
     chapter = Path(chapter).resolve()
     defaults = parameters(chapter)
     typed = {name: _typed(chapter, name, value, defaults) for name, value in (values or {}).items()}
     try:
-        with _declared(reads(chapter)):
+        # Sockets are files of a folder of our own. A TCP port is chosen before the kernel takes it,
+        # and another process may be faster: the kernel then dies, or waits without end.
+        with _declared(reads(chapter)), tempfile.TemporaryDirectory(prefix="sdlib-") as sockets:
+            manager = {"transport": "ipc", "ip": os.path.join(sockets, "kernel")}
             notebook = papermill.execute_notebook(
                 str(chapter),
                 None,
@@ -163,6 +168,7 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
                 execution_timeout=CELL_TIMEOUT,
                 # Else every chapter begins with a warning about local sockets.
                 extra_arguments=["--log-level=ERROR"],
+                config=Config(KernelManager=manager),
             )
     except papermill.PapermillExecutionError as error:
         trace = ANSI.sub("", "\n".join(error.traceback))

@@ -37,6 +37,23 @@ def texts(path):
     return "".join(output.get("text", "") for output in outputs)
 
 
+# -- Kernels
+
+
+def test_a_kernel_takes_no_port_that_another_process_could_take_first(tmp_path):
+    chapter = write(
+        tmp_path / "a.ipynb",
+        "from ipykernel.connect import get_connection_info\n"
+        "info = get_connection_info(unpack=True)\n"
+        "print(info['transport'], info['ip'])",
+    )
+    out = tmp_path / "out.ipynb"
+    chapters.execute(chapter, out)
+    transport, folder = texts(out).split()
+    assert transport == "ipc"
+    assert not Path(folder).parent.exists()  # removed with its sockets
+
+
 # -- Parameters
 
 

@@ -95,6 +95,8 @@ def begun(folder, module, *, errors=subprocess.PIPE):
         return graph, [psutil.Process(int(file.read_text())) for file in files]
     except BaseException:
         graph.kill()
+        for log in (folder / ".snakemake" / "log").glob("*"):
+            print(log.read_text())
         raise
 
 
