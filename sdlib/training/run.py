@@ -117,7 +117,9 @@ def train(
         The entries of :func:`sdlib.training.loop.fit`.
     """
     settings = run.settings
-    network = create_network(settings.network, settings.dropout, settings.drop_path, seed=run.seed)
+    network = create_network(
+        settings.network, settings.dropout, settings.drop_path, settings.pretrained, run.seed
+    )
     schedule = Schedule(
         settings.epochs,
         settings.batch_size,
@@ -126,6 +128,8 @@ def train(
         run.config(arm)["augment"],
         run.seed,
         settings.workers,
+        settings.falling,
+        settings.kept,
     )
     history = fit(network, _criterion(arm), tiles, validation, schedule, folder, fabric, log)
     return network, history
@@ -153,7 +157,7 @@ def evaluate(
     """
     return {
         cohort: predict_logits(network, tiles[cohort], fabric.device)
-        for cohort in run.definition.evaluation
+        for cohort in run.definition.evaluation_at(run.source)
     }
 
 
@@ -283,7 +287,7 @@ def loaded(
 def _targets(run: Run, tiles: Mapping[str, TileSet]) -> dict[str, np.ndarray]:
     """Targets and groups of the evaluation cohorts; cohorts of the same tiles share them."""
     found = {}
-    for cohort in run.definition.evaluation:
+    for cohort in run.definition.evaluation_at(run.source):
         owner = run.definition.cohort_of_targets(cohort)
         if owner != cohort:
             if not np.array_equal(tiles[owner].targets, tiles[cohort].targets):
