@@ -17,7 +17,7 @@ LAYERS = (
     ("shifts",),
     ("augment",),
     ("phantoms",),
-    ("slides",),
+    ("slides", "films"),
     ("datasets",),
     ("experiments",),
     ("results",),
