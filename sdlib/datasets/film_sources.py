@@ -44,7 +44,7 @@ FILM_SOURCES = {
             "open films (six collections)",
             "public films of the chest in the folder open-cxr under SDLIB_DATA",
             _open,
-            where=("situation", "place", "visible"),
+            where=("situation", "place"),
             folder="open-cxr",
         ),
     )

@@ -51,8 +51,11 @@ ARMS = (
     _arm("sd_eq2_tuned"),
 )
 
+#: Rates for films of real people at the profile laptop: the regimen's, a third and a tenth of it.
+RATES = (0.032, 0.1, 0.32)
 #: Both by Bayesian optimisation with the profile's budget, judged by AUROC on validation patients.
 SEARCHES = (
+    Space("learning_rate", "validation", grid={"learning_rate": RATES}, metric="auroc"),
     Space(
         "weight_decay", "validation", ranges={"weight_decay": (*LAMBDA_RANGE, True)}, metric="auroc"
     ),
@@ -74,7 +77,7 @@ OVERRIDES = {
     "quick": {**PHANTOMS, "tiles": 800},
     ("quick", "open"): {**REGIMEN, "network": "efficientnet_lite0", "size": 96, "epochs": 2},
     "laptop": {**PHANTOMS, "size": 96, "tiles": 4000, "trials": 8},
-    ("laptop", "open"): {**REGIMEN, "network": "efficientnet_lite0", "epochs": 10},
+    ("laptop", "open"): {**REGIMEN, "network": "efficientnet_lite0", "size": 96, "epochs": 10},
     "paper": {
         **REGIMEN,
         "network": "densenet121",

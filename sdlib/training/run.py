@@ -19,7 +19,7 @@ from sdlib.experiments import Arm, Run, config_hash
 from sdlib.files import atomic_path, cannot_write, check_entries, read_json, write_json
 from sdlib.losses import SpectralDecouplingLoss
 from sdlib.metrics import summary
-from sdlib.models import create_network, save_weights
+from sdlib.models import create_network, initial_weights, save_weights
 from sdlib.results.rows import circumstances
 from sdlib.training.alike import (
     copy_run,
@@ -234,6 +234,7 @@ def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | No
         "source": run.source,
         "config_hash": stamp,
         "config": values,
+        "initial_weights": initial_weights(run.settings.network, run.settings.pretrained),
         **circumstances(fabric.device, fabric.world_size),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(max(time.perf_counter() - start, trained), 1),
