@@ -51,11 +51,8 @@ ARMS = (
     _arm("sd_eq2_tuned"),
 )
 
-#: Rates for films of real people at the profile laptop: the regimen's, a third and a tenth of it.
-RATES = (0.032, 0.1, 0.32)
 #: Both by Bayesian optimisation with the profile's budget, judged by AUROC on validation patients.
 SEARCHES = (
-    Space("learning_rate", "validation", grid={"learning_rate": RATES}, metric="auroc"),
     Space(
         "weight_decay", "validation", ranges={"weight_decay": (*LAMBDA_RANGE, True)}, metric="auroc"
     ),
