@@ -25,7 +25,18 @@ from sdlib.experiments.experiment import Experiment
 from sdlib.experiments.paper import paper_table
 from sdlib.experiments.searches import EQ2_RANGES, LAMBDA_RANGE, Space
 
-__all__ = ["ARMS", "CHANGED", "DECAY", "EXPERIMENTS", "HIDDEN", "SD", "changed_name"]
+__all__ = [
+    "ADDED_EXPERIMENT",
+    "ARMS",
+    "CHANGED",
+    "DECAY",
+    "EXPERIMENTS",
+    "HIDDEN",
+    "PHANTOMS",
+    "SD",
+    "SHARED_EXPERIMENT",
+    "changed_name",
+]
 
 SD, DECAY = "sd_eq2", "weight_decay"
 SHARED, ADDED = "covid", "covid_added"
@@ -190,17 +201,16 @@ def _trained_on(name: str, situation: str, title: str, comparisons) -> Experimen
     )
 
 
-EXPERIMENTS = (
-    _trained_on(
-        SHARED,
-        "shared",
-        "COVID-19, both classes from the same places (section 3.4, Figure 7A)",
-        _gains("C12", SHARED, "both classes from the same places"),
-    ),
-    _trained_on(
-        ADDED,
-        "added",
-        "COVID-19, most negatives from a place of their own (section 3.4, Figure 7B)",
-        ADDED_COMPARISONS,
-    ),
+SHARED_EXPERIMENT = _trained_on(
+    SHARED,
+    "shared",
+    "COVID-19, both classes from the same places (section 3.4, Figure 7A)",
+    _gains("C12", SHARED, "both classes from the same places"),
 )
+ADDED_EXPERIMENT = _trained_on(
+    ADDED,
+    "added",
+    "COVID-19, most negatives from a place of their own (section 3.4, Figure 7B)",
+    ADDED_COMPARISONS,
+)
+EXPERIMENTS = (SHARED_EXPERIMENT, ADDED_EXPERIMENT)

@@ -154,7 +154,7 @@ class Experiment:
             known(f"profile of {self.name}", profile, PROFILES)
         for cohort in self.evaluation.values():
             for source in cohort.sources:
-                known(f"source of a cohort of {self.name}", source, self.sources)
+                known(f"source of a cohort of {self.name}", source, sources)
         for source in self.sources:
             known(f"source of {self.name}", source, sources)
 

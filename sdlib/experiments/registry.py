@@ -5,6 +5,7 @@ from __future__ import annotations
 from sdlib.errors import ConfigError
 from sdlib.experiments import (
     covid,
+    covid_lambdas,
     cutout,
     cutout_sensitivity,
     hospitals,
@@ -56,7 +57,7 @@ def register(experiment: Experiment) -> None:
 MODULES = (
     *(cutout, cutout_sensitivity, robustness),
     *(prostate, stain_transfer, hospitals),
-    covid,
+    *(covid, covid_lambdas),
 )
 
 for _module in MODULES:
