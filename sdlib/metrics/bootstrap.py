@@ -56,7 +56,10 @@ class Bootstrap:
     one_class: int
 
     def __str__(self) -> str:
-        return f"{self.estimate:.3f} ({self.low:.3f} to {self.high:.3f})"
+        text = f"{self.estimate:.3f} ({self.low:.3f} to {self.high:.3f}"
+        if self.one_class:
+            text += f"; {self.one_class} of {len(self.resampled)} resamples have one class only"
+        return text + ")"
 
 
 def bootstrap_auroc(

@@ -179,7 +179,7 @@ def test_there_is_no_interval_where_no_resample_has_both_classes():
     assert found.one_class == 1
     assert math.isnan(found.low)
     assert math.isnan(found.high)
-    assert str(found) == "0.000 (nan to nan)"
+    assert str(found) == "0.000 (nan to nan; 1 of 1 resamples have one class only)"
 
 
 def test_seeds_repeat_and_differ_and_more_resamples_add_to_fewer():
