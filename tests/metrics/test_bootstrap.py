@@ -270,6 +270,10 @@ def test_bad_input_is_refused(changed, sentence):
     arguments = {"y_true": [0, 1, 0, 1], "score": [0.1, 0.2, 0.3, 0.4], **changed}
     with pytest.raises(ConfigError, match=sentence):
         bootstrap_auroc(**arguments)
+    if not {"score", "level"} & set(changed):
+        others = {name: arguments[name] for name in arguments if name != "score"}
+        with pytest.raises(ConfigError, match=sentence):
+            resample_counts(**others)
     arguments["score_a"] = arguments["score_b"] = arguments.pop("score")
     with pytest.raises(ConfigError, match=sentence):
         bootstrap_difference(**arguments)
