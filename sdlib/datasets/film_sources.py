@@ -34,7 +34,7 @@ FILM_SOURCES = {
             "phantom (procedural films)",
             "procedural films of the chest, made on the spot",
             _phantom,
-            where=FILM_RESTRICTIONS,
+            where=tuple(FILM_RESTRICTIONS),
             limited=False,
             procedural=True,
             version=FILM_VERSION,
