@@ -11,17 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from scipy import stats
 
 from sdlib.experiments import experiment_of, paper_table
 from sdlib.experiments.covid import DECAY, SD
-from sdlib.metrics import DeLong, auroc, bootstrap_auroc, delong_test
-from sdlib.plotting import arm_rows, note
+from sdlib.metrics import DeLong, bootstrap_auroc, bootstrap_difference, delong_test
 from sdlib.report.covid.situations import (
-    INSIDE,
+    HEADINGS,
     NOTHING,
     OUTSIDE,
     PAIRS,
@@ -36,12 +32,10 @@ __all__ = [
     "auroc_table",
     "delong_of",
     "delong_table",
-    "draw_networks",
     "read_evaluation",
     "small_p",
 ]
 
-HEADINGS = {INSIDE: "inside", OUTSIDE: "outside"}
 TINY = -3.0  # decimal logarithm of the p values that are written as powers of ten
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LINES = ["trained on", "arm", "rows"]
@@ -175,8 +169,9 @@ def delong_table(places: Sequence[Place]) -> pd.DataFrame:
     pandas.DataFrame
         Text; one line per situation, pair of arms and place. The paper's difference in points, its
         z (which is of weight decay minus spectral decoupling), the p value that it prints, and the
-        one-tailed p that its z has; then our difference with its 95 % interval, z and p. The
-        paper's numbers are of the pair with its own values.
+        one-tailed p that its z has; then our difference with DeLong's 95 % interval, which takes
+        films as independent, and the bootstrap's over patients; z and p. The paper's numbers are
+        of the pair with its own values.
 
     Raises
     ------
@@ -187,11 +182,12 @@ def delong_table(places: Sequence[Place]) -> pd.DataFrame:
     for experiment, title, mine in in_order(places):
         for name, (arm, rival) in PAIRS.items():
             printed = _printed(experiment, arm, rival)
-            tests = {place.name: delong_of(place, arm, rival) for place in mine}
-            found = {where: test for where, test in tests.items() if test is not None}
-            for where, test in found.items():
-                lines[title, name, where] = printed | {
+            tests = [(place, delong_of(place, arm, rival)) for place in mine]
+            found = [(place, test) for place, test in tests if test is not None]
+            for place, test in found:
+                lines[title, name, place.name] = printed | {
                     "difference, points": _in_points(test),
+                    "over patients": _over_patients(place, arm, rival),
                     "z": f"{test.z:+.2f}",
                     "p": small_p(test.log10_p),
                 }
@@ -216,53 +212,17 @@ def _printed(experiment: str, arm: str, rival: str) -> dict[str, str]:
 
 
 def _in_points(test: DeLong) -> str:
-    difference = 100 * (test.auc_a - test.auc_b)
-    return f"{difference:+.1f} [{100 * test.low:+.1f}, {100 * test.high:+.1f}]"
+    return f"{100 * (test.auc_a - test.auc_b):+.1f} {_ends_in_points(test.low, test.high)}"
 
 
-def draw_networks(places: Sequence[Place], arms: Sequence[str], missing: str) -> Figure:
-    """Draw the AUROC of every network inside and outside, and that of each arm's ensemble.
-
-    Parameters
-    ----------
-    places : sequence of Place
-        Of the experiments ``covid`` and ``covid_added``; a row of panels for each that has rows.
-    arms : sequence of str
-        From top to bottom; arms without rows keep an empty row.
-    missing : str
-        What the figure says where no arm has rows.
-    """
-    present = [p for _, _, mine in in_order(places) for p in mine if set(arms) & set(p.arms)]
-    if not present:
-        return note(missing)
-    size = (7.5, 0.6 + len(present) * (0.6 + 0.55 * len(arms)))
-    fig, axes = plt.subplots(
-        len(present), 2, figsize=size, sharex="col", sharey=True, squeeze=False
-    )
-    for row, place in zip(axes, present, strict=True):
-        for ax, (cohort, heading) in zip(row, HEADINGS.items(), strict=True):
-            values = {arm: place.values(f"{cohort}.auroc", arm) for arm in arms}
-            arm_rows(ax, values, place.looks)
-            _draw_ensembles(ax, place, arms, cohort)
-            ax.set_xlabel(f"AUROC {heading}")
-        row[0].set_title(f"{situation_of(place)} ({place.name})", loc="left", fontsize=10)
-    grey = {"color": "0.4", "linestyle": "none"}
-    handles = [
-        Line2D([], [], marker="o", alpha=0.35, label="one network", **grey),
-        Line2D([], [], marker="o", label="mean of the networks, 95 % t interval", **grey),
-        Line2D([], [], marker="*", markersize=11, label="their ensemble", **grey),
-    ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=3)
-    return fig
+def _over_patients(place: Place, arm: str, rival: str) -> str:
+    own, others = scored(place, arm), scored(place, rival)
+    found = bootstrap_difference(own.targets, own.scores, others.scores, groups=own.groups)
+    return _ends_in_points(found.low, found.high)
 
 
-def _draw_ensembles(ax: plt.Axes, place: Place, arms: Sequence[str], cohort: str) -> None:
-    """A star above the networks of every arm whose predictions are at hand."""
-    for row, arm in enumerate(arms):
-        ours = scored(place, arm, cohort)
-        if ours is not None:
-            area = auroc(ours.targets, ours.scores)
-            ax.plot(area, row - 0.28, "*", markersize=11, color=place.look(arm).colour)
+def _ends_in_points(low: float, high: float) -> str:
+    return f"[{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
 def read_evaluation(place: Place, arm: str = SD, rival: str = DECAY) -> str:
@@ -279,7 +239,7 @@ def read_evaluation(place: Place, arm: str = SD, rival: str = DECAY) -> str:
     if test is None:
         return ""
     networks = [scored(place, name).networks for name in (arm, rival)]
-    label, other = place.label(arm), place.label(rival)
+    label, other = f"*{place.label(arm)}*", f"*{place.label(rival)}*"
     text = (
         f"**{situation_of(place)}** ({place.name}): outside, the ensemble of {networks[0]} "
         f"networks of {label} has an AUROC of {test.auc_a:.3f}, and that of {networks[1]} networks "

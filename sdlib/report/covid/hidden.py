@@ -86,14 +86,14 @@ def read_hidden(place: Place, arm: str = SD, rival: str = DECAY) -> str:
     if whole is None or lungs is None or around is None:
         return ""
     text = (
-        f"**{situation_of(place)}** ({place.name}): networks of {place.label(rival)} have an AUROC "
-        f"of {whole.mean:.3f} on whole films, {lungs.mean:.3f} on lungs alone and "
+        f"**{situation_of(place)}** ({place.name}): networks of *{place.label(rival)}* have an "
+        f"AUROC of {whole.mean:.3f} on whole films, {lungs.mean:.3f} on lungs alone and "
         f"{around.mean:.3f} with the lungs hidden, where {_told(around)}."
     )
     paired = place.paired(f"{HIDDEN[-1]}.auroc", arm, rival)
     if not len(paired):
         return text
-    return f"{text} There {place.label(arm)} changes it by {in_points(paired)} points."
+    return f"{text} In points, *{place.label(arm)}* changes the last by {in_points(paired)}."
 
 
 def _told(around: Interval) -> str:
@@ -101,7 +101,7 @@ def _told(around: Interval) -> str:
     if around.n < FEWEST:
         return f"{around.n} networks give no interval"
     if around.low > CHANCE:
-        return "no disease is visible: they know something else"
+        return "no lung is visible: they know something else"
     if around.high < CHANCE:
-        return "no disease is visible: they are wrong more often than chance"
+        return "no lung is visible: they are wrong more often than chance"
     return "the 95 % interval has chance in it"

@@ -169,9 +169,9 @@ def draw_reliance(places: Sequence[Place], arms: Sequence[str], missing: str) ->
             _draw_arm(ax, place.look(arm), values[arm], SHIFT * (number - (len(arms) - 1) / 2))
         ax.set_yticks(range(len(CHANGED)), [_meaning(part) for part in CHANGED])
         ax.set_ylim(len(CHANGED) - 0.5, -0.5)
-        ax.set_title(f"{situation_of(place)}\n{place.name}", loc="left", fontsize=10)
+        ax.set_title(f"{situation_of(place)}\n{place.name}", loc="left", fontsize=9)
+        ax.set_xlabel("mean change of a logit, SDs")
     axes[0, 0].set_xlim(left=0)
-    fig.supxlabel("mean change of a film's logit, SDs of the unchanged films' logits", fontsize=11)
     named = {}
     for ax in axes[0]:
         handles, labels = ax.get_legend_handles_labels()
@@ -220,11 +220,12 @@ def read_reliance(place: Place, arm: str = SD, rival: str = DECAY) -> str:
     intervals = {part: mean_interval(values) for part, values in paired.items() if len(values)}
     less = [part for part in most if part in intervals and intervals[part].high < 0]
     more = [part for part in most if part in intervals and intervals[part].low > 0]
+    label, other = f"*{place.label(arm)}*", f"*{place.label(rival)}*"
     return (
         f"**{situation_of(place)}** ({place.name}): changed alone, the parts of the signature move "
-        f"the logits of {place.label(rival)} (in brackets: of {place.label(arm)}) by this many SDs "
-        f"on average: {listed}. By 95 % intervals over seeds, {place.label(arm)} relies less on "
-        f"{_named(less)} and more on {_named(more)}."
+        f"the logits of {other} (in brackets: of {label}) by this many SDs on average: {listed}. "
+        f"By 95 % intervals over seeds, {label} relies less on {_named(less)} and more on "
+        f"{_named(more)}."
     )
 
 

@@ -124,10 +124,11 @@ def draw_roc(shared: Place, added: Place, arms: Sequence[str], missing: str) -> 
     curves = {situation_of(place): _curves(place, arms) for place in (shared, added)}
     if not any(curves.values()):
         return note(missing)
-    fig, axes = plt.subplots(1, 2, figsize=(7.8, 4.9), sharey=True)
+    size = (7.8, 5.1 + 0.25 * len(arms))
+    fig, axes = plt.subplots(1, 2, figsize=size, sharey=True)
     for (title, mine), place, ax in zip(curves.items(), (shared, added), axes, strict=True):
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="false positive rate")
-        ax.set_title(f"{title}\n{place.name}", loc="left", fontsize=10)
+        ax.set_title(f"{title}\n{place.name}", loc="left", fontsize=9)
         if not mine:
             ax.text(0.5, 0.5, missing, ha="center", va="center", wrap=True)
             continue
@@ -136,7 +137,8 @@ def draw_roc(shared: Place, added: Place, arms: Sequence[str], missing: str) -> 
             _draw_curves(one, mine, place.looks)
         _zoom(inset, mine)
         ax.indicate_inset_zoom(inset, edgecolor="0.4")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=9)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
+        ax.legend(**below, fontsize=9, title="AUROC (95 % interval)", title_fontsize=9)
     axes[0].set_ylabel("true positive rate")
     return fig
 

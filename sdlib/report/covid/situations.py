@@ -15,6 +15,7 @@ from sdlib.experiments.covid import DECAY, EXPERIMENTS, SD
 from sdlib.results import Place
 
 __all__ = [
+    "HEADINGS",
     "INSIDE",
     "NOTHING",
     "OUTSIDE",
@@ -28,6 +29,8 @@ __all__ = [
 
 #: Test films of the places that were trained on, and of a place that was not.
 INSIDE, OUTSIDE = "test", "external"
+#: What tables and figures call them.
+HEADINGS = {INSIDE: "inside", OUTSIDE: "outside"}
 #: What an empty cell of a table says.
 NOTHING = "–"
 #: The panels of Figure 7 by experiment.

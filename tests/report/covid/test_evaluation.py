@@ -12,12 +12,11 @@ from sklearn.metrics import roc_auc_score
 from sdlib.errors import ConfigError
 from sdlib.experiments import paper_table
 from sdlib.experiments.covid import ARMS, DECAY, SD
-from sdlib.metrics import bootstrap_auroc, delong_test, mean_interval
+from sdlib.metrics import bootstrap_auroc, bootstrap_difference, delong_test, mean_interval
 from sdlib.report.covid.evaluation import (
     auroc_table,
     delong_of,
     delong_table,
-    draw_networks,
     read_evaluation,
     small_p,
 )
@@ -63,10 +62,6 @@ def ensemble(logits, arm, cohort="external"):
 
 def label(arm):
     return next(one.label for one in ARMS if one.name == arm)
-
-
-def texts(figure):
-    return [text.get_text() for ax in figure.axes for text in ax.texts]
 
 
 class TestPValues:
@@ -186,6 +181,9 @@ class TestDeLong:
         ends = f"[{100 * test.low:+.1f}, {100 * test.high:+.1f}]"
         assert line["difference, points"] == f"{100 * (own - rival):+.1f} {ends}"
         assert line["p"] == small_p(math.log10(stats.norm.sf(test.z)))
+        scores = [ensemble(logits, arm) for arm in (SD, DECAY)]
+        patients = bootstrap_difference(TARGETS, *scores, groups=PATIENTS)
+        assert line["over patients"] == f"[{100 * patients.low:+.1f}, {100 * patients.high:+.1f}]"
         assert line["paper: difference, points"] == "+3.4"
 
     def test_pairs_of_which_one_arm_is_missing_have_no_line(self, place, written, logits):
@@ -208,40 +206,13 @@ class TestDeLong:
         ]
 
 
-class TestNetworks:
-    def test_networks_means_and_ensembles_are_drawn(self, place, logits):
-        figure = draw_networks([place], (DECAY, SD), "nothing")
-        for ax, cohort in zip(figure.axes, ("test", "external"), strict=True):
-            stars = [line for line in ax.get_lines() if line.get_marker() == "*"]
-            for star, arm in zip(stars, (DECAY, SD), strict=True):
-                area = roc_auc_score(TARGETS, ensemble(logits, arm, cohort))
-                assert star.get_xdata().tolist() == pytest.approx([area])
-                assert star.get_color() == place.look(arm).colour
-            points = [line.get_xdata() for line in ax.get_lines() if line.get_alpha() == 0.35]
-            for drawn, arm in zip(points, (DECAY, SD), strict=True):
-                areas = [roc_auc_score(TARGETS, one[cohort]) for one in logits[arm].values()]
-                np.testing.assert_allclose(drawn, areas)
-        assert figure.axes[0].get_xlabel() == "AUROC inside"
-        assert figure.axes[1].get_xlabel() == "AUROC outside"
-
-    def test_both_situations_in_two_rows(self, written, logits, place):
-        added = written(TARGETS, logits, experiment="covid_added")
-        figure = draw_networks([added, place], (DECAY,), "nothing")
-        titles = [ax.get_title(loc="left") for ax in figure.axes[::2]]
-        assert titles == [f"{A} ({place.name})", f"{B} ({added.name})"]
-
-    def test_without_rows_it_says_what_is_missing(self, empty, place):
-        assert "no rows yet" in texts(draw_networks([empty()], (SD,), "no rows yet"))
-        assert "no rows yet" in texts(draw_networks([place], (f"{SD}_tuned",), "no rows yet"))
-
-
 class TestReading:
     def test_ensembles_test_and_spread(self, place, logits):
         told = read_evaluation(place)
         own, rival = (roc_auc_score(TARGETS, ensemble(logits, arm)) for arm in (SD, DECAY))
         assert told.startswith(f"**{A}** ({place.name}): outside, the ensemble of 3 networks")
         assert f"AUROC of {own:.3f}" in told
-        assert f"networks of {label(DECAY)} {rival:.3f}" in told
+        assert f"networks of *{label(DECAY)}* {rival:.3f}" in told
         line = delong_table([place]).loc[(A, "as given", place.name)]
         assert f"{line['difference, points']} points" in told
         assert f"p = {line['p']})" in told

@@ -82,14 +82,14 @@ class TestReading:
         told = read_hidden(place)
         whole, lungs, around = (areas(logits, DECAY, one).mean() for one in COHORTS.values())
         assert f"AUROC of {whole:.3f} on whole films, {lungs:.3f} on lungs alone" in told
-        assert f"{around:.3f} with the lungs hidden, where no disease is visible: they know" in told
+        assert f"{around:.3f} with the lungs hidden, where no lung is visible: they know" in told
         differences = areas(logits, SD, "surroundings") - areas(logits, DECAY, "surroundings")
-        assert told.endswith(f"{label(SD)} changes it by {in_points(differences)} points.")
+        assert told.endswith(f"*{label(SD)}* changes the last by {in_points(differences)}.")
 
     @pytest.mark.parametrize(
         ("distances", "words"),
         [
-            ((-3, -3, -3), "no disease is visible: they are wrong more often than chance"),
+            ((-3, -3, -3), "no lung is visible: they are wrong more often than chance"),
             ((1, 0, -1), "the 95 % interval has chance in it"),
         ],
     )

@@ -184,7 +184,7 @@ class TestReading:
             for part in order
         )
         assert f"on average: {listed}." in told
-        assert told.endswith(f"{label(SD)} relies less on token, pose and more on contrast.")
+        assert told.endswith(f"*{label(SD)}* relies less on token, pose and more on contrast.")
 
     def test_nothing_is_claimed_of_one_network(self, written, logits):
         place = written(TARGETS, {arm: {0: logits[arm][0]} for arm in (SD, DECAY)})
