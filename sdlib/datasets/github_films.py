@@ -25,8 +25,6 @@ can train nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +32,14 @@ import pandas as pd
 
 from sdlib.datasets.file_paths import tidy_path
 from sdlib.datasets.film_store import FilmStore, cached_films
+from sdlib.datasets.github_tables import COLLECTIONS, Collection
 from sdlib.datasets.patients import joined_patients, patient_name
 from sdlib.datasets.store import data_folder
 from sdlib.datasets.table import read_table
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 
-__all__ = ["COLLECTIONS", "Collection", "load_github_films", "read_github_table"]
+__all__ = ["load_github_films", "read_github_table"]
 
 #: How the tables call their modalities, and whether that is a film.
 MODALITIES = {"x-ray": True, "cr": True, "dx": True, "ct": False}
@@ -58,36 +57,6 @@ VIEWS = {
 POSITIVE = "covid-19"
 #: Findings that tell neither, in small letters.
 UNTOLD = ("", "todo", "unknown")
-#: What the address of an image holds where it is a copy of Hannover's.
-HANNOVER = "ml-workgroup/covid-19-image-repository"
-ENDINGS = (".jpg", ".png", ".jpeg")
-
-
-@dataclass(frozen=True)
-class Collection:
-    """One of the collections.
-
-    Parameters
-    ----------
-    repository : str
-        Owner and name on GitHub.
-    table : str
-        The file that lists its images.
-    filled, other : tuple of str
-        The columns that are read: those that no row leaves empty, and the others.
-    convert : callable
-        The table and the folder to a table with the columns ``patient``, ``file``, ``finding``
-        and ``view``, and perhaps ``left_out``.
-    encoding : str
-        Of the table.
-    """
-
-    repository: str
-    table: str
-    filled: tuple[str, ...]
-    other: tuple[str, ...]
-    convert: Callable[[pd.DataFrame, Path], dict[str, pd.Series]]
-    encoding: str = "utf-8"
 
 
 def load_github_films(
@@ -213,96 +182,6 @@ def _folder(name: str, folder: str | os.PathLike[str] | None) -> Path:
 
 def _hint(name: str) -> str:
     return f"Download it by 'python -m sdlib fetch {name}'."
-
-
-# -- What each table calls its columns
-
-
-def _cohen(table: pd.DataFrame, _: Path) -> dict[str, pd.Series]:
-    copies = table["url"].str.contains(HANNOVER, regex=False)
-    return {
-        "patient": table["patientid"],
-        "file": table["folder"] + "/" + table["filename"],
-        "finding": table["finding"],
-        "view": table["view"].where(table["modality"].str.lower() != "ct", ""),
-        "left_out": copies.map({True: "copy of a film of Hannover", False: ""}),
-    }
-
-
-def _hannover(table: pd.DataFrame, _: Path) -> dict[str, pd.Series]:
-    return {
-        "patient": table["patient_id"],
-        "file": "png/" + table["image_id"] + ".png",
-        # The repository has no column for it: it is one of COVID-19 alone.
-        "finding": pd.Series("COVID-19", table.index),
-        "view": table["projection"],
-    }
-
-
-def _figure1(table: pd.DataFrame, folder: Path) -> dict[str, pd.Series]:
-    """Its table names no files: they are called like the films, with one ending or another."""
-    try:
-        there = set(os.listdir(folder / "images"))
-    except OSError:
-        there = set()
-    files = [_with_ending(name, there) for name in table["patientid"]]
-    return {
-        "patient": table["patientid"],
-        "file": pd.Series(files, table.index),
-        "finding": table["finding"],
-        "view": table["view"],
-    }
-
-
-def _with_ending(name: str, there: set[str]) -> str:
-    found = [name + ending for ending in ENDINGS if name + ending in there]
-    return f"images/{found[0] if found else name + ENDINGS[0]}"
-
-
-def _actualmed(table: pd.DataFrame, _: Path) -> dict[str, pd.Series]:
-    return {
-        "patient": table["patientid"],
-        "file": "images/" + table["imagename"],
-        "finding": table["finding"],
-        "view": table["view"],
-    }
-
-
-COLLECTIONS = {
-    "cohen": Collection(
-        "ieee8023/covid-chestxray-dataset",
-        "metadata.csv",
-        ("patientid", "modality", "folder", "filename"),
-        ("finding", "view", "url"),
-        _cohen,
-    ),
-    "hannover": Collection(
-        "ml-workgroup/covid-19-image-repository",
-        "data.csv",
-        ("patient_id", "image_id", "modality"),
-        ("projection",),
-        _hannover,
-    ),
-    # Its notes hold a degree sign and apostrophes as Windows writes them.
-    "figure1": Collection(
-        "agchung/Figure1-COVID-chestxray-dataset",
-        "metadata.csv",
-        ("patientid", "modality"),
-        ("finding", "view"),
-        _figure1,
-        encoding="cp1252",
-    ),
-    "actualmed": Collection(
-        "agchung/Actualmed-COVID-chestxray-dataset",
-        "metadata.csv",
-        ("patientid", "modality", "imagename"),
-        ("finding", "view"),
-        _actualmed,
-    ),
-}
-
-
-# -- What holds for all
 
 
 def _target(finding: str) -> int:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdlib.datasets.github_films import COLLECTIONS, load_github_films, read_github_table
+from sdlib.datasets.github_films import load_github_films, read_github_table
+from sdlib.datasets.github_tables import COLLECTIONS
 from sdlib.errors import ConfigError, DataError
 from sdlib.films import square_film
 
