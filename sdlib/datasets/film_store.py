@@ -13,9 +13,11 @@ import numpy as np
 from sdlib.datasets.image_stores import ArrayStore, ImageStore
 from sdlib.datasets.images import read_image
 from sdlib.datasets.store import cached_tiles, fingerprint
+from sdlib.errors import DataError
+from sdlib.files import if_whole, read_json, write_json
 from sdlib.films.square import square_film
 
-__all__ = ["FilmStore", "cached_films", "read_film"]
+__all__ = ["FilmStore", "cached_films", "cached_whole_films", "read_film"]
 
 BATCH = 256  # films that are decoded before the next ones are begun; 38 MB at 224 px
 
@@ -125,22 +127,45 @@ class FilmStore:
         DataError
             At the first file that is missing or damaged.
         """
-        images = np.empty((len(rows), self._size, self._size, 3), np.uint8)
+        images, damaged = self.try_batch(rows)
+        for sentence in damaged.values():
+            raise DataError(sentence)
+        return images
 
-        def decode(place: int) -> None:
+    def try_batch(self, rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+        """Decode the films at ``rows``, and tell which of them cannot be decoded.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray
+            As for :meth:`ImageStore.batch`.
+
+        Returns
+        -------
+        images : numpy.ndarray
+            uint8, shape ``(n, S, S, 3)``; black where a film cannot be decoded.
+        damaged : dict of int to str
+            For each such film its number in the store, and a sentence that names it.
+        """
+        images = np.zeros((len(rows), self._size, self._size, 3), np.uint8)
+
+        def decode(place: int) -> str:
             index = rows[place]
-            images[place] = square_film(read_film(self.path(index), self.place(index)), self._size)
+            try:
+                film = read_film(self.path(index), self.place(index))
+            except DataError as error:
+                return str(error)
+            images[place] = square_film(film, self._size)
+            return ""
 
         # Pillow and OpenCV release the interpreter's lock while they work.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in pool.map(decode, range(len(rows))):
-                pass
-        return images
+            sentences = list(pool.map(decode, range(len(rows))))
+        damaged = zip(rows, sentences, strict=True)
+        return images, {int(index): sentence for index, sentence in damaged if sentence}
 
 
-def cached_films(
-    store: FilmStore, name: str, cache: str | os.PathLike[str] | None = None
-) -> ImageStore:
+def cached_films(store: FilmStore, name: str, cache: str | os.PathLike[str] | None) -> ImageStore:
     """Decode all films of a store once into a file that is then mapped into memory.
 
     Parameters
@@ -150,7 +175,7 @@ def cached_films(
     name : str
         What the file is called; the side of the squares and a fingerprint of the films' names,
         sizes and times of change follow.
-    cache : str or os.PathLike, optional
+    cache : str or os.PathLike or None
         The folder of the file. Without one nothing is decoded, and the store itself is returned.
 
     Returns
@@ -161,27 +186,73 @@ def cached_films(
     Raises
     ------
     DataError
-        At the first file that is missing or damaged.
+        If a film is missing or damaged.
     SdlibError
         If the file cannot be written.
 
     Examples
     --------
     >>> store = FilmStore(Path("films"), [], size=32)
-    >>> cached_films(store, "none") is store
+    >>> cached_films(store, "none", None) is store
     True
     """
     if cache is None:
         return store
+    images, damaged = cached_whole_films(store, name, cache)
+    for sentence in damaged.values():
+        raise DataError(sentence)
+    return images
+
+
+def cached_whole_films(
+    store: FilmStore, name: str, cache: str | os.PathLike[str]
+) -> tuple[ImageStore, dict[int, str]]:
+    """Decode all films of a store once as :func:`cached_films` does, and list the damaged ones.
+
+    Parameters
+    ----------
+    store, name, cache
+        As for :func:`cached_films`; the list is a JSON file beside the squares.
+
+    Returns
+    -------
+    images : ImageStore
+        The squares of all films; black where a film is damaged.
+    damaged : dict of int to str
+        See :meth:`FilmStore.try_batch`.
+
+    Raises
+    ------
+    SdlibError
+        If the files cannot be written.
+    """
+    stem = Path(cache) / f"{name}-{store.size}-{fingerprint(_states(store))}"
+    squares, notes = stem.with_suffix(".npy"), stem.with_suffix(".json")
+    damaged = if_whole(read_json, notes, _check_notes)
+    if damaged is None:
+        # Without the list, squares that are there already tell nothing of damage.
+        squares.unlink(missing_ok=True)
+    found: dict[int, str] = {}
     shape = (len(store), store.size, store.size, 3)
-    path = Path(cache) / f"{name}-{store.size}-{fingerprint(_states(store))}.npy"
-    return ArrayStore(cached_tiles(path, shape, _batches(store)))
+    images = ArrayStore(cached_tiles(squares, shape, _batches(store, found)))
+    if damaged is None:
+        write_json(notes, {str(index): sentence for index, sentence in found.items()})
+        return images, found
+    return images, {int(index): sentence for index, sentence in damaged.items()}
 
 
-def _batches(store: FilmStore) -> Iterator[np.ndarray]:
-    """Decode all films, some at a time."""
+def _check_notes(notes: object) -> None:
+    """Check that notes are sentences by numbers."""
+    if not isinstance(notes, dict) or not all(index.isdecimal() for index in notes):
+        raise ValueError("it is no list of damaged films")
+
+
+def _batches(store: FilmStore, damaged: dict[int, str]) -> Iterator[np.ndarray]:
+    """Decode all films, some at a time, and note those that cannot be decoded."""
     for start in range(0, len(store), BATCH):
-        yield store.batch(np.arange(start, min(start + BATCH, len(store))))
+        images, found = store.try_batch(np.arange(start, min(start + BATCH, len(store))))
+        damaged.update(found)
+        yield images
 
 
 def _states(store: FilmStore) -> Iterator[tuple[str, int, int]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdlib.datasets.film_store import FilmStore, read_film
+from sdlib.datasets.film_store import FilmStore, cached_films, cached_whole_films, read_film
 from sdlib.datasets.image_stores import ImageStore
 from sdlib.errors import DataError
 from sdlib.films import square_film
@@ -80,3 +80,43 @@ def test_a_missing_film_is_named_with_its_row(store):
     store.path(3).unlink()
     with pytest.raises(DataError, match=r"3.png \(row 5 of a.csv\), found none"):
         store.batch(np.array([1, 3]))
+
+
+# -- Squares that are kept
+
+
+def test_kept_squares_are_those_of_the_store(store, tmp_path):
+    kept = cached_films(store, "toy", tmp_path / "cache")
+    rows = np.arange(5)
+    np.testing.assert_array_equal(kept.batch(rows), store.batch(rows))
+
+
+def test_damaged_films_are_listed_and_black(store, tmp_path):
+    store.path(3).write_bytes(store.path(3).read_bytes()[:-30])
+    for _ in range(2):
+        kept, damaged = cached_whole_films(store, "toy", tmp_path / "cache")
+        assert list(damaged) == [3]
+        assert "3.png (row 5 of a.csv) cannot be decoded" in damaged[3]
+        assert not kept.batch(np.array([3])).any()
+        np.testing.assert_array_equal(kept.batch(np.array([4])), store.batch(np.array([4])))
+    with pytest.raises(DataError, match=r"3.png \(row 5 of a.csv\)"):
+        cached_films(store, "toy", tmp_path / "cache")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a": 1}', None])
+def test_squares_without_their_list_are_decoded_again(store, tmp_path, content):
+    store.path(3).unlink()
+    cached_whole_films(store, "toy", tmp_path / "cache")
+    notes = next((tmp_path / "cache").glob("*.json"))
+    notes.unlink()
+    if content is not None:
+        notes.write_text(content)
+    assert list(cached_whole_films(store, "toy", tmp_path / "cache")[1]) == [3]
+    assert '"3"' in notes.read_text()
+
+
+def test_a_film_that_was_replaced_is_decoded_again(store, tmp_path):
+    cached_films(store, "toy", tmp_path / "cache")
+    Image.fromarray(255 - GREY).save(store.path(0))
+    kept = cached_films(store, "toy", tmp_path / "cache")
+    np.testing.assert_array_equal(kept.batch(np.array([0]))[0], square_film(255 - GREY, 16))
