@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -176,6 +176,7 @@ def decode_tiles(
     where: Sequence[str] | None = None,
     sha256: Sequence[str] | None = None,
     side: int | None = None,
+    fit: Callable[[np.ndarray, int], np.ndarray] = fit_square,
 ) -> Iterator[np.ndarray]:
     """Decode image files to square tiles, in order and in batches, on all cores.
 
@@ -184,13 +185,15 @@ def decode_tiles(
     paths : sequence of pathlib.Path
         Image files.
     size : int
-        Side of the tiles in pixels (see :func:`~sdlib.datasets.images.fit_square`).
+        Side of the tiles in pixels.
     where : sequence of str, optional
         For each file the place that names it, which is repeated in errors.
     sha256 : sequence of str, optional
         For each file the hash that it must have.
     side : int, optional
         The side in pixels that every image must have, where the data set has only one.
+    fit : callable
+        What makes an image, uint8 ``(H, W, 3)``, a square of ``size`` pixels.
 
     Yields
     ------
@@ -227,7 +230,7 @@ def decode_tiles(
         image = read_image(path, place)
         if side is not None:
             check_side(image, side, f"{path} ({place})" if place else f"{path}")
-        return fit_square(image, size)
+        return fit(image, size)
 
     # Pillow and OpenCV release the interpreter's lock while they work.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
