@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sdlib.datasets.image_stores import ArrayStore, ImageStore
+from sdlib.datasets.grey_store import GreyStore
+from sdlib.datasets.image_stores import ImageStore
 from sdlib.datasets.images import read_image
 from sdlib.datasets.store import cached_tiles, fingerprint
 from sdlib.errors import DataError
@@ -181,7 +182,7 @@ def cached_films(store: FilmStore, name: str, cache: str | os.PathLike[str] | No
     Returns
     -------
     ImageStore
-        The same squares. At 224 px the file has 150 KB per film.
+        The same squares. At 224 px the file has 50 KB per film.
 
     Raises
     ------
@@ -233,8 +234,9 @@ def cached_whole_films(
         # Without the list, squares that are there already tell nothing of damage.
         squares.unlink(missing_ok=True)
     found: dict[int, str] = {}
-    shape = (len(store), store.size, store.size, 3)
-    images = ArrayStore(cached_tiles(squares, shape, _batches(store, found)))
+    shape = (len(store), store.size, store.size)
+    cached_tiles(squares, shape, _grey_batches(store, found))
+    images = GreyStore(squares)
     if damaged is None:
         write_json(notes, {str(index): sentence for index, sentence in found.items()})
         return images, found
@@ -247,12 +249,12 @@ def _check_notes(notes: object) -> None:
         raise ValueError("it is no list of damaged films")
 
 
-def _batches(store: FilmStore, damaged: dict[int, str]) -> Iterator[np.ndarray]:
+def _grey_batches(store: FilmStore, damaged: dict[int, str]) -> Iterator[np.ndarray]:
     """Decode all films, some at a time, and note those that cannot be decoded."""
     for start in range(0, len(store), BATCH):
         images, found = store.try_batch(np.arange(start, min(start + BATCH, len(store))))
         damaged.update(found)
-        yield images
+        yield images[..., 0]
 
 
 def _states(store: FilmStore) -> Iterator[tuple[str, int, int]]:

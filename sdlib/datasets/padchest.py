@@ -90,7 +90,7 @@ def load_padchest(
     size : int
         Side of the squares in pixels; see :func:`~sdlib.films.square.square_film`.
     cache : str or os.PathLike, optional
-        A folder for the squares, which are then decoded once (hours; 14.5 GB at 224 px) and mapped
+        A folder for the squares, which are then decoded once (hours; 4.8 GB at 224 px) and mapped
         into memory; films that turn out to be damaged are left out. By default a film is decoded
         whenever it is read.
     without : collection of str
