@@ -25,6 +25,7 @@ can train nothing.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -43,16 +44,16 @@ __all__ = ["load_github_films", "read_github_table"]
 
 #: How the tables call their modalities, and whether that is a film.
 MODALITIES = {"x-ray": True, "cr": True, "dx": True, "ct": False}
-#: How the tables call the views of films, in small letters, and how they are called here.
+#: How the tables call the views of films, in small letters: the view, and the patient's position.
 VIEWS = {
-    "pa": "PA",
-    "ap": "AP",
-    "ap supine": "AP Supine",
-    "ap erect": "AP erect",
-    "ap semi erect": "AP semi erect",
-    "l": "L",
-    "": "",
-    "?": "",
+    "pa": ("PA", ""),
+    "ap": ("AP", ""),
+    "ap supine": ("AP", "supine"),
+    "ap erect": ("AP", "erect"),
+    "ap semi erect": ("AP", "semi erect"),
+    "l": ("L", ""),
+    "": ("", ""),
+    "?": ("", ""),
 }
 POSITIVE = "covid-19"
 #: Findings that tell neither, in small letters.
@@ -84,9 +85,9 @@ def load_github_films(
     -------
     TileSet
         Targets: 1 COVID-19, 0 other. Groups: patients, such as ``"cohen/17"``. Factors, as text:
-        ``source`` (the collection), ``view`` (``"PA"``, ``"AP"``, ``"AP Supine"``, ``"AP erect"``,
-        ``"AP semi erect"``, or empty where the table does not tell), ``finding`` as published,
-        and ``file``.
+        ``source`` (the collection), ``view`` (``"PA"``, ``"AP"``, or empty where the table does
+        not tell), ``position`` (``"supine"``, ``"erect"``, ``"semi erect"``, or empty), ``finding``
+        as published, and ``file``.
 
     Raises
     ------
@@ -117,6 +118,7 @@ def load_github_films(
     factors = {
         "source": np.full(len(table), name),
         "view": table["view"].to_numpy(str),
+        "position": table["position"].to_numpy(str),
         "finding": table["finding"].to_numpy(str),
         "file": files,
     }
@@ -137,8 +139,9 @@ def read_github_table(name: str, folder: str | os.PathLike[str] | None = None) -
     -------
     pandas.DataFrame
         Every row of the published table, indexed by its number there (the header is row 1), with
-        the columns ``patient``, ``file``, ``finding``, ``view``, ``target`` (1 COVID-19, 0 other,
-        -1 not told) and ``left_out``: empty where the film is used, else the reason.
+        the columns ``patient``, ``file``, ``finding``, ``view``, ``position``, ``target`` (1
+        COVID-19, 0 other, -1 not told) and ``left_out``: empty where the film is used, else the
+        reason.
 
     Raises
     ------
@@ -161,13 +164,15 @@ def read_github_table(name: str, folder: str | os.PathLike[str] | None = None) -
         raise DataError(f"expected a column {absent[0]} in {path}, found none. {_hint(name)}")
     converted = pd.DataFrame(collection.convert(table, folder), index=table.index)
     _check_paths(converted, path)
-    converted["view"] = _known(table, converted["view"], "view", VIEWS, path)
+    views = _known(converted["view"], "view", VIEWS, path)
+    converted["view"], converted["position"] = views.str[0], views.str[1]
     converted["target"] = converted["finding"].map(_target)
     _check_findings(converted, path)
     converted["left_out"] = _reasons(converted, _is_film(table, path))
     patients = [patient_name(name, patient) for patient in converted["patient"]]
     converted["patient"] = joined_patients(patients, converted["file"].to_numpy(str))
-    return converted[["patient", "file", "finding", "view", "target", "left_out"]]
+    columns = ["patient", "file", "finding", "view", "position", "target", "left_out"]
+    return converted[columns]
 
 
 def _collection(name: str) -> Collection:
@@ -195,9 +200,7 @@ def _target(finding: str) -> int:
     return -1 if all(part in UNTOLD for part in parts) else 0
 
 
-def _known(
-    table: pd.DataFrame, column: pd.Series, name: str, values: dict, path: Path
-) -> pd.Series:
+def _known(column: pd.Series, name: str, values: Mapping[str, object], path: Path) -> pd.Series:
     """Translate a column whose values are known, in whatever letters."""
     small = column.str.lower()
     unknown = ~small.isin(list(values))
@@ -212,7 +215,7 @@ def _known(
 
 
 def _is_film(table: pd.DataFrame, path: Path) -> pd.Series:
-    return _known(table, table["modality"], "modality", MODALITIES, path)
+    return _known(table["modality"], "modality", MODALITIES, path)
 
 
 def _reasons(table: pd.DataFrame, is_film: pd.Series) -> pd.Series:

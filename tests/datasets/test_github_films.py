@@ -67,34 +67,34 @@ FILES = {
     "COVID-00031.jpg",
     "actualmed": "CR.1.2.png CR.1.3.png CR.1.4.png",
 }
-# What is used of the rows above, by file: patient, target, view.
+# What is used of the rows above, by file: patient, target, view, position.
 EXPECTED = {
     "cohen": {
-        "images/a.jpeg": ("cohen/2", 1, "PA"),
-        "images/b.PNG": ("cohen/2", 1, "AP Supine"),
-        "images/d.jpg": ("cohen/3", 1, "AP"),
-        "images/e.jpg": ("cohen/4", 0, "AP semi erect"),
-        "images/f.jpg": ("cohen/5", 0, "PA"),
-        "images/24.jpg": ("cohen/285", 0, "PA"),
-        "images/25.jpg": ("cohen/285", 0, "PA"),
-        "images/j.jpg": ("cohen/311", 1, "PA"),
-        "images/k.jpg": ("cohen/311", 1, "AP"),
+        "images/a.jpeg": ("cohen/2", 1, "PA", ""),
+        "images/b.PNG": ("cohen/2", 1, "AP", "supine"),
+        "images/d.jpg": ("cohen/3", 1, "AP", ""),
+        "images/e.jpg": ("cohen/4", 0, "AP", "semi erect"),
+        "images/f.jpg": ("cohen/5", 0, "PA", ""),
+        "images/24.jpg": ("cohen/285", 0, "PA", ""),
+        "images/25.jpg": ("cohen/285", 0, "PA", ""),
+        "images/j.jpg": ("cohen/311", 1, "PA", ""),
+        "images/k.jpg": ("cohen/311", 1, "AP", ""),
     },
     "hannover": {
-        "png/fff13f3a.png": ("hannover/024e7871", 1, "PA"),
-        "png/61bc50d1.png": ("hannover/0a359802", 1, "AP"),
-        "png/2168a917.png": ("hannover/0a359802", 1, "PA"),
+        "png/fff13f3a.png": ("hannover/024e7871", 1, "PA", ""),
+        "png/61bc50d1.png": ("hannover/0a359802", 1, "AP", ""),
+        "png/2168a917.png": ("hannover/0a359802", 1, "PA", ""),
     },
     "figure1": {
-        "images/COVID-00001.jpg": ("figure1/COVID-00001", 1, "AP erect"),
-        "images/COVID-00039a.jpg": ("figure1/COVID-00039", 1, ""),
-        "images/COVID-00039b.png": ("figure1/COVID-00039", 1, ""),
-        "images/COVID-00023.png": ("figure1/COVID-00023", 0, ""),
-        "images/COVID-00031.jpg": ("figure1/COVID-00031", 0, ""),
+        "images/COVID-00001.jpg": ("figure1/COVID-00001", 1, "AP", "erect"),
+        "images/COVID-00039a.jpg": ("figure1/COVID-00039", 1, "", ""),
+        "images/COVID-00039b.png": ("figure1/COVID-00039", 1, "", ""),
+        "images/COVID-00023.png": ("figure1/COVID-00023", 0, "", ""),
+        "images/COVID-00031.jpg": ("figure1/COVID-00031", 0, "", ""),
     },
     "actualmed": {
-        "images/CR.1.3.png": ("actualmed/ANON196", 1, "PA"),
-        "images/CR.1.4.png": ("actualmed/ANON56", 0, "AP"),
+        "images/CR.1.3.png": ("actualmed/ANON196", 1, "PA", ""),
+        "images/CR.1.4.png": ("actualmed/ANON56", 0, "AP", ""),
     },
 }
 
@@ -141,7 +141,8 @@ def write_folder(root, name):
 
 def test_every_film_whose_finding_is_told(name, folder):
     films = load_github_films(name, folder, SIZE)
-    found = zip(films.groups, films.targets, films.factors["view"], strict=True)
+    columns = (films.factors["view"], films.factors["position"])
+    found = zip(films.groups, films.targets, *columns, strict=True)
     assert dict(zip(films.factors["file"], found, strict=True)) == EXPECTED[name]
     assert set(films.factors["source"]) == {name}
     wanted = [square_film(grey(file.rpartition("/")[2]), SIZE) for file in EXPECTED[name]]
