@@ -208,8 +208,7 @@ def _known(column: pd.Series, name: str, values: Mapping[str, object], path: Pat
         row = unknown.idxmax()
         known = ", ".join(filter(None, values))
         raise DataError(
-            f"expected a {name} of {known} or none, got {column[row]} in row {row} of {path}: "
-            f"correct it"
+            f"expected a {name} of {known}, got {column[row]} in row {row} of {path}: correct it"
         )
     return small.map(values)
 

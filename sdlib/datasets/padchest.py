@@ -42,7 +42,7 @@ from sdlib.datasets.padchest_files import cut_off, find_films
 from sdlib.datasets.patients import patient_name
 from sdlib.datasets.store import data_folder
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import DataError
+from sdlib.errors import ConfigError, DataError
 
 __all__ = ["PROJECTIONS", "TABLE", "load_padchest", "read_padchest_table"]
 
@@ -59,8 +59,9 @@ PROJECTIONS = {
     "EXCLUDE": False,
     "UNK": False,
 }
+#: The columns that are read, and what they are called here.
 COLUMNS = {
-    "ImageID": "file",
+    "ImageID": "name",
     "ImageDir": "archive",
     "PatientID": "patient",
     "Projection": "projection",
@@ -68,6 +69,7 @@ COLUMNS = {
     "Manufacturer_DICOM": "scanner",
     "Labels": "labels",
 }
+MAY_BE_EMPTY = ("labels", "scanner")
 PAEDIATRIC = {"PED": "yes", "No": "no"}
 #: Films that may be missing or damaged: three times what anybody has counted.
 MOST_LOST = 100
@@ -101,7 +103,7 @@ def load_padchest(
     Returns
     -------
     TileSet
-        Targets: 0. Groups: patients, such as ``"padchest/8398604886"``. Factors, as text:
+        Targets: 0. Groups: patients, with ``padchest/`` before their numbers. Factors, as text:
         ``source`` (``"padchest"``), ``view`` (``"PA"`` or ``"AP"``), ``paediatric`` (``"yes"`` or
         ``"no"``), ``scanner`` (its manufacturer), ``finding`` (``"normal"``, ``"pneumonia"``,
         ``"other"``, or ``"none told"``) and ``file``.
@@ -109,7 +111,7 @@ def load_padchest(
     Raises
     ------
     ConfigError
-        If ``most_lost`` is no whole number of at least 0.
+        If ``most_lost`` is no whole number of at least 0, or ``without`` names no film.
     DataError
         If the folder or its table is missing, the table is not as published, or too many films
         are missing or damaged. Without ``cache`` a film that is damaged inside is named when it is
@@ -117,12 +119,16 @@ def load_padchest(
 
     Examples
     --------
-    >>> load_padchest()  # doctest: +SKIP
-    <TileSet: 96268 tiles, 224 x 224 px, 96268 benign, 0 cancer>
+    >>> films = load_padchest(cache="squares")  # doctest: +SKIP
+    >>> films.targets.max()  # doctest: +SKIP
+    0
     """
     check_number("most_lost", most_lost, 0, whole=True)
     folder = _folder(folder)
     table = read_padchest_table(folder)
+    strangers = sorted(set(without) - set(table["name"]))
+    if strangers:
+        raise ConfigError(f"expected names of PadChest's films in without, got {strangers[0]!r}")
     table.loc[table["name"].isin(list(without)), "left_out"] = "named by the caller"
     lost = table[table["left_out"].isin(("missing", "damaged"))]
     table = table[table["left_out"] == ""]
@@ -135,13 +141,9 @@ def load_padchest(
         _check_lost(pd.concat([lost, inside]), len(table) - len(inside), most_lost, folder)
         whole = np.setdiff1d(np.arange(len(table)), list(damaged))
         images, table = select_rows(images, whole), table.iloc[whole]
-    factors = {
-        "source": np.full(len(table), "padchest"),
-        "view": table["projection"].to_numpy(str),
-        **{
-            name: table[name].to_numpy(str) for name in ("paediatric", "scanner", "finding", "file")
-        },
-    }
+    factors = {"source": np.full(len(table), "padchest"), "view": table["projection"].to_numpy(str)}
+    for name in ("paediatric", "scanner", "finding", "file"):
+        factors[name] = table[name].to_numpy(str)
     targets = np.zeros(len(table), np.int64)
     return TileSet(images, targets, table["patient"].to_numpy(str), factors)
 
@@ -177,8 +179,7 @@ def read_padchest_table(folder: str | os.PathLike[str] | None = None) -> pd.Data
     table = _published(folder)
     kept = table["projection"].map(PROJECTIONS)
     table["left_out"] = kept.map({True: "", False: "projection"})
-    wanted = table[kept].rename(columns={"name": "ImageID", "archive": "ImageDir"})
-    files = find_films(folder, wanted)
+    files = find_films(folder, table[kept])
     table["file"] = files.reindex(table.index, fill_value="")
     table.loc[files.index[files == ""], "left_out"] = "missing"
     there = files[files != ""]
@@ -207,18 +208,17 @@ def _published(folder: Path) -> pd.DataFrame:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} cannot be read ({reason}): download it again") from error
     table.index += 2
-    table = table.rename(columns=COLUMNS).rename(columns={"file": "name"})
+    table = table.rename(columns=COLUMNS)
     for published, name in COLUMNS.items():
-        if name not in ("labels", "scanner"):
-            empty = table["name" if name == "file" else name].str.strip() == ""
+        if name not in MAY_BE_EMPTY:
+            empty = table[name].str.strip() == ""
             _refuse(empty, table, f"a {published}", "an empty field", path)
     _check_values(table, path)
     patients = {name: patient_name("padchest", name) for name in table["patient"].unique()}
     table["patient"] = table["patient"].map(patients)
     table["paediatric"] = table["paediatric"].map(PAEDIATRIC)
-    table["finding"] = table["labels"].map(
-        {text: _finding(text) for text in table["labels"].unique()}
-    )
+    findings = {text: _finding(text) for text in table["labels"].unique()}
+    table["finding"] = table["labels"].map(findings)
     _refuse(table["finding"] == "", table, "Labels to be a list", "{labels}", path)
     return table
 
@@ -267,6 +267,8 @@ def _check_lost(lost: pd.DataFrame, n_films: int, most: int, folder: Path) -> No
     """Check that few films are missing or damaged, and name them."""
     if lost.empty and n_films:
         return
+    if lost.empty:
+        raise DataError(f"expected PA or AP films in {folder / TABLE}, got none. {FETCH_HINT}")
     names = ", ".join(lost["name"][:3])
     sentence = (
         f"{len(lost)} of {n_films + len(lost)} films in {folder} are missing or damaged "

@@ -26,7 +26,7 @@ def find_films(folder: Path, table: pd.DataFrame) -> pd.Series:
         Where the archives were unpacked: each into a folder of its number, or all into one, in
         ``images`` or beside the table.
     table : pandas.DataFrame
-        Columns ``ImageID`` (the file's name) and ``ImageDir`` (the archive's number).
+        Columns ``name`` (of the file) and ``archive`` (its number).
 
     Returns
     -------
@@ -35,14 +35,14 @@ def find_films(folder: Path, table: pd.DataFrame) -> pd.Series:
 
     Examples
     --------
-    >>> table = pd.DataFrame({"ImageID": ["a.png"], "ImageDir": ["0"]})
+    >>> table = pd.DataFrame({"name": ["a.png"], "archive": ["0"]})
     >>> find_films(Path("no-such-folder"), table).tolist()
     ['']
     """
     files = pd.Series("", table.index)
-    for archive, rows in table.groupby("ImageDir", sort=False):
+    for archive, rows in table.groupby("archive", sort=False):
         for place in (f"{archive}/", f"{IMAGES}/{archive}/", f"{IMAGES}/", ""):
-            names = rows["ImageID"][files[rows.index] == ""]
+            names = rows["name"][files[rows.index] == ""]
             # One listing, where a question for each file would take minutes on a network disk.
             there = names[names.isin(_listing(folder / place))]
             files[there.index] = place + there

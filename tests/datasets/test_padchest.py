@@ -245,6 +245,18 @@ def test_a_file_that_is_no_such_table(unpacked, content, message):
     assert "\n" not in str(error.value)
 
 
+def test_a_table_without_frontal_films(unpacked):
+    write_table(unpacked, [row for row in ROWS if row[3] not in ("PA", "AP")])
+    with pytest.raises(DataError, match=r"expected PA or AP films in .*csv, got none"):
+        load_padchest(unpacked)
+
+
+@pytest.mark.parametrize("without", ["c.png", ["z.png"]])
+def test_films_that_are_none_cannot_be_left_out(unpacked, without):
+    with pytest.raises(ConfigError, match="expected names of PadChest's films in without, got "):
+        load_padchest(unpacked, SIZE, without=without)
+
+
 def test_a_folder_without_the_table(tmp_path):
     with pytest.raises(
         DataError, match=f"expected {TABLE} in .*, found none. 'python -m sdlib fet"
@@ -258,12 +270,14 @@ def test_a_folder_without_the_table(tmp_path):
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
     """The published table, as torchxrayvision's wheel has it; every file is said to be there."""
-    place = importlib.util.find_spec("torchxrayvision").submodule_search_locations[0]
+    wheel = importlib.util.find_spec("torchxrayvision")
+    assert wheel is not None, "install torchxrayvision, which requirements.txt names"
+    place = wheel.submodule_search_locations[0]
     folder = tmp_path_factory.mktemp("padchest")
     packed = f"{TABLE}.gz"
     (folder / packed).symlink_to(Path(place) / "data" / packed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(padchest, "find_films", lambda _, table: table["ImageID"])
+        patch.setattr(padchest, "find_films", lambda _, table: table["name"])
         patch.setattr(padchest, "cut_off", lambda paths: [False] * len(paths))
         return read_padchest_table(folder)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sdlib.datasets.fetch import fetch, steps_by_hand
+from sdlib.datasets.github_tables import COLLECTIONS
 from sdlib.datasets.published_files import published_files
 from sdlib.datasets.repositories import git_hash, repositories
 from sdlib.errors import DataError
@@ -187,9 +188,14 @@ def test_the_lists_hold_the_tables_and_all_images(name, folder, images):
     assert table in others - set(files)
 
 
-@pytest.mark.parametrize("name", ["padchest", "covidx8"])
+@pytest.mark.parametrize("name", COLLECTIONS)
+def test_the_lists_are_of_the_repositories_that_the_loader_reads(name):
+    assert f"/{COLLECTIONS[name].repository}/" in repositories(data_folder())[name].url
+
+
+@pytest.mark.parametrize("name", ["padchest", "covidx8", "bimcv-plus", "bimcv-minus"])
 def test_what_must_be_requested_is_told_in_steps(name, tmp_path):
     steps = steps_by_hand(name, tmp_path)
-    assert len(steps) == 5
+    assert len(steps) >= 5
     assert "https://" in steps[1]
-    assert steps[-1] == f"4. put the files into {tmp_path}"
+    assert steps[-1] == f"{len(steps) - 1}. put the files into {tmp_path}"
