@@ -63,16 +63,20 @@ def render_film(stored: np.ndarray, tags: FilmTags) -> np.ndarray:
             f"expected a film's stored values (H, W) of 8 or 16 bits, got {stored.dtype} "
             f"{stored.shape}"
         )
-    if tags.signed and stored.dtype.kind == "u":
-        stored = stored.view(stored.dtype.str.replace("u", "i"))
-    bounds = np.iinfo(stored.dtype)
-    values = np.arange(bounds.min, bounds.max + 1)
-    padding = np.zeros(values.shape, bool)
+    # A stored value's bits, read as an unsigned number, are its place in the table.
+    unsigned = np.dtype(f"u{stored.dtype.itemsize}")
+    places = np.ascontiguousarray(stored).view(unsigned)
+    values = np.arange(1 << 8 * unsigned.itemsize, dtype=unsigned)
+    if tags.signed or stored.dtype.kind == "i":
+        values = values.view(f"i{unsigned.itemsize}")
+    values = values.astype(np.int64)
+    padding = np.zeros(len(values), bool)
     if tags.padding is not None:
         padding = (values >= tags.padding[0]) & (values <= tags.padding[1])
-    places = stored.astype(np.int32) - bounds.min
-    present = np.bincount(places.ravel(), minlength=len(values)).astype(bool)
-    levels = grey_levels(values, tags, present & ~padding)
+    shown = ~padding
+    if not tags.has_window:
+        shown[np.bincount(places.ravel(), minlength=len(values)) == 0] = False
+    levels = grey_levels(values, tags, shown)
     levels[padding] = 0
     return levels[places]
 
