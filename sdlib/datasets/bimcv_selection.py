@@ -30,7 +30,7 @@ __all__ = ["HALVES", "REASONS", "BimcvSelection", "nearest_result", "select_film
 #: The halves and the label of a film in each, in the order in which they are read.
 HALVES = {"plus": 1, "minus": 0}
 KEPT = ("PA", "AP")
-#: Why a film may be left out; the first that applies is the one that is counted.
+#: Why a film may be left out; one reason is counted for each film.
 REASONS = {
     "unlisted": "its patient is not in participants.tsv",
     "copy": "the same film of the same session is there already, as a rule in the other half",
@@ -189,12 +189,13 @@ def _kept(film: Film, folder: Path, half: str, in_both: bool, tests: Tests) -> d
     path = folder / film.file
     try:
         content = read_tags(path)
+        # Before the tables of values, which take longer to read than all the rest.
+        view, bedside = film_view(series_description(content), film.named_view, film.part)
+        if view not in KEPT:
+            raise _Dropped(VIEW_REASONS[view])
         tags = film_tags(parse_json_tags(content, str(path.with_suffix(".json"))), str(path))
     except DataError as error:
         raise _Dropped("damaged tags", str(error)) from error
-    view, bedside = film_view(series_description(content), film.named_view, film.part)
-    if view not in KEPT:
-        raise _Dropped(VIEW_REASONS[view])
     if not tags.has_window:
         raise _Dropped("no window")
     label: int | None = HALVES[half]

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -115,6 +116,26 @@ def test_a_table_of_65536_entries_is_written_as_0():
     item["00283002"] = element("US", 0, 0, 16)
     item["00283006"] = element("US", *range(65536))
     assert len(read(content).voi_table.entries) == 65536
+
+
+def test_a_long_table_whose_descriptor_was_read_as_signed():
+    content = voi_table(bits=16)
+    item = content["00283010"]["Value"][0]
+    item["00283002"] = element("SS", 40000 - 65536, 0, 16)
+    item["00283006"] = element("US", *range(40000))
+    assert len(read(content).voi_table.entries) == 40000
+
+
+def test_odd_texts_give_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read({"00280004": element("CS", "'monochrome1'    ")}).inverted
+
+
+def test_nothing_is_below_zero_after_a_modality_table():
+    table = voi_table(bits=16)["00283010"]
+    content = {**voi_table(first=65036), "00283000": table, "00280103": element("US", 1)}
+    assert read(content).voi_table.first == 65036
 
 
 def test_first_value_below_zero():
