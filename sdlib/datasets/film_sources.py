@@ -16,7 +16,7 @@ from sdlib.datasets.open_cxr import load_open_cxr
 from sdlib.datasets.padchest import load_padchest
 from sdlib.datasets.phantom_films import FILM_RESTRICTIONS, load_phantom_films
 from sdlib.datasets.source import Request, Source
-from sdlib.datasets.splits import PARTS, grouped_split
+from sdlib.datasets.splits import grouped_split
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 from sdlib.phantoms.radiograph import FILM_VERSION

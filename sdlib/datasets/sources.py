@@ -15,7 +15,7 @@ TILES, FILMS = "tiles", "films"
 IMAGES = {TILES: TILE_SOURCES, FILMS: FILM_SOURCES}
 
 #: Every source by name. ``phantom`` and ``open`` have both kinds of images; here they are of tiles.
-SOURCES = {**FILM_SOURCES, **TILE_SOURCES}
+SOURCES = TILE_SOURCES | {n: one for n, one in FILM_SOURCES.items() if n not in TILE_SOURCES}
 
 
 def source_of(name: str, images: str = TILES) -> Source:

@@ -5,7 +5,7 @@ import pytest
 
 from sdlib.datasets import tile_sources
 from sdlib.datasets.source import Request
-from sdlib.datasets.sources import SOURCES, source_of
+from sdlib.datasets.sources import IMAGES, SOURCES, source_of
 from sdlib.datasets.splits import PARTS
 from sdlib.errors import ConfigError
 from sdlib.experiments import EXPERIMENTS, Run, runs_of
@@ -17,22 +17,28 @@ def request(part="test", **where):
 
 
 def test_names_are_keys_and_every_source_has_a_description():
-    assert all(name == source.name for name, source in SOURCES.items())
-    assert all(len(source.description) > 10 for source in SOURCES.values())
+    for found in (SOURCES, *IMAGES.values()):
+        assert all(name == source.name for name, source in found.items())
+        assert all(len(source.description) > 10 for source in found.values())
+    assert set(SOURCES) == {name for found in IMAGES.values() for name in found}
 
 
 @pytest.mark.parametrize("name", ["helsinki", "Phantom", ""])
 def test_an_unknown_source_is_a_sentence_and_loads_nothing(name):
+    for images, found in IMAGES.items():
+        sentence = f"unknown source '{name}'; expected one of: {', '.join(found)}"
+        with pytest.raises(ConfigError, match=sentence):
+            source_of(name, images)
     sentence = f"unknown source '{name}'; expected one of: {', '.join(SOURCES)}"
-    with pytest.raises(ConfigError, match=sentence):
-        source_of(name)
     with pytest.raises(ConfigError, match=sentence):
         Run("cutout", "sd_eq2", 0, "quick", name)
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_what_a_source_does_not_know_is_refused_before_anything_is_read(name, outputs):
-    source = SOURCES[name]
+@pytest.mark.parametrize(
+    ("images", "name"), [(images, name) for images, found in IMAGES.items() for name in found]
+)
+def test_what_a_source_does_not_know_is_refused_before_anything_is_read(images, name, outputs):
+    source = source_of(name, images)
     with pytest.raises(ConfigError, match="unknown part 'tset'; expected one of: train, val"):
         source.tiles(request("tset"))
     for part in set(PARTS) - set(source.parts):
@@ -44,7 +50,7 @@ def test_what_a_source_does_not_know_is_refused_before_anything_is_read(name, ou
 
 def test_no_experiment_is_run_where_nothing_can_be_trained():
     for experiment in EXPERIMENTS.values():
-        assert all(SOURCES[name].trains for name in experiment.sources)
+        assert all(experiment.source(name).trains for name in experiment.sources)
         assert runs_of(experiment.name, "paper", "peso") == []
     with pytest.raises(ConfigError, match="unknown source of cutout 'peso'; expected one of: "):
         Run("cutout", "sd_eq2", 0, "quick", "peso")
