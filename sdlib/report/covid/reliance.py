@@ -19,15 +19,17 @@ from sdlib.checks import known
 from sdlib.errors import DataError
 from sdlib.experiments import Look
 from sdlib.experiments.covid import CHANGED, DECAY, SD, changed_name
-from sdlib.metrics import mean_interval
+from sdlib.metrics import Interval, mean_interval
 from sdlib.plotting import note
 from sdlib.report.covid.situations import INSIDE, NOTHING, PAIRS, in_order, situation_of
+from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe
 from sdlib.results import Place
 
 __all__ = ["draw_reliance", "read_reliance", "reliance_of", "reliance_table"]
 
-MEANINGS = {"all": "all of them at once"}  # of parts whose name does not say what they are
+ALL = "all"
+MEANINGS = {ALL: "all of them at once"}  # of parts whose name does not say what they are
 SHIFT = 0.18  # between arms, rows
 
 
@@ -210,7 +212,7 @@ def read_reliance(place: Place, arm: str = SD, rival: str = DECAY) -> str:
         As :func:`reliance_of`.
     """
     own, others = _by_part(place, arm), _by_part(place, rival)
-    alone = [part for part in CHANGED if part != "all" and part in own and part in others]
+    alone = [part for part in CHANGED if part != ALL and part in own and part in others]
     if not alone:
         return ""
     means = {part: (own[part].mean(), others[part].mean()) for part in alone}
@@ -218,12 +220,21 @@ def read_reliance(place: Place, arm: str = SD, rival: str = DECAY) -> str:
     listed = ", ".join(f"{part} {means[part][1]:.2f} ({means[part][0]:.2f})" for part in most)
     paired = {part: (own[part] - others[part]).dropna() for part in alone}
     intervals = {part: mean_interval(values) for part, values in paired.items() if len(values)}
-    less = [part for part in most if part in intervals and intervals[part].high < 0]
-    more = [part for part in most if part in intervals and intervals[part].low > 0]
     label, other = f"*{place.label(arm)}*", f"*{place.label(rival)}*"
     return (
         f"**{situation_of(place)}** ({place.name}): changed alone, the parts of the signature move "
         f"the logits of {other} (in brackets: of {label}) by this many SDs on average: {listed}. "
+        f"{_compared(label, {part: intervals[part] for part in most if part in intervals})}"
+    )
+
+
+def _compared(label: str, intervals: Mapping[str, Interval]) -> str:
+    """On which parts an arm relies less or more than its rival, from differences by part."""
+    if all(one.n < FEWEST for one in intervals.values()):
+        return f"Of fewer than {FEWEST} pairs of networks there is no interval."
+    less = [part for part, one in intervals.items() if one.high < 0]
+    more = [part for part, one in intervals.items() if one.low > 0]
+    return (
         f"By 95 % intervals over seeds, {label} relies less on {_named(less)} and more on "
         f"{_named(more)}."
     )
