@@ -29,6 +29,7 @@ from sdlib.results import Place
 __all__ = ["draw_reliance", "read_reliance", "reliance_of", "reliance_table"]
 
 ALL = "all"
+DIFFERENCE = "difference, "  # begins the headings of paired differences
 MEANINGS = {ALL: "all of them at once"}  # of parts whose name does not say what they are
 SHIFT = 0.18  # between arms, rows
 
@@ -106,32 +107,37 @@ def reliance_table(places: Sequence[Place], arms: Sequence[str]) -> pd.DataFrame
     Raises
     ------
     ConfigError
-        A place is of another experiment, or an arm is of none.
+        A place is of another experiment.
     DataError
         As :func:`reliance_of`.
     """
-    lines: dict[tuple[str, str, str], dict[str, str]] = {}
-    pairs = {name: pair for name, pair in PAIRS.items() if set(pair) <= set(arms)}
+    lines = {}
     for _, title, mine in in_order(places):
         for place in mine:
             found = {arm: _by_part(place, arm) for arm in arms}
             for part in CHANGED:
-                cells = {
-                    place.label(arm): describe(mean_interval(values[part]), digits=2)
-                    for arm, values in found.items()
-                    if part in values
-                }
-                for name, (arm, rival) in pairs.items():
-                    if part in found[arm] and part in found[rival]:
-                        paired = (found[arm][part] - found[rival][part]).dropna()
-                        cells[f"difference, {name}"] = _signed(paired)
+                cells = _cells(place, {arm: by_part.get(part) for arm, by_part in found.items()})
                 if cells:
                     lines[title, place.name, _meaning(part)] = cells
     if not lines:
         return pd.DataFrame()
     table = pd.DataFrame(lines).T.rename_axis(["trained on", "rows", "changed"]).fillna(NOTHING)
-    differences = [heading for heading in table if heading.startswith("difference, ")]
+    differences = [heading for heading in table if heading.startswith(DIFFERENCE)]
     return table[[heading for heading in table if heading not in differences] + differences]
+
+
+def _cells(place: Place, values: Mapping[str, pd.Series | None]) -> dict[str, str]:
+    """Reliance on one part by arm, and paired differences, by heading; None has no cell."""
+    present = {arm: by_seed for arm, by_seed in values.items() if by_seed is not None}
+    cells = {
+        place.label(arm): describe(mean_interval(by_seed), digits=2)
+        for arm, by_seed in present.items()
+    }
+    for name, (arm, rival) in PAIRS.items():
+        if {arm, rival} <= present.keys():
+            paired = (present[arm] - present[rival]).dropna()
+            cells[f"{DIFFERENCE}{name}"] = _signed(paired)
+    return cells
 
 
 def _signed(paired: pd.Series) -> str:
