@@ -21,6 +21,7 @@ from sdlib.report.covid.situations import (
     NOTHING,
     OUTSIDE,
     PAIRS,
+    counted,
     in_order,
     scored,
     situation_of,
@@ -38,7 +39,6 @@ __all__ = [
 
 TINY = -3.0  # decimal logarithm of the p values that are written as powers of ten
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-LINES = ["trained on", "arm", "rows"]
 
 
 def small_p(log10_p: float, digits: int = 1) -> str:
@@ -63,9 +63,9 @@ def small_p(log10_p: float, digits: int = 1) -> str:
     if log10_p >= TINY:
         return f"{10**log10_p:.3f}"
     whole = math.floor(log10_p)
-    mantissa, carried = f"{10 ** (log10_p - whole):.{digits}e}".split(
-        "e"
-    )  # 9.97 is written as 1.0 e+01
+    # A factor of 9.97 is rounded to 10: one more in the exponent.
+    factor = f"{10 ** (log10_p - whole):.{digits}e}"
+    mantissa, carried = factor.split("e")
     return f"{mantissa} × 10{str(whole + int(carried)).translate(SUPERSCRIPTS)}"
 
 
@@ -107,15 +107,14 @@ def auroc_table(places: Sequence[Place]) -> pd.DataFrame:
         for arm in experiment_of(experiment).arms:
             printed = {}
             if arm.name in paper.index:
-                printed["paper: ensemble outside"] = _ends(
-                    *paper.loc[arm.name, ["auroc", "low", "high"]]
-                )
+                ends = _ends(*paper.loc[arm.name, ["auroc", "low", "high"]])
+                printed["paper: ensemble outside"] = ends
             present = [place for place in mine if arm.name in place.arms]
             for place in present:
                 lines[title, arm.label, place.name] = printed | _own_cells(place, arm.name)
             if printed and not present:
                 lines[title, arm.label, NOTHING] = printed
-    return pd.DataFrame(lines).T.rename_axis(LINES).fillna(NOTHING)
+    return pd.DataFrame(lines).T.rename_axis(["trained on", "arm", "rows"]).fillna(NOTHING)
 
 
 def _own_cells(place: Place, arm: str) -> dict[str, str]:
@@ -241,10 +240,10 @@ def read_evaluation(place: Place, arm: str = SD, rival: str = DECAY) -> str:
     networks = [scored(place, name).networks for name in (arm, rival)]
     label, other = f"*{place.label(arm)}*", f"*{place.label(rival)}*"
     text = (
-        f"**{situation_of(place)}** ({place.name}): outside, the ensemble of {networks[0]} "
-        f"networks of {label} has an AUROC of {test.auc_a:.3f}, and that of {networks[1]} networks "
-        f"of {other} {test.auc_b:.3f}, a difference of {_in_points(test)} points (DeLong, 95 %; "
-        f"one-tailed p = {small_p(test.log10_p)})."
+        f"**{situation_of(place)}** ({place.name}): outside, the ensemble of "
+        f"{counted(networks[0])} of {label} has an AUROC of {test.auc_a:.3f}, and that of "
+        f"{counted(networks[1])} of {other} {test.auc_b:.3f}, a difference of {_in_points(test)} "
+        f"points (DeLong, 95 %; one-tailed p = {small_p(test.log10_p)})."
     )
     spreads = [place.interval(f"{OUTSIDE}.auroc", name) for name in (arm, rival)]
     paired = place.paired(f"{OUTSIDE}.auroc", arm, rival)

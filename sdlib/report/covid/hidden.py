@@ -12,7 +12,7 @@ import pandas as pd
 
 from sdlib.experiments.covid import DECAY, HIDDEN, SD
 from sdlib.metrics import Interval
-from sdlib.report.covid.situations import INSIDE, PAIRS, in_order, situation_of
+from sdlib.report.covid.situations import INSIDE, PAIRS, counted, in_order, situation_of
 from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
@@ -99,7 +99,7 @@ def read_hidden(place: Place, arm: str = SD, rival: str = DECAY) -> str:
 def _told(around: Interval) -> str:
     """What an AUROC without lungs says; nothing certain of fewer than three networks."""
     if around.n < FEWEST:
-        return f"{around.n} networks give no interval"
+        return f"of {counted(around.n)} there is no interval"
     if around.low > CHANCE:
         return "no lung is visible: they know something else"
     if around.high < CHANCE:

@@ -19,15 +19,18 @@ from sdlib.checks import known
 from sdlib.errors import DataError
 from sdlib.experiments import Look
 from sdlib.experiments.covid import CHANGED, DECAY, SD, changed_name
-from sdlib.metrics import mean_interval
+from sdlib.metrics import Interval, mean_interval
 from sdlib.plotting import note
 from sdlib.report.covid.situations import INSIDE, NOTHING, PAIRS, in_order, situation_of
+from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe
 from sdlib.results import Place
 
 __all__ = ["draw_reliance", "read_reliance", "reliance_of", "reliance_table"]
 
-MEANINGS = {"all": "all of them at once"}  # of parts whose name does not say what they are
+ALL = "all"
+DIFFERENCE = "difference, "  # begins the headings of paired differences
+MEANINGS = {ALL: "all of them at once"}  # of parts whose name does not say what they are
 SHIFT = 0.18  # between arms, rows
 
 
@@ -104,32 +107,37 @@ def reliance_table(places: Sequence[Place], arms: Sequence[str]) -> pd.DataFrame
     Raises
     ------
     ConfigError
-        A place is of another experiment, or an arm is of none.
+        A place is of another experiment.
     DataError
         As :func:`reliance_of`.
     """
-    lines: dict[tuple[str, str, str], dict[str, str]] = {}
-    pairs = {name: pair for name, pair in PAIRS.items() if set(pair) <= set(arms)}
+    lines = {}
     for _, title, mine in in_order(places):
         for place in mine:
             found = {arm: _by_part(place, arm) for arm in arms}
             for part in CHANGED:
-                cells = {
-                    place.label(arm): describe(mean_interval(values[part]), digits=2)
-                    for arm, values in found.items()
-                    if part in values
-                }
-                for name, (arm, rival) in pairs.items():
-                    if part in found[arm] and part in found[rival]:
-                        paired = (found[arm][part] - found[rival][part]).dropna()
-                        cells[f"difference, {name}"] = _signed(paired)
+                cells = _cells(place, {arm: by_part.get(part) for arm, by_part in found.items()})
                 if cells:
                     lines[title, place.name, _meaning(part)] = cells
     if not lines:
         return pd.DataFrame()
     table = pd.DataFrame(lines).T.rename_axis(["trained on", "rows", "changed"]).fillna(NOTHING)
-    differences = [heading for heading in table if heading.startswith("difference, ")]
+    differences = [heading for heading in table if heading.startswith(DIFFERENCE)]
     return table[[heading for heading in table if heading not in differences] + differences]
+
+
+def _cells(place: Place, values: Mapping[str, pd.Series | None]) -> dict[str, str]:
+    """Reliance on one part by arm, and paired differences, by heading; None has no cell."""
+    present = {arm: by_seed for arm, by_seed in values.items() if by_seed is not None}
+    cells = {
+        place.label(arm): describe(mean_interval(by_seed), digits=2)
+        for arm, by_seed in present.items()
+    }
+    for name, (arm, rival) in PAIRS.items():
+        if {arm, rival} <= present.keys():
+            paired = (present[arm] - present[rival]).dropna()
+            cells[f"{DIFFERENCE}{name}"] = _signed(paired)
+    return cells
 
 
 def _signed(paired: pd.Series) -> str:
@@ -210,7 +218,7 @@ def read_reliance(place: Place, arm: str = SD, rival: str = DECAY) -> str:
         As :func:`reliance_of`.
     """
     own, others = _by_part(place, arm), _by_part(place, rival)
-    alone = [part for part in CHANGED if part != "all" and part in own and part in others]
+    alone = [part for part in CHANGED if part != ALL and part in own and part in others]
     if not alone:
         return ""
     means = {part: (own[part].mean(), others[part].mean()) for part in alone}
@@ -218,12 +226,21 @@ def read_reliance(place: Place, arm: str = SD, rival: str = DECAY) -> str:
     listed = ", ".join(f"{part} {means[part][1]:.2f} ({means[part][0]:.2f})" for part in most)
     paired = {part: (own[part] - others[part]).dropna() for part in alone}
     intervals = {part: mean_interval(values) for part, values in paired.items() if len(values)}
-    less = [part for part in most if part in intervals and intervals[part].high < 0]
-    more = [part for part in most if part in intervals and intervals[part].low > 0]
     label, other = f"*{place.label(arm)}*", f"*{place.label(rival)}*"
     return (
         f"**{situation_of(place)}** ({place.name}): changed alone, the parts of the signature move "
         f"the logits of {other} (in brackets: of {label}) by this many SDs on average: {listed}. "
+        f"{_compared(label, {part: intervals[part] for part in most if part in intervals})}"
+    )
+
+
+def _compared(label: str, intervals: Mapping[str, Interval]) -> str:
+    """On which parts an arm relies less or more than its rival, from differences by part."""
+    if all(one.n < FEWEST for one in intervals.values()):
+        return f"Of fewer than {FEWEST} pairs of networks there is no interval."
+    less = [part for part, one in intervals.items() if one.high < 0]
+    more = [part for part, one in intervals.items() if one.low > 0]
+    return (
         f"By 95 % intervals over seeds, {label} relies less on {_named(less)} and more on "
         f"{_named(more)}."
     )

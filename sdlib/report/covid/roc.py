@@ -124,7 +124,7 @@ def draw_roc(shared: Place, added: Place, arms: Sequence[str], missing: str) -> 
     curves = {situation_of(place): _curves(place, arms) for place in (shared, added)}
     if not any(curves.values()):
         return note(missing)
-    size = (7.8, 5.1 + 0.25 * len(arms))
+    size = (7.8, 5.1 + 0.25 * max(len(mine) for mine in curves.values()))
     fig, axes = plt.subplots(1, 2, figsize=size, sharey=True)
     for (title, mine), place, ax in zip(curves.items(), (shared, added), axes, strict=True):
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="false positive rate")

@@ -22,6 +22,7 @@ __all__ = [
     "PAIRS",
     "SITUATIONS",
     "Scored",
+    "counted",
     "in_order",
     "scored",
     "situation_of",
@@ -60,6 +61,15 @@ def situation_of(place: Place) -> str:
     """
     known("experiment with a training situation", place.experiment, SITUATIONS)
     return SITUATIONS[place.experiment]
+
+
+def counted(networks: int) -> str:
+    """How many networks there are, as a sentence has it.
+
+    >>> counted(1), counted(5)
+    ('1 network', '5 networks')
+    """
+    return f"{networks} network{'s' if networks != 1 else ''}"
 
 
 def in_order(places: Sequence[Place]) -> Iterator[tuple[str, str, list[Place]]]:

@@ -101,7 +101,7 @@ class TestReading:
 
     def test_two_networks_give_no_interval(self, written, logits):
         two = {arm: {seed: logits[arm][seed] for seed in (0, 1)} for arm in logits}
-        assert "where 2 networks give no interval." in read_hidden(written(TARGETS, two))
+        assert "where of 2 networks there is no interval." in read_hidden(written(TARGETS, two))
 
     def test_without_the_other_arm_or_rows(self, written, logits, empty):
         place = written(TARGETS, {DECAY: logits[DECAY]})

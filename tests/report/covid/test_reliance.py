@@ -186,11 +186,20 @@ class TestReading:
         assert f"on average: {listed}." in told
         assert told.endswith(f"*{label(SD)}* relies less on token, pose and more on contrast.")
 
-    def test_nothing_is_claimed_of_one_network(self, written, logits):
-        place = written(TARGETS, {arm: {0: logits[arm][0]} for arm in (SD, DECAY)})
-        assert read_reliance(place).endswith(
-            "relies less on none of them and more on none of them."
-        )
+    @pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+    def test_nothing_is_claimed_of_few_networks(self, written, logits, seeds):
+        few = {arm: {seed: logits[arm][seed] for seed in seeds} for arm in (SD, DECAY)}
+        told = read_reliance(written(TARGETS, few))
+        assert told.endswith("Of fewer than 3 pairs of networks there is no interval.")
+
+    def test_networks_without_a_seed_in_common_are_not_compared(self, written, logits):
+        place = written(TARGETS, {SD: {0: logits[SD][0]}, DECAY: {1: logits[DECAY][1]}})
+        assert read_reliance(place).endswith("there is no interval.")
+
+    def test_no_difference_is_said(self, written, logits):
+        place = written(TARGETS, {SD: logits[SD], DECAY: logits[SD]})
+        told = read_reliance(place)
+        assert told.endswith("relies less on none of them and more on none of them.")
 
     def test_without_rows_nothing_is_said(self, empty, place):
         assert read_reliance(empty()) == ""
