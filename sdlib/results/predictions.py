@@ -71,7 +71,7 @@ def read_predictions(key: PlaceKey) -> dict[str, np.ndarray]:
     -------
     dict of str to numpy.ndarray
         ``arm/seedK/cohort.logits``, float16 as recorded or float32 of this machine, (n,);
-        ``cohort.targets``, int8 (n,), and ``cohort.groups``, int16 (n,), where known, of the
+        ``cohort.targets``, int8 (n,), and ``cohort.groups``, integers (n,), where known, of the
         first cohort with those tiles.
 
     Raises

@@ -301,5 +301,7 @@ def _targets(run: Run, tiles: Mapping[str, TileSet]) -> dict[str, np.ndarray]:
         names, codes = np.unique(groups, return_inverse=True)
         found[f"{cohort}.targets"] = tiles[cohort].targets.astype(np.int8)
         if len(names) < len(groups):
-            found[f"{cohort}.groups"] = codes.astype(np.int16)
+            # A large cohort has more patients than int16 has numbers.
+            wide = np.promote_types(np.int16, np.min_scalar_type(-len(names)))
+            found[f"{cohort}.groups"] = codes.astype(wide)
     return found

@@ -344,3 +344,10 @@ def test_slurms_environment_is_not_taken_for_that_of_several_processes(
     row = running.execute(RUN, log=silent)
     assert row["metrics"]
     assert not [warning for warning in recwarn if "srun" in str(warning.message)]
+
+
+def test_a_cohort_may_have_more_patients_than_small_integers():
+    names = np.repeat([f"p{number:05d}" for number in range(40_000)], 2)
+    many = SimpleNamespace(targets=np.zeros(len(names), np.int64), groups=names)
+    found = running._targets(RUN, dict.fromkeys(RUN.definition.evaluation, many))
+    assert np.array_equal(found["test.groups"], np.repeat(np.arange(40_000), 2))
