@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
