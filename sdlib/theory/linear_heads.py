@@ -144,8 +144,10 @@ class Head:
 
     @property
     def weak_share(self) -> float:
-        """Share of the squared weight that lies on the weaker half of the directions."""
-        squares = self.along**2
+        """Share of the squared weight, but for the bias, on the weaker half of the directions."""
+        # Centred features are orthogonal to ones: the bias is a direction of its own.
+        features = np.abs(self.design.v[-1]) < 0.5
+        squares = self.along[features] ** 2
         return float(squares[len(squares) // 2 :].sum() / squares.sum())
 
 

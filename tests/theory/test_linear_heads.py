@@ -117,6 +117,10 @@ class TestSpectralDecouplingAtRest:
         design = make_design(features)
         sd, decay = fit_head(design, targets, 0.1), fit_head(design, targets, decay=1.0)
         assert sd.weak_share > 0.5 > decay.weak_share
+        # All but the bias, by the decomposition of the features alone.
+        rows = design.rows(features)[:, :-1]
+        squares = (np.linalg.svd(rows, full_matrices=False)[2][:39] @ sd.weights[:-1]) ** 2
+        assert sd.weak_share == pytest.approx(squares[19:].sum() / squares.sum())
         shares = resting_logits(0.1)[1] * design.u.T @ (2 * targets - 1)
         np.testing.assert_allclose(sd.along, shares / design.s, atol=1e-10)
 
