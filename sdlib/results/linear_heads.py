@@ -166,9 +166,9 @@ def _check(arrays: Mapping[str, np.ndarray]) -> None:
         # Not NaN either.
         if not ((arrays[column] >= 0) & (arrays[column] <= 1)).all():
             raise ValueError(f"expected numbers from 0 to 1 in {column}")
-    unknown = set(arrays["heads/stage"]) - set(STAGES)
+    unknown = set(arrays["heads/stage"].tolist()) - set(STAGES)
     if unknown:
-        raise ValueError(f"expected stages among {', '.join(STAGES)}, got {sorted(unknown)[0]!r}")
+        raise ValueError(f"expected stages among {', '.join(STAGES)}, got {min(unknown)!r}")
 
 
 def record(experiment: str, profile: str, source: str) -> str:

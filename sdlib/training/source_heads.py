@@ -63,29 +63,24 @@ def source_aurocs(films: TileSet, features: np.ndarray, seed: int = 0) -> pd.Dat
         raise DataError(f"expected features of {len(films)} films, got {len(features)}")
     sources = np.asarray(films.factors["source"])
     names = np.unique(sources)
+    if len(names) == 1:
+        names = names[:0]
+    for name in names:
+        patients = len(np.unique(films.groups[sources == name]))
+        if patients < FOLDS:
+            raise DataError(
+                f"expected films of at least {FOLDS} patients of {name}, one per fold, got "
+                f"{patients}: leave this source out"
+            )
     lines = []
-    for name in names if len(names) > 1 else ():
+    for name in names:
         own = sources == name
-        for where, which in ((f"of {name}", own), (f"of sources other than {name}", ~own)):
-            patients = len(np.unique(films.groups[which]))
-            if patients < FOLDS:
-                raise DataError(
-                    f"expected films of at least {FOLDS} patients {where}, one per fold, got "
-                    f"{patients}: leave such sources out"
-                )
         head = LogisticRegression(C=1 / (DECAY * len(films)), max_iter=1000)
         folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-        scores = cross_val_predict(
-            make_pipeline(StandardScaler(), head),
-            features,
-            own,
-            groups=films.groups,
-            cv=folds,
-            method="decision_function",
-        )
+        parts = list(folds.split(features, own, films.groups))
+        model = make_pipeline(StandardScaler(), head)
+        scores = cross_val_predict(model, features, own, cv=parts, method="decision_function")
         # Heads of different folds have scales of their own: each fold is judged by itself.
-        found = [
-            auroc(own[test], scores[test]) for _, test in folds.split(features, own, films.groups)
-        ]
+        found = [auroc(own[test], scores[test]) for _, test in parts]
         lines.append({"source": name, "films": int(own.sum()), "auroc": float(np.mean(found))})
     return pd.DataFrame(lines, columns=["source", "films", "auroc"])

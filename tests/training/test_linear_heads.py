@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from sklearn.metrics import roc_auc_score
 
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
@@ -21,6 +22,7 @@ from sdlib.training import linear_heads
 from sdlib.training.features import frozen_features
 from sdlib.training.linear_heads import DECAYS, LAMBDAS, SCALES, draw_patients, make, measured
 
+LOAD = linear_heads._load
 FILMS = {"train": 60, "validation": 30, "inside": 30, "outside": 30}
 
 
@@ -35,25 +37,29 @@ def film_set(part, deal, situation):
     return TileSet(images.astype(np.uint8), targets, patients, {"source": source})
 
 
-@pytest.fixture
-def small(monkeypatch, outputs):
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
     """Small films of noise, and a random miniature network in the place of the pretrained one."""
+    cache = tmp_path_factory.mktemp("features")
 
     def load(source, scale, deal, situation):
         return {part: film_set(part, deal, situation) for part in FILMS}
 
     def features(films):
-        return frozen_features(films, "test_efficientnet", pretrained=False)
+        return frozen_features(films, "test_efficientnet", pretrained=False, cache=cache)
 
-    monkeypatch.setattr(linear_heads, "_load", load)
-    monkeypatch.setattr(linear_heads, "frozen_features", features)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(linear_heads, "_load", load)
+        patched.setattr(linear_heads, "frozen_features", features)
+        yield features
+
+
+@pytest.fixture(scope="module")
+def heads(small):
+    return measured("smoke", "phantom", log=lambda line: None)[0]
 
 
 class TestTheStudy:
-    @pytest.fixture
-    def heads(self, small):
-        return measured("smoke", "phantom", log=lambda line: None)[0]
-
     def test_every_arm_stage_and_strength_is_there(self, heads):
         assert list(heads.columns) == list(HEAD_COLUMNS)
         subsets = heads.groupby(["situation", "films", "deal", "subset"])
@@ -104,14 +110,22 @@ class TestTheStudy:
 
 
 def test_more_films_than_features_have_no_theory_but_rest(small, monkeypatch):
-    def features(films):
-        return frozen_features(films, "test_efficientnet", pretrained=False)[:, :20]
-
-    monkeypatch.setattr(linear_heads, "frozen_features", features)
+    monkeypatch.setattr(linear_heads, "frozen_features", lambda films: small(films)[:, :20])
     heads = measured("smoke", "phantom", log=lambda line: None)[0]
     whole = heads[(heads["films"] == ALL_FILMS) & (heads["arm"] == "sd_eq1")]
     assert set(whole["stage"]) == {"rest", "steps"}
     assert whole["margin_sd"].min() > 0.01
+
+
+@pytest.mark.parametrize("situation", ["shared", "added"])
+def test_the_phantoms_films(situation, outputs, tmp_path, monkeypatch):
+    monkeypatch.setenv("SDLIB_CACHE", str(tmp_path))
+    sets = LOAD("phantom", SCALES["smoke"], 0, situation)
+    sources = {part: set(films.factors["source"]) for part, films in sets.items()}
+    inside = {"a", "b"} if situation == "added" else {"a"}
+    assert sources == dict.fromkeys(("train", "validation", "inside"), inside) | {"outside": {"c"}}
+    patients = [set(sets[part].groups) for part in ("train", "validation", "inside")]
+    assert len(set.union(*patients)) == sum(map(len, patients))
 
 
 def test_a_film_of_several_sets_is_read_once(small, monkeypatch):
@@ -129,7 +143,7 @@ def test_a_film_of_several_sets_is_read_once(small, monkeypatch):
     assert len({*found["y"].ravel(), *found["z"].ravel()}) == FILMS["train"] + 1
 
 
-def test_it_is_made_and_read_back(small, recorded):
+def test_it_is_made_and_read_back(small, outputs, recorded):
     lines = []
     make("robustness", "smoke", "phantom", log=lines.append)
     key = PlaceKey("robustness", "smoke", "phantom", THIS_RUN)
@@ -141,6 +155,13 @@ def test_it_is_made_and_read_back(small, recorded):
     ]
     assert lines[0] == "features of 300 films, each one read once"
     assert LINEAR_HEADS.done_file("robustness", "smoke", "phantom").exists()
+
+
+def test_aurocs_are_scikit_learns():
+    rng = np.random.default_rng(0)
+    targets, scores = np.append(rng.integers(0, 2, 38), [0, 1]), rng.integers(0, 9, (40, 5))
+    expected = [roc_auc_score(targets, column) for column in scores.T]
+    np.testing.assert_allclose(linear_heads._aurocs(targets, scores), expected, atol=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
@@ -173,7 +194,7 @@ class TestBadInput:
 
     def test_real_films_that_are_not_at_hand(self, outputs):
         with pytest.raises(DataError, match="SDLIB_DATA"):
-            measured("smoke", "open")
+            LOAD("open", SCALES["smoke"], 0, "shared")
 
 
 def test_every_profile_has_a_scale():
