@@ -80,7 +80,7 @@ class Scale:
     steps: int = 1000
 
 
-_LAPTOP = Scale(224, 800, 128, (40, 80, 160, 320), subsets=50, deals=5)
+_LAPTOP = Scale(224, 800, 96, (40, 80, 160, 320), subsets=50, deals=5)
 _LONG = Scale(224, 1600, 224, (40, 80, 160, 320, 640), subsets=100, deals=10)
 SCALES = {
     "smoke": Scale(64, 100, 32, (20,), subsets=2, deals=1, steps=50),

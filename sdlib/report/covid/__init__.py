@@ -1,0 +1,1 @@
+"""COVID-19 in chest radiographs: tables and figures of chapter 7."""
