@@ -65,8 +65,9 @@ class Scale:
         Films to train on; all of them come last by themselves.
     subsets : int
         Random subsets of the patients for each number of films, over all deals.
-    deals : int
-        Ways to deal patients to training, validation and test.
+    deals, phantom_deals : int
+        Ways to deal patients to training, validation and test; of phantoms each has films of its
+        own, which are to be rendered.
     steps : int
         After which descending heads are looked at.
     """
@@ -77,14 +78,19 @@ class Scale:
     films: tuple[int, ...]
     subsets: int
     deals: int
+    phantom_deals: int
     steps: int = 1000
 
+    def deals_of(self, source: str) -> int:
+        """How many deals a source has."""
+        return self.phantom_deals if source == "phantom" else self.deals
 
-_LAPTOP = Scale(224, 800, 96, (40, 80, 160, 320), subsets=50, deals=5)
-_LONG = Scale(224, 1600, 224, (40, 80, 160, 320, 640), subsets=100, deals=10)
+
+_LAPTOP = Scale(224, 800, 96, (40, 80, 160, 320), subsets=50, deals=5, phantom_deals=3)
+_LONG = Scale(224, 1600, 224, (40, 80, 160, 320, 640), subsets=100, deals=10, phantom_deals=5)
 SCALES = {
-    "smoke": Scale(64, 100, 32, (20,), subsets=2, deals=1, steps=50),
-    "quick": Scale(96, 200, 64, (40, 80), subsets=6, deals=2, steps=300),
+    "smoke": Scale(64, 100, 32, (20,), subsets=2, deals=1, phantom_deals=1, steps=50),
+    "quick": Scale(96, 200, 64, (40, 80), subsets=6, deals=2, phantom_deals=2, steps=300),
     "laptop": _LAPTOP,
     "long": _LONG,
     "gpu": _LONG,
@@ -146,7 +152,8 @@ def measured(
         )
     scale = SCALES[profile]
     heads, sources = [], []
-    deals = [(deal, situation) for deal in range(scale.deals) for situation in SITUATIONS]
+    count = scale.deals_of(source)
+    deals = [(deal, situation) for deal in range(count) for situation in SITUATIONS]
     sets = {
         (*names, part): films
         for names in deals
@@ -158,7 +165,8 @@ def measured(
         targets = {part: sets[deal, situation, part].targets for part in ("train", *AUROCS)}
         values = {part: features[deal, situation, part] for part in targets}
         patients = sets[deal, situation, "train"].groups
-        found = _heads_of_deal(values, targets, patients, scale, deal)
+        subsets = scale.subsets // count
+        found = _heads_of_deal(values, targets, patients, scale, deal, subsets)
         heads += [line | {"situation": situation, "deal": deal} for line in found]
         inside = ("train", "validation", "inside")
         films = TileSet.joined([sets[deal, situation, part] for part in inside])
@@ -214,11 +222,12 @@ def _heads_of_deal(
     patients: np.ndarray,
     scale: Scale,
     deal: int,
+    each: int,
 ) -> list[dict]:
-    """A line per head, of every subset of one deal's films."""
+    """A line per head, of ``each`` subsets of one deal's films for every number of films."""
     lines = []
     largest = LARGEST_SHARE * len(patients)
-    wanted = {films: scale.subsets // scale.deals for films in scale.films if films <= largest}
+    wanted = {films: each for films in scale.films if films <= largest}
     for films, subsets in {**wanted, ALL_FILMS: 1}.items():
         for subset in range(subsets):
             rng = np.random.default_rng([deal, films, subset])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,6 +24,7 @@ __all__ = [
 ARMS = {"sd_eq1": "spectral decoupling (Eq. 1)", "weight_decay": "weight decay"}
 STRENGTHS = {"sd_eq1": "λ", "weight_decay": "strength of weight decay"}
 SITUATIONS = {"shared": "shared: both classes of one source", "added": "added: the source tells"}
+TIE = 1e-6  # AUROCs nearer than this are equal
 FIT = ["situation", "films", "deal", "subset"]  # what one set of films to train on is called
 
 
@@ -65,8 +67,8 @@ def chosen_heads(heads: pd.DataFrame) -> pd.DataFrame:
         good ones it is the strongest penalty. Equation 2, with the paper's values, has no choice.
     """
     rest = heads[(heads["stage"] == "rest") & heads["strength"].notna()]
-    order = rest.sort_values(["validation", "strength"], ascending=False, kind="stable")
-    return order.drop_duplicates([*FIT, "arm"]).sort_index()
+    chosen = [_best(lines) for _, lines in rest.groupby([*FIT, "arm"], sort=False)]
+    return rest.loc[sorted(chosen)]
 
 
 def heads_table(heads: pd.DataFrame) -> pd.DataFrame:
@@ -127,10 +129,10 @@ def source_table(sources: pd.DataFrame) -> pd.DataFrame:
 def strength_figure(heads: pd.DataFrame, missing: str = "", place: str = "outside") -> Figure:
     """Draw the AUROC of films outside over the strength of either penalty.
 
-    Lines are means over random subsets of the training films, one shade per number of films; bands
-    are one SD. Solid lines with markers are heads at rest, dotted ones heads after the same number
-    of steps of gradient descent. Dashed lines are theory: the shortest head with equal margins,
-    and, for a large weight decay, the class means. Stars are best on validation films inside.
+    Lines are means over random subsets of the training films, one shade per number of films.
+    Solid lines with markers are heads at rest, dotted ones heads after some steps of gradient
+    descent. Dashed lines are theory: the shortest head with equal margins, and, for a large weight
+    decay, the class means. Stars are best on validation films inside, with one SD over subsets.
 
     Parameters
     ----------
@@ -166,7 +168,7 @@ def strength_figure(heads: pd.DataFrame, missing: str = "", place: str = "outsid
 def _draw(ax: Axes, table: pd.DataFrame, heads: pd.DataFrame, look: Look, place: str) -> None:
     """One arm in one situation: a line per number of films, all of them last and darkest."""
     numbers = sorted(set(table["films"]), key=lambda films: (films == ALL_FILMS, films))
-    shades = np.linspace(0.3, 1.0, len(numbers))
+    shades = seaborn.blend_palette(["#E0E0E0", look.colour, "#101010"], len(numbers) + 2)[1:-1]
     ax.axhline(0.5, color="0.6", linestyle=(0, (1, 2)), linewidth=1)
     ax.set_xscale("log")
     for films, shade in zip(numbers, shades, strict=True):
@@ -174,24 +176,33 @@ def _draw(ax: Axes, table: pd.DataFrame, heads: pd.DataFrame, look: Look, place:
             stage: group.sort_values("strength")
             for stage, group in table[table["films"] == films].groupby("stage")
         }
-        style = {"color": look.colour, "alpha": shade, "linewidth": 1.4}
-        rest = lines["rest"]
+        style = {"color": shade, "linewidth": 1.4}
+        rest, steps = lines["rest"], lines["steps"]
         label = _films(heads[heads["films"] == films], films)
         ax.plot(rest["strength"], rest[place], marker=look.marker, ms=4, label=label, **style)
-        spread = rest[f"{place}_sd"].fillna(0)
-        low, high = rest[place] - spread, rest[place] + spread
-        ax.fill_between(rest["strength"], low, high, color=look.colour, alpha=0.08, lw=0)
-        best = rest.loc[rest["validation"].idxmax()]
-        ax.plot(best["strength"], best[place], "*", ms=11, mec="white", mew=0.6, **style)
-        steps = lines["steps"]
+        best = rest.loc[_best(rest)]
+        spread = best[f"{place}_sd"]
+        ax.plot(best["strength"], best[place], "*", ms=12, mec="black", mew=0.6, **style)
+        if np.isfinite(spread):
+            ends = [best[place] - spread, best[place] + spread]
+            ax.plot([best["strength"]] * 2, ends, "-", **style)
         ax.plot(steps["strength"], steps[place], ":", **style)
         if "theory" in lines:
             theory = lines["theory"]
-            ends = theory["strength"].replace(np.inf, rest["strength"].max())
-            level = theory[place].to_numpy()
+            ends, level = theory["strength"], theory[place]
             if len(theory) == 1:  # a limit: drawn beside the largest strength
-                ends, level = [ends.iloc[0] / 4, ends.iloc[0] * 4], np.repeat(level, 2)
-            ax.plot(ends, level, "--", color="black", alpha=shade, linewidth=1)
+                largest = rest["strength"].max()
+                ends, level = [largest / 4, largest * 4], np.repeat(level, 2)
+            ax.plot(ends, level, "--", color="black", linewidth=0.9, zorder=3)
+
+
+def _best(lines: pd.DataFrame) -> object:
+    """The index of the line that is best on validation films; of equally good ones the strongest.
+
+    Where lambda changes no ranking, AUROCs still differ by a rounding.
+    """
+    good = lines[lines["validation"] > lines["validation"].max() - TIE]
+    return good["strength"].idxmax()
 
 
 def _films(heads: pd.DataFrame, films: int) -> str:

@@ -72,6 +72,12 @@ def test_what_is_chosen_is_chosen_inside(heads):
     assert strengths == {"sd_eq1": {1.0}, "weight_decay": {0.1}}
 
 
+def test_a_rounding_is_no_reason_to_choose(heads):
+    weak = (heads["arm"] == "sd_eq1") & (heads["strength"] == 0.01)
+    rounded = heads.assign(validation=heads["validation"] + 1e-7 * weak)
+    assert chosen_heads(rounded).index.equals(chosen_heads(heads).index)
+
+
 def test_films_outside_change_no_choice(heads):
     rng = np.random.default_rng(0)
     other = heads.assign(outside=rng.permutation(heads["outside"]))
@@ -100,14 +106,16 @@ def test_the_figure_shows_every_line(heads):
     decoupling, decay = fig.axes
     labels = [text.get_text() for text in decay.get_legend().get_texts()]
     assert labels == ["20", "all (61)"]
-    # Chance; then at rest, the star, after steps, and theory, for either number of films.
-    assert [len(ax.lines) for ax in (decoupling, decay)] == [9, 9]
-    rest, star, _, theory = decay.lines[1:5]
+    # Chance; then at rest, the star, its SD, after steps, and theory, for either number of films,
+    # of which one has no SD.
+    assert [len(ax.lines) for ax in (decoupling, decay)] == [10, 10]
+    rest, star, spread, _, theory = decay.lines[1:6]
+    np.testing.assert_allclose(spread.get_ydata(), [0.70, 0.72])
     np.testing.assert_allclose(rest.get_xdata(), STRENGTHS[::-1])
     np.testing.assert_allclose(rest.get_ydata(), [0.66, 0.71, 0.76])
     assert (list(star.get_xdata()), list(star.get_ydata())) == ([0.1], [pytest.approx(0.71)])
     assert theory.get_linestyle() == "--"
-    np.testing.assert_allclose(decoupling.lines[4].get_ydata(), 0.61)
+    np.testing.assert_allclose(decoupling.lines[5].get_ydata(), 0.61)
 
 
 def test_without_heads_the_figure_says_so():
