@@ -25,6 +25,7 @@ __all__ = [
     "SOURCE_COLUMNS",
     "STAGES",
     "file_of",
+    "read_features_of",
     "read_heads",
     "read_source_heads",
     "record",
@@ -69,7 +70,9 @@ def file_of(key: PlaceKey) -> Path:
     return LINEAR_HEADS.folder(*names) / "heads.npz"
 
 
-def write_heads(key: PlaceKey, heads: pd.DataFrame, sources: pd.DataFrame) -> Path:
+def write_heads(
+    key: PlaceKey, heads: pd.DataFrame, sources: pd.DataFrame, features_of: str
+) -> Path:
     """Write both tables, whole or not at all; returns the file.
 
     Parameters
@@ -78,6 +81,8 @@ def write_heads(key: PlaceKey, heads: pd.DataFrame, sources: pd.DataFrame) -> Pa
         Where.
     heads, sources : pandas.DataFrame
         With the columns :data:`HEAD_COLUMNS` and :data:`SOURCE_COLUMNS`.
+    features_of : str
+        Of which network, with which weights, the features are.
     """
     tables = {"heads": (heads, HEAD_COLUMNS), "sources": (sources, SOURCE_COLUMNS)}
     arrays = {
@@ -85,6 +90,7 @@ def write_heads(key: PlaceKey, heads: pd.DataFrame, sources: pd.DataFrame) -> Pa
         for name, (table, columns) in tables.items()
         for column, dtype in columns.items()
     }
+    arrays["features_of"] = np.array([features_of])
     file = file_of(key)
     with atomic_path(file) as temporary:
         np.savez_compressed(temporary, **arrays)
@@ -137,22 +143,44 @@ def read_source_heads(key: PlaceKey) -> pd.DataFrame:
     return _read(key, "sources", SOURCE_COLUMNS)
 
 
+def read_features_of(key: PlaceKey) -> str:
+    """Of which network, with which weights, the features of the heads are; empty without heads.
+
+    Parameters
+    ----------
+    key : PlaceKey
+        Where.
+
+    Raises
+    ------
+    DamagedError
+        The recorded file is damaged.
+    """
+    arrays = _arrays(key)
+    return str(arrays["features_of"][0]) if arrays else ""
+
+
 def _read(key: PlaceKey, name: str, columns: Mapping[str, type]) -> pd.DataFrame:
-    file = file_of(key)
-    if not key.recorded:
-        check_declared(key)
-        arrays = if_whole(read_arrays, file, _check)
-    elif os.path.exists(file):
-        arrays = read_arrays(file, _check, key.remedy)
-    else:
-        arrays = None
-    if arrays is None:
+    arrays = _arrays(key)
+    if not arrays:
         return pd.DataFrame(columns=list(columns))
     return pd.DataFrame({column: arrays[f"{name}/{column}"] for column in columns})
 
 
+def _arrays(key: PlaceKey) -> dict[str, np.ndarray]:
+    """What the file holds; empty where there is none."""
+    file = file_of(key)
+    if not key.recorded:
+        check_declared(key)
+        return if_whole(read_arrays, file, _check) or {}
+    return read_arrays(file, _check, key.remedy) if os.path.exists(file) else {}
+
+
 def _check(arrays: Mapping[str, np.ndarray]) -> None:
     """Raise a ValueError that says what is not as :func:`write_heads` leaves it."""
+    about = arrays.get("features_of")
+    if about is None or about.dtype.kind != "U" or about.shape != (1,):
+        raise ValueError("expected features_of to say which network the features are of")
     for name, columns in (("heads", HEAD_COLUMNS), ("sources", SOURCE_COLUMNS)):
         lengths = set()
         for column, dtype in columns.items():

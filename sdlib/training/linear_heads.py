@@ -22,6 +22,7 @@ from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments.measurements import LINEAR_HEADS
 from sdlib.files import write_json
+from sdlib.models import initial_weights
 from sdlib.results.key import THIS_RUN, PlaceKey
 from sdlib.results.linear_heads import ALL_FILMS, AUROCS, HEAD_COLUMNS, SOURCE_COLUMNS, write_heads
 from sdlib.theory.linear_heads import (
@@ -38,6 +39,7 @@ from sdlib.training.source_heads import source_aurocs
 
 __all__ = ["DECAYS", "LAMBDAS", "SCALES", "Scale", "draw_patients", "make", "measured"]
 
+NETWORK = "efficientnet_lite0"  # the only one whose ImageNet weights need no download
 SITUATIONS = ("shared", "added")
 #: As many strengths for either penalty, from where it hardly acts to where little else does.
 LAMBDAS = (10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -117,7 +119,8 @@ def make(experiment: str, profile: str, source: str, log: Callable[[str], None] 
     """
     key = PlaceKey(experiment, profile, source, THIS_RUN)
     heads, sources = measured(profile, source, log=log)
-    file = write_heads(key, heads, sources)
+    features_of = f"{NETWORK}, {initial_weights(NETWORK, pretrained=True)}"
+    file = write_heads(key, heads, sources, features_of)
     counts = {"heads": len(heads), "sources": len(sources)}
     write_json(LINEAR_HEADS.done_file(experiment, profile, source), counts)
     return file
@@ -206,7 +209,7 @@ def _features(sets: Mapping[tuple, TileSet]) -> dict[tuple, np.ndarray]:
     first: dict[bytes, int] = {}
     place = np.array([first.setdefault(digest, len(first)) for digest in digests])
     rows = np.unique(place, return_index=True)[1]
-    features = frozen_features(films.subset(rows))[place]
+    features = frozen_features(films.subset(rows), NETWORK)[place]
     ends = np.cumsum([len(one) for one in sets.values()])[:-1]
     return dict(zip(sets, np.split(features, ends), strict=True))
 

@@ -11,6 +11,7 @@ from sdlib.results.linear_heads import (
     HEAD_COLUMNS,
     SOURCE_COLUMNS,
     file_of,
+    read_features_of,
     read_heads,
     read_source_heads,
     write_heads,
@@ -41,12 +42,14 @@ def test_they_come_back_and_are_recorded():
     own, kept = PlaceKey(*NAMES, THIS_RUN), PlaceKey(*NAMES)
     assert read_heads(own).empty
     assert list(read_heads(kept).columns) == list(HEAD_COLUMNS)
+    assert read_features_of(own) == ""
     assert linear_heads.record(*NAMES) == ""
-    write_heads(own, heads(), sources())
+    write_heads(own, heads(), sources(), "a network")
     assert read_heads(kept).empty
     assert linear_heads.record(*NAMES) == "linear heads recorded"
     for key in (own, kept):
         pd.testing.assert_frame_equal(read_heads(key), heads(), check_dtype=False)
+        assert read_features_of(key) == "a network"
         pd.testing.assert_frame_equal(read_source_heads(key), sources(), check_dtype=False)
     assert file_of(kept).name == "robustness-phantom-smoke-heads.npz"
 
@@ -54,6 +57,7 @@ def test_they_come_back_and_are_recorded():
 @pytest.mark.parametrize(
     ("change", "match"),
     [
+        ({"features_of": None}, "features_of to say which network"),
         ({"heads/arm": None}, "expected a column heads/arm of str"),
         ({"heads/outside": np.array([0.5, np.nan, 0.5])}, "from 0 to 1 in heads/outside"),
         ({"heads/outside": np.array([0.5, 1.5, 0.5])}, "from 0 to 1 in heads/outside"),
@@ -64,7 +68,7 @@ def test_they_come_back_and_are_recorded():
 )
 def test_a_damaged_file(change, match):
     own, kept = PlaceKey(*NAMES, THIS_RUN), PlaceKey(*NAMES)
-    write_heads(own, heads(), sources())
+    write_heads(own, heads(), sources(), "a network")
     arrays = dict(np.load(file_of(own))) | change
     np.savez(file_of(own), **{name: one for name, one in arrays.items() if one is not None})
     assert read_heads(own).empty  # it will be made again

@@ -47,7 +47,7 @@ def small(tmp_path_factory):
     def load(source, scale, deal, situation):
         return {part: film_set(part, deal, situation) for part in FILMS}
 
-    def features(films):
+    def features(films, network):
         return frozen_features(films, "test_efficientnet", pretrained=False, cache=cache)
 
     with pytest.MonkeyPatch.context() as patched:
@@ -112,7 +112,7 @@ class TestTheStudy:
 
 
 def test_more_films_than_features_have_no_theory_but_rest(small, monkeypatch):
-    monkeypatch.setattr(linear_heads, "frozen_features", lambda films: small(films)[:, :20])
+    monkeypatch.setattr(linear_heads, "frozen_features", lambda *given: small(*given)[:, :20])
     heads = measured("smoke", "phantom", log=lambda line: None)[0]
     whole = heads[(heads["films"] == ALL_FILMS) & (heads["arm"] == "sd_eq1")]
     assert set(whole["stage"]) == {"rest", "steps"}
@@ -134,7 +134,7 @@ def test_the_phantoms_films(situation, outputs, tmp_path, monkeypatch):
 def test_a_film_of_several_sets_is_read_once(small, monkeypatch):
     read = []
 
-    def features(films):
+    def features(films, network):
         read.append(len(films))
         return np.arange(len(films), dtype=np.float32)[:, None]
 
