@@ -102,6 +102,8 @@ def load_phantom_films(
     for name, value in where.items():
         _check("restriction", name, FILM_RESTRICTIONS)
         _check(name, value, FILM_RESTRICTIONS[name])
+    if count < 1:
+        raise ConfigError(f"expected a count of at least 1 film, got {count}")
     changed, visible = where.get("changed", ""), where.get("visible", "")
     if where.get("place") == "outside":
         if part != "test":

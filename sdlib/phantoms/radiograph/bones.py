@@ -9,7 +9,7 @@ from sdlib.phantoms.radiograph.organs import Chest, both
 
 __all__ = ["clavicles", "humeri", "ribs", "scapulae", "vertebrae"]
 
-RIBS = 11
+RIBS = 10
 BACK = np.linspace(0.16, 0.5 * np.pi + 0.1, 20)  # angles of a rib's hoop seen from above
 FRONT = np.linspace(0.5 * np.pi - 0.05, 0.80 * np.pi, 16)
 BACK_WIDTH, FRONT_WIDTH = 0.0105, 0.0125  # half the height of a rib, share of the film
@@ -24,18 +24,18 @@ def ribs(chest: Chest) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     back, front : numpy.ndarray
-        float64 (22, 40, 2) and (16, 32, 2): closed outlines, upper edge first; both sides' ribs.
+        float64 (20, 40, 2) and (14, 32, 2): closed outlines, upper edge first; both sides' ribs.
     """
     return _hoops(chest, np.arange(RIBS), BACK, BACK_WIDTH), _hoops(
-        chest, np.arange(1, 9), FRONT, FRONT_WIDTH
+        chest, np.arange(1, 8), FRONT, FRONT_WIDTH
     )
 
 
 def _hoops(chest: Chest, number: np.ndarray, angle: np.ndarray, half: float) -> np.ndarray:
-    start = (-0.075 + 0.087 * number)[:, None]
+    start = (-0.10 + 0.095 * number)[:, None]
     # Lower ribs fall more steeply.
     fall = chest.film.rib_slope * (0.75 + 0.05 * number)[:, None]
-    v = start + fall * (1 - np.cos(angle)) / 2
+    v = start + fall * (0.5 * (1 - np.cos(angle)) / 2 + 0.5 * angle / np.pi)
     x = 1.05 * chest.half_width(start + fall / 2) * np.sin(angle)
     y = chest.y(v)
     dx, dy = np.gradient(x, axis=1), np.gradient(y, axis=1)
@@ -49,7 +49,7 @@ def _hoops(chest: Chest, number: np.ndarray, angle: np.ndarray, half: float) -> 
 def clavicles(chest: Chest) -> np.ndarray:
     """The collar bones, S-shaped and rising outwards, float64 (2, 80, 2)."""
     y = chest.y(-chest.film.clavicle_height)
-    rise = 0.055 - 0.2 * (chest.film.clavicle_height + 0.1)
+    rise = 0.075 - 0.2 * (chest.film.clavicle_height + 0.1)
     points = [
         (0.035, y - 0.012), (0.12, y - 0.018 - 0.2 * rise), (0.24, y - 0.010 - 0.7 * rise),
         (0.36, y - 0.010 - rise), (0.43, y - 0.004 - 0.9 * rise), (0.43, y + 0.012 - 0.9 * rise),
@@ -83,8 +83,8 @@ def humeri(chest: Chest) -> np.ndarray:
 
 
 def vertebrae(chest: Chest) -> np.ndarray:
-    """The bodies of the vertebrae, float64 (15, 4, 2), from the neck down."""
-    number = np.arange(15)[:, None]
+    """The bodies of the vertebrae, float64 (18, 4, 2), from the neck down."""
+    number = np.arange(18)[:, None]
     step = chest.height * 0.094
     top = chest.top - 0.2 * chest.height + step * number
     half = (0.024 + 0.0009 * number) * chest.width / 0.385

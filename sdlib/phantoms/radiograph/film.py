@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from sdlib.errors import ConfigError
+from sdlib.phantoms.radiograph.film_factors import WORDS
+
 __all__ = ["Film", "tabulate_films"]
 
 
@@ -61,6 +64,11 @@ class Film:
         Text: what is burned in; empty for nothing.
     text_x, text_y, text_size, text_grey : float
         Text: place, height and brightness.
+
+    Raises
+    ------
+    ConfigError
+        A word that its factor does not know, or a bit depth outside 1 to 8.
 
     Examples
     --------
@@ -122,6 +130,14 @@ class Film:
     text_y: float
     text_size: float
     text_grey: float
+
+    def __post_init__(self) -> None:
+        for name, known in WORDS.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise ConfigError(f"unknown {name} {value!r}; expected one of: {', '.join(known)}")
+        if self.bit_depth not in range(1, 9):
+            raise ConfigError(f"expected a bit_depth from 1 to 8, got {self.bit_depth}")
 
 
 def tabulate_films(films: Sequence[Film]) -> dict[str, np.ndarray]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.special import ndtr
-
 from sdlib.phantoms.factors import Factor
 
 __all__ = [
@@ -14,12 +12,21 @@ __all__ = [
     "POSE_FACTORS",
     "SIGNATURE_PARTS",
     "VIEWS",
+    "WORDS",
     "FilmFactor",
-    "opacity_auroc",
 ]
 
 VIEWS = ("PA", "AP")
 """The beam enters from behind, or from the front: the order of centres in ``POSE_FACTORS``."""
+
+
+WORDS = {
+    "view": VIEWS,
+    "curve": ("sigmoid", "linear"),
+    "border_shape": ("none", "sides", "top", "frame", "rounded"),
+    "token_shape": ("plain", "ring", "disc", "box"),
+}
+"""The values of factors that are words."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,9 @@ def _plain(name, unit, meaning, centre, sd, low, high, share=0.9, scale="linear"
 # fmt: off
 _ANATOMY = (
     _plain("chest_width", "share of the film", "half the inner width of the rib cage",
-           0.395, 0.022, 0.33, 0.45),
+           0.405, 0.022, 0.34, 0.46),
     _plain("chest_height", "share of the film", "from apex to base of a lung, fully inspired",
-           0.70, 0.04, 0.58, 0.80),
+           0.74, 0.04, 0.62, 0.84),
     _plain("soft_tissue", "share of the film", "thickness of the chest wall",
            0.058, 0.42, 0.02, 0.15, scale="log"),
     _plain("heart_size", "share of the chest", "width of the heart in a PA view",
@@ -71,7 +78,7 @@ _ANATOMY = (
     _plain("gastric_bubble", "1", "air in the stomach; 0 is none", 0.4, 0.4, 0.0, 1.2, 0.2),
     _plain("breast", "1", "breast shadow; 0 is none", 0.45, 0.45, 0.0, 1.5, 0.95),
     _plain("rib_slope", "share of a lung", "fall of a rib from back to front",
-           0.26, 0.04, 0.14, 0.40, 0.8),
+           0.34, 0.04, 0.22, 0.46, 0.8),
     _plain("bone_density", "1", "attenuation of bones", 1.0, 0.15, 0.6, 1.6, scale="log"),
     _plain("vascularity", "1", "attenuation of the lungs' vessels", 1.0, 0.22, 0.5, 1.8, 0.6,
            "log"),
@@ -165,18 +172,3 @@ def _table() -> dict[str, FilmFactor]:
 
 FILM_FACTORS = _table()
 """Every factor of a film by name, in the order of :class:`Film`."""
-
-
-def opacity_auroc() -> float:
-    """AUROC of someone who knows the opacity of every film and nothing else: 0.946.
-
-    The logarithm of the opacity is normal in both classes, with one variance, so no other score
-    made of it ranks better. A network that sees pixels can do no better where the rest of the film
-    says nothing of the class.
-
-    Examples
-    --------
-    >>> round(opacity_auroc(), 3)
-    0.946
-    """
-    return float(ndtr(PATIENT_FACTORS["opacity"].separation / 2**0.5))

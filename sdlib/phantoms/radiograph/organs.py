@@ -13,9 +13,9 @@ SIDES = (-1, 1)  # the patient's right is on the left of the film
 
 #: Half the width of the rib cage by height, as shares of the widest and of the lungs' height.
 HEIGHTS = (-0.08, 0.0, 0.10, 0.30, 0.50, 0.70, 0.90, 1.06, 1.3)
-WIDTHS = (0.36, 0.50, 0.66, 0.83, 0.93, 0.985, 1.0, 0.985, 0.95)
-APEX = 0.44  # the apices lie so far above the film's centre, as a share of chest_height, less a bit
-LIFT = 0.085
+WIDTHS = (0.38, 0.53, 0.71, 0.87, 0.95, 0.99, 1.0, 0.985, 0.95)
+#: The apices lie above the film's centre: a share of chest_height, and a share of the film more.
+APEX, LIFT = 0.44, 0.105
 
 
 def both(outlines: np.ndarray) -> np.ndarray:
@@ -66,8 +66,8 @@ class Chest:
             (0.40, 0.0), (0.26, 0.06), (0.17, 0.20), (0.13, 0.45), (0.13, 0.75),
             (0.16, base - 0.45 * dome), (0.30, base - 0.85 * dome), (0.48, base - dome),
             (0.70, base - 0.8 * dome), (0.88, base - 0.15 * dome), (0.965, base + 0.055),
-            (0.985, base + 0.02), (1.0, 0.88), (0.975, 0.70), (0.92, 0.50), (0.82, 0.30),
-            (0.65, 0.10), (0.54, 0.02),
+            (0.985, base + 0.02), (1.0, 0.88), (0.98, 0.70), (0.94, 0.50), (0.86, 0.30),
+            (0.70, 0.10), (0.57, 0.015),
         ]  # fmt: skip
         return self._outline([(side * x, v) for x, v in points])
 
@@ -118,8 +118,8 @@ class Chest:
 
     def belly(self) -> np.ndarray:
         """What is lower than the domes of the diaphragm, within the rib cage."""
-        low = 1 - 0.4 * self.film.dome_height
-        x = 0.9 * self.width
+        low = 1 - 1.05 * self.film.dome_height
+        x = 0.97 * self.width
         return np.array([(-x, self.y(low)), (x, self.y(low)), (x, 1.4), (-x, 1.4)])
 
     def trachea(self) -> np.ndarray:
@@ -127,13 +127,13 @@ class Chest:
         points = [
             (-0.042, -0.5),
             (-0.042, 0.0),
-            (-0.035, 0.3),
-            (-0.10, 0.40),
-            (-0.07, 0.41),
-            (0.01, 0.35),
-            (0.10, 0.40),
-            (0.12, 0.39),
-            (0.05, 0.29),
+            (-0.04, 0.28),
+            (-0.085, 0.37),
+            (-0.05, 0.385),
+            (0.01, 0.34),
+            (0.085, 0.385),
+            (0.105, 0.37),
+            (0.045, 0.28),
             (0.042, 0.0),
             (0.042, -0.5),
         ]  # fmt: skip
@@ -144,8 +144,8 @@ class Chest:
         neck, trunk = 0.085 + 0.5 * self.wall, self.width + self.wall
         top = self.top
         half = [
-            (neck, -0.3), (neck, top - 0.10), (neck + 0.05, top - 0.035), (0.30, top + 0.0),
-            (0.46, top + 0.05), (0.58, top + 0.16), (trunk + 0.07, self.y(0.36)),
+            (neck, -0.3), (neck, top - 0.13), (neck + 0.05, top - 0.085), (0.28, top - 0.05),
+            (0.44, top - 0.01), (0.58, top + 0.09), (trunk + 0.08, self.y(0.32)),
             (trunk + 0.02, self.y(0.50)), (trunk, self.y(0.72)), (trunk - 0.01, self.y(0.9)),
             (trunk + 0.02, 1.3),
         ]  # fmt: skip
@@ -155,7 +155,7 @@ class Chest:
         """Upper arms, (2, k, 2), nearer to the trunk where the scapulae lie over the lungs."""
         near = self.width + self.wall + 0.11 - 0.06 * self.film.scapula_overlap
         points = [
-            (0.44, self.top + 0.06), (0.60, self.top + 0.06), (near + 0.20, self.top + 0.5),
+            (0.44, self.top + 0.0), (0.62, self.top + 0.02), (near + 0.20, self.top + 0.5),
             (near + 0.22, 1.2), (near + 0.02, 1.2), (near, self.top + 0.5),
         ]  # fmt: skip
         return both(closed_curve(points))
@@ -172,10 +172,10 @@ class Chest:
     def breasts(self) -> np.ndarray:
         """The breasts' shadows, (2, k, 2), whose lower rims are over the bases of the lungs."""
         size = 0.75 + 0.25 * self.film.breast
-        x, v = 0.58, 0.66 + 0.06 * self.film.breast
+        x, v = 0.62, 0.66 + 0.06 * self.film.breast
         points = [
-            (x - 0.42 * size, v - 0.15), (x, v - 0.38), (x + 0.45 * size, v - 0.2),
+            (x - 0.36 * size, v - 0.15), (x, v - 0.38), (x + 0.45 * size, v - 0.2),
             (x + 0.47 * size, v + 0.05), (x + 0.25 * size, v + 0.22 * size),
-            (x - 0.1 * size, v + 0.235 * size), (x - 0.36 * size, v + 0.12 * size),
+            (x - 0.1 * size, v + 0.235 * size), (x - 0.32 * size, v + 0.12 * size),
         ]  # fmt: skip
         return both(self._outline(points))

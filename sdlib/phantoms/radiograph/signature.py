@@ -16,6 +16,7 @@ from sdlib.phantoms.radiograph.hospitals import HOSPITALS, Hospital
 __all__ = ["find_hospital", "signature_columns", "with_signature"]
 
 ALL = "all"  # every part of a signature
+FACTORS = tuple(name for names in SIGNATURE_PARTS.values() for name in names)
 
 
 def find_hospital(name: str) -> Hospital:
@@ -41,7 +42,7 @@ def _check(kind: str, name: str, known: Collection[str]) -> None:
 
 
 def signature_columns(
-    hospital: Hospital, seeds: np.ndarray, ap_share: np.ndarray
+    hospital: Hospital, seeds: np.ndarray, ap_share: np.ndarray, names: Collection[str] = FACTORS
 ) -> dict[str, np.ndarray]:
     """Draw the signatures of n films.
 
@@ -55,11 +56,13 @@ def signature_columns(
         Integers (n,), the films' seeds.
     ap_share : numpy.ndarray
         float64 (n,), each film's chance of an AP view.
+    names : collection of str
+        Factors of a signature, by default all.
 
     Returns
     -------
     dict of str to numpy.ndarray
-        (n,) each, for every factor of every part of a signature.
+        (n,) each, by the names of the factors.
 
     Examples
     --------
@@ -68,11 +71,14 @@ def signature_columns(
     (['PA', 'PA', 'PA'], [6, 6, 6])
     """
     ap = (uniforms("view", seeds) < ap_share).astype(np.int64)
-    columns = {"view": np.array(VIEWS)[ap]}
-    for name, factor in POSE_FACTORS.items():
-        columns[name] = factor.values(ap, normals(f"film {name}", seeds))
-    for name, distribution in hospital.signature.items():
-        columns[name] = distribution.values(uniforms(f"film {name}", seeds))
+    columns = {}
+    for name in names:
+        if name == "view":
+            columns[name] = np.array(VIEWS)[ap]
+        elif name in POSE_FACTORS:
+            columns[name] = POSE_FACTORS[name].values(ap, normals(f"film {name}", seeds))
+        else:
+            columns[name] = hospital.signature[name].values(uniforms(f"film {name}", seeds))
     return columns
 
 
@@ -110,6 +116,7 @@ def with_signature(film: Film, hospital: str, part: str = ALL) -> Film:
     """
     where = find_hospital(hospital)
     _check("part of a signature", part, (*SIGNATURE_PARTS, ALL))
-    columns = signature_columns(where, np.array([film.seed]), np.array([where.ap_share]))
-    names = columns if part == ALL else SIGNATURE_PARTS[part]
-    return replace(film, **{name: columns[name][0].item() for name in names})
+    names = FACTORS if part == ALL else SIGNATURE_PARTS[part]
+    share = np.array([where.ap_share])
+    columns = signature_columns(where, np.array([film.seed]), share, names)
+    return replace(film, **{name: column[0].item() for name, column in columns.items()})

@@ -9,13 +9,13 @@ from sdlib.phantoms.radiograph.organs import Chest
 
 __all__ = ["vessels"]
 
-TRUNKS, SHOOTS = 9, 3  # branches of a hilum, and of each of these
+TRUNKS, SHOOTS = 9, 4  # branches of a hilum, and of each of these
 HILUM = (0.25, 0.43)  # x as a share of the chest's width, and v
 ALONG = np.linspace(0, 1, 7)
 
 
 def vessels(chest: Chest) -> np.ndarray:
-    """Outlines of all branches of both lungs, float64 (72, 14, 2)."""
+    """Outlines of all branches of both lungs, float64 (90, 14, 2)."""
     seed, width = chest.film.seed, chest.width
     index = np.arange(2 * TRUNKS)
     side = np.where(index < TRUNKS, -1.0, 1.0)
@@ -27,11 +27,11 @@ def vessels(chest: Chest) -> np.ndarray:
     )
     length = width * (0.52 + 0.12 * np.clip(reach, -2, 2))
     trunks = _branch(start, angle, length, 0.22 * bend)
-    thick = np.full(len(index), 0.0075)
+    thick = np.full(len(index), 0.0085)
 
     # Shoots leave a trunk alternately to both of its sides.
     shoot = np.arange(SHOOTS)
-    origin = trunks[:, 2 + shoot].reshape(-1, 2)
+    origin = trunks[:, 1 + shoot].reshape(-1, 2)
     turned = angle[:, None] + np.where(shoot % 2, 0.55, -0.55)
     child = np.arange(origin.shape[0])
     jitter, crook, short = normals("shoot", seed, child, channels=3)
@@ -62,5 +62,5 @@ def _taper(lines: np.ndarray, half: np.ndarray) -> np.ndarray:
     step = np.gradient(lines, axis=1)
     across = np.stack([-step[..., 1], step[..., 0]], -1)
     across /= np.linalg.norm(across, axis=-1, keepdims=True)
-    across *= (half[:, None] * (1 - 0.85 * ALONG))[..., None]
+    across *= (half[:, None] * (1 - 0.9 * ALONG**0.6))[..., None]
     return np.concatenate([lines - across, (lines + across)[:, ::-1]], axis=1)
