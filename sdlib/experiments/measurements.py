@@ -14,7 +14,7 @@ from pathlib import Path
 from sdlib.errors import ConfigError
 from sdlib.paths import outputs_folder, recorded_folder
 
-__all__ = ["ACTIVATION_MAPS", "SHARPNESS", "SWEEP", "Measurement"]
+__all__ = ["ACTIVATION_MAPS", "LINEAR_HEADS", "SHARPNESS", "SWEEP", "Measurement"]
 
 
 @dataclass(frozen=True)
@@ -104,5 +104,13 @@ SHARPNESS = Measurement(
     "sdlib.training.sharpness:make",
     of_networks=False,
     recorder="sdlib.results.sharpness:record",
+    sources=("phantom", "open"),
+)
+LINEAR_HEADS = Measurement(
+    "heads",
+    "training linear heads on frozen features",
+    "sdlib.training.linear_heads:make",
+    of_networks=False,
+    recorder="sdlib.results.linear_heads:record",
     sources=("phantom", "open"),
 )

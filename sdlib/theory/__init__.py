@@ -5,5 +5,6 @@
 - :mod:`sdlib.theory.flows`: the same network over time, by dual ascent and by gradient descent.
 - :mod:`sdlib.theory.linearised`: what both of them share: the penalties, the kernel, the checks.
 - :mod:`sdlib.theory.features`: the feature matrix of a small network and its decomposition.
+- :mod:`sdlib.theory.linear_heads`: linear heads on frozen features: where either penalty rests.
 - :mod:`sdlib.theory.moons`: the two-moons experiment, for many seeds.
 """

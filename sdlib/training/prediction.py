@@ -22,6 +22,8 @@ __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_SD",
     "check_finite",
+    "chunk_length",
+    "evaluating",
     "normalise",
     "predict",
     "predict_logits",
@@ -84,8 +86,23 @@ def _check_input(images: torch.Tensor) -> None:
 
 
 @contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode, and each of its parts back into its own at the end."""
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode, and each of its parts back into its own at the end.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        It may be in any mode.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Dropout(0.5))
+    >>> with evaluating(network):
+    ...     network.training
+    False
+    >>> network.training
+    True
+    """
     modes = {part: part.training for part in network.modules()}
     network.eval()
     try:
@@ -95,8 +112,21 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
             part.training = mode
 
 
-def _chunk_length(size: int, device: torch.device | str) -> int:
-    """Number of tiles of ``size`` px that a network takes at a time."""
+def chunk_length(size: int, device: torch.device | str) -> int:
+    """Number of images that a network takes at a time: few on a CPU, many on a GPU.
+
+    Parameters
+    ----------
+    size : int
+        Side of the images in pixels.
+    device : torch.device or str
+        Where the network is.
+
+    Examples
+    --------
+    >>> chunk_length(224, "cpu"), chunk_length(64, "cpu")
+    (8, 98)
+    """
     budget = CPU_PIXELS if torch.device(device).type == "cpu" else GPU_PIXELS
     return max(1, budget // size**2)
 
@@ -138,8 +168,8 @@ def predict_logits(
     """
     store = as_store(images)
     logits = np.empty(len(store), np.float32)
-    with _evaluating(network):
-        for rows, chunk in iter_chunks(store, _chunk_length(store.size, device)):
+    with evaluating(network):
+        for rows, chunk in iter_chunks(store, chunk_length(store.size, device)):
             # A chunk is an array of its own, so PyTorch may take it without a copy.
             output = network(normalise(torch.from_numpy(chunk).to(device)))
             # NumPy does not know bfloat16.
@@ -263,7 +293,7 @@ def sweep(
         raise ConfigError("expected at least one network to sweep, got none")
     store = as_store(images)
     # All levels of a chunk before the next one: its stains are separated once.
-    for tiles, chunk in iter_chunks(store, _chunk_length(store.size, device)):
+    for tiles, chunk in iter_chunks(store, chunk_length(store.size, device)):
         for level, shifted in iter_levels(chunk, levels):
             logits = [predict_logits(network, shifted, device) for network in networks]
             yield tiles, level, np.stack(logits)
