@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from sdlib.datasets.phantom import cache_folder, generate
+from sdlib.datasets.phantom import generate
+from sdlib.datasets.rendered import cache_folder
 from sdlib.datasets.splits import PAPER_PATIENTS, PARTS, deal
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
