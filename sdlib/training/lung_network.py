@@ -17,7 +17,7 @@ from sdlib.films.lungs import LungUNet, lung_mask_of, predict_lungs
 
 __all__ = ["dice", "dice_of", "train_lung_network"]
 
-BATCH = 16
+BATCH = 8
 RATE = 3e-3  # AdamW's, at its highest
 TURN = 10  # degrees, the most that a film is turned
 SCALES = (0.8, 1.25)  # of each side by itself
@@ -37,7 +37,7 @@ def train_lung_network(
     sets : sequence of LungMasks
         Films of 96 x 96 px and their masks.
     steps : int
-        Batches of 16 films.
+        Batches of 8 films.
     seed : int
         Of the initial weights and all that is drawn.
     log : callable
@@ -55,7 +55,7 @@ def train_lung_network(
 
     Examples
     --------
-    >>> network = train_lung_network([load_v7_lungs(96)], 600, 0, print)  # doctest: +SKIP
+    >>> network = train_lung_network([load_v7_lungs(96)], 500, 0, print)  # doctest: +SKIP
     """
     if not sets or not all(map(len, sets)):
         raise ConfigError("expected sets with films, got none: there is nothing to train on")

@@ -30,8 +30,8 @@ from sdlib.training.lung_network import dice_of, train_lung_network
 
 __all__ = ["held_out", "make_lungs"]
 
-STEPS = 600
-PHANTOMS = 600  # films, each of a patient of its own
+STEPS = 500
+PHANTOMS = 600  # films of all hospitals
 SHARES = {"train": 0.7, "held out": 0.3}
 SEED = 0
 TRUE_SIZE = 256  # px: the films' own, at which found and true lungs are compared
