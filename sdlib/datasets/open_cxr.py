@@ -135,7 +135,8 @@ def load_open_cxr(
         Seeds the deal.
     visible : {"", "lungs", "surroundings"}
         What is left of the films: all; only the lungs that a network finds; or only what
-        surrounds them. All else has the mean grey of what is left (see :func:`~sdlib.films.lungs.show_part`). The network is trained once, by
+        surrounds them. All else has the mean grey of what is left (see
+        :func:`~sdlib.films.lungs.show_part`). The network is trained once, by
         ``python -m sdlib.training.lungs``.
     root : str or os.PathLike, optional
         The folder that holds ``open-cxr``; by default what ``SDLIB_DATA`` names.
