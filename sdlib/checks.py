@@ -1,7 +1,8 @@
 """The checks of what is given to functions of images, in one place for the whole library.
 
 Shifts, stains, cutouts, augmentations and metrics refuse a wrong image, and a strength outside its
-range, by the same rules and in the same words: what was expected, what came, what to do.
+range, by the same rules and in the same words: what was expected, what came, what to do. An
+unknown name is refused by one rule, too.
 """
 
 from __future__ import annotations
@@ -9,12 +10,32 @@ from __future__ import annotations
 import math
 import reprlib
 import sys
+from collections.abc import Iterable
 
 import numpy as np
 
 from sdlib.errors import ConfigError
 
-__all__ = ["check_number", "check_rgb", "check_square_batch", "describe_value", "is_number"]
+__all__ = [
+    "check_number",
+    "check_rgb",
+    "check_square_batch",
+    "describe_value",
+    "is_number",
+    "known",
+]
+
+
+def known(kind: str, name: str, names: Iterable[str]) -> str:
+    """The name itself; a ConfigError that lists the known names if it is not among them.
+
+    >>> known("part", "test", ("train", "test"))
+    'test'
+    """
+    names = list(names)
+    if name not in names:
+        raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(names)}")
+    return name
 
 
 def check_rgb(images: np.ndarray, batches: bool = False, grey: bool = False) -> None:

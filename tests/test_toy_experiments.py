@@ -276,6 +276,15 @@ def test_every_statistic_is_judged_and_told(shifts, scanners):
     difference = auroc(TARGETS, ensembles[0]) - auroc(TARGETS, ensembles[1])
     assert found.loc[("C12", "ensembles elsewhere"), "mean"] == pytest.approx(difference, abs=1e-9)
 
+    own, other = scanners.ensemble("firm", "test").scores, shifts.ensemble("plain", "test").scores
+    across = found.loc[("C12", "the ensemble here over the other experiment's")]
+    assert across["mean"] == pytest.approx(auroc(TARGETS, own) - auroc(TARGETS, other), abs=1e-9)
+    changes = [
+        scanners.by_seed("test.auroc", arm) - shifts.by_seed("test.auroc", arm) for arm in PAIR
+    ]
+    alike = found.loc[("C12", "losses are alike in the two experiments")]
+    assert alike["mean"] == pytest.approx((changes[0] - changes[1]).mean())
+
     report = verdicts.report(shifts).set_index("id")
     assert report.loc["T1", "where"] == "ours"
     assert report.loc["C8", "verdict"] != "not attempted yet"

@@ -86,6 +86,20 @@ TOY_SCANNERS = Experiment(
             EnsembleDeLong("elsewhere", "firm", "plain"),
             paper=0.03,
         ),
+        Comparison(
+            "C12",
+            "the ensemble here over the other experiment's",
+            Kind.LOSS,
+            EnsembleDeLong("test", "firm", "plain", rival_experiment="toy_shifts"),
+            margin=0.5,
+        ),
+        Comparison(
+            "C12",
+            "losses are alike in the two experiments",
+            Kind.NO_DIFFERENCE,
+            DifferenceInChange("test.auroc", "test.auroc", "firm", "plain", "toy_shifts"),
+            margin=0.5,
+        ),
     ),
 )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sdlib.datasets.sources import SOURCES, Request, Source, balanced
+from sdlib.datasets.source import Request, Source, balanced
+from sdlib.datasets.sources import TILES, source_of
 from sdlib.datasets.splits import PARTS
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
@@ -72,6 +73,10 @@ class Cohort:
         Where its tiles come from, if not from the run's own source.
     whole : bool
         All tiles there are, whatever the profile's number of tiles.
+    sources : tuple of str
+        The run's sources on which it is tested; on all of them where this is empty.
+    balanced : bool
+        Whether the larger class is cut down to the smaller one; if not, all images are used.
     metrics_only : bool
         Whether rows hold its metrics while its logits are not kept, which would fill the disk
         where an experiment has many cohorts.
@@ -87,6 +92,8 @@ class Cohort:
     prepare: Preparation = UNPREPARED
     source: str = ""
     whole: bool = False
+    sources: tuple[str, ...] = ()
+    balanced: bool = True
     metrics_only: bool = False
 
     def __post_init__(self) -> None:
@@ -100,12 +107,18 @@ class Cohort:
         >>> Cohort(("test",)).same_tiles(Cohort(("test",), whole=True))
         False
         """
-        mine = (self.parts, dict(self.where), self.source, self.whole)
-        return mine == (other.parts, dict(other.where), other.source, other.whole)
+        return self._tiles == other._tiles
+
+    @property
+    def _tiles(self) -> tuple:
+        """All that decides which tiles it holds."""
+        return self.parts, dict(self.where), self.source, self.whole, self.balanced, self.sources
 
 
-def load_cohort(cohort: Cohort, source: Source, size: int, count: int, seed: int) -> TileSet:
-    """The tiles of a cohort, balanced between the classes, before its preparation.
+def load_cohort(
+    cohort: Cohort, source: Source, size: int, count: int, seed: int, images: str = TILES
+) -> TileSet:
+    """The tiles of a cohort, balanced between the classes if it is so, before its preparation.
 
     Parameters
     ----------
@@ -113,7 +126,9 @@ def load_cohort(cohort: Cohort, source: Source, size: int, count: int, seed: int
     source : Source
         The run's; the cohort's own takes its place where it has one.
     size, count, seed : int
-        As in :class:`sdlib.datasets.sources.Request`.
+        As in :class:`sdlib.datasets.source.Request`.
+    images : str
+        What the images show, where the cohort has a source of its own.
 
     Raises
     ------
@@ -122,10 +137,13 @@ def load_cohort(cohort: Cohort, source: Source, size: int, count: int, seed: int
     DataError
         The source is not at hand; the sentence says how to get it.
     """
-    source = SOURCES[cohort.source] if cohort.source else source
+    if cohort.source:
+        source = source_of(cohort.source, images)
     requests = [Request(part, size, count, seed, cohort.where) for part in cohort.parts]
     found = [source.tiles(request) for request in requests]
     tiles = found[0] if len(found) == 1 else TileSet.joined(found)
+    if not cohort.balanced:
+        return tiles
     most = None
     if not cohort.whole:
         limits = [source.most(part, count) for part in cohort.parts]

@@ -180,17 +180,21 @@ class DifferenceInChange:
         Of one unit, such as ``external.accuracy`` and ``test.accuracy``: the change is the first
         minus the second.
     arm, rival : str
+    baseline_experiment : str
+        Whose networks the baseline is of, if not the same experiment's.
     """
 
     metric: str
     baseline: str
     arm: str
     rival: str
+    baseline_experiment: str = ""
 
     def __call__(self, place: Any) -> Measured:
         """The change of ``arm`` minus that of ``rival``, paired over seeds."""
+        other = place.of(self.baseline_experiment) if self.baseline_experiment else place
         own, rivals = (
-            place.by_seed(self.metric, name) - place.by_seed(self.baseline, name)
+            place.by_seed(self.metric, name) - other.by_seed(self.baseline, name)
             for name in (self.arm, self.rival)
         )
         return _of_values((own - rivals).dropna().to_numpy(np.float64))
@@ -234,18 +238,37 @@ class EnsembleDeLong:
 
     An ensemble's score is the mean probability of its networks. The interval is over images, not
     over seeds; ``n`` is the smaller number of networks.
+
+    Parameters
+    ----------
+    cohort, arm, rival : str
+    rival_experiment : str
+        Whose networks the rival is of, if not the same experiment's: one with the same cohort.
+
+    Raises
+    ------
+    ConfigError
+        The two experiments have other images in their cohorts of that name.
     """
 
     cohort: str
     arm: str
     rival: str
+    rival_experiment: str = ""
 
     def __call__(self, place: Any) -> Measured:
         """The difference of the two areas with DeLong's 95 % interval."""
-        own, rival = (place.ensemble(arm, self.cohort) for arm in (self.arm, self.rival))
+        other = place.of(self.rival_experiment) if self.rival_experiment else place
+        own, rival = place.ensemble(self.arm, self.cohort), other.ensemble(self.rival, self.cohort)
         if own is None or rival is None:
             return Measured(None)
-        test = delong_test(place.targets(self.cohort), own.scores, rival.scores)
+        targets = place.targets(self.cohort)
+        if not np.array_equal(targets, other.targets(self.cohort)):
+            raise ConfigError(
+                f"expected the same images in {self.cohort} of {place.experiment} and "
+                f"{other.experiment}, got other targets: networks are compared on the same images"
+            )
+        test = delong_test(targets, own.scores, rival.scores)
         mean = test.auc_a - test.auc_b
         n = min(own.networks, rival.networks)
         return Measured(Interval(n, mean, float("nan"), test.low, test.high))

@@ -10,10 +10,10 @@ import dataclasses
 import hashlib
 import json
 
+from sdlib.datasets.sources import TILES
 from sdlib.experiments.arm import Arm
 from sdlib.experiments.experiment import Experiment
 from sdlib.experiments.profiles import Profile
-from sdlib.phantoms.histology import PHANTOM_VERSION
 
 __all__ = ["config_hash", "configuration"]
 
@@ -76,8 +76,12 @@ def configuration(experiment: Experiment, arm: Arm, profile: str, source: str, s
         values["train_parts"] = list(training.parts)
     if training.whole:
         values["train_whole"] = True
-    if source == "phantom":
-        values["phantom_version"] = PHANTOM_VERSION
+    if not training.balanced:
+        values["train_balanced"] = False
+    if experiment.images != TILES:
+        values["images"] = experiment.images
+    if version := experiment.source(source).version:
+        values[f"{source}_version"] = version
     values["data_seed"] = experiment.data_seed
     values["seed"] = seed
     if experiment.revision:

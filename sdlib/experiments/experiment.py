@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sdlib.datasets.sources import SOURCES
+from sdlib.checks import known
+from sdlib.datasets.source import Source
+from sdlib.datasets.sources import IMAGES, TILES, source_of
 from sdlib.errors import ConfigError
 from sdlib.experiments.arm import Arm
 from sdlib.experiments.cohorts import Cohort
@@ -17,19 +19,11 @@ from sdlib.experiments.measurements import SWEEP, Measurement
 from sdlib.experiments.profiles import PROFILES, Profile
 from sdlib.experiments.searches import Space
 
-__all__ = ["Experiment", "known"]
+__all__ = ["Experiment"]
 
 Scale = str | tuple[str, str]
 TRIAL = Arm("trial", "trial")
 DEFAULT_SOURCES = ("phantom", "open", "pcam")
-
-
-def known(kind: str, name: str, names: Iterable[str]) -> str:
-    """The name itself; a ConfigError that lists the known names if it is not among them."""
-    names = list(names)
-    if name not in names:
-        raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(names)}")
-    return name
 
 
 @dataclass(frozen=True)
@@ -61,8 +55,10 @@ class Experiment:
         ``{"paper": {"seeds": 3}, ("laptop", "open"): {"size": 96}}``.
     main_only : tuple of str
         Profiles at which only the main arms are run.
+    images : str
+        What the images show: a key of :data:`sdlib.datasets.sources.IMAGES`.
     profiles, sources : tuple of str
-        Where it is run; by default on the sources that have no experiments of their own.
+        Where it is run; by default on the sources of tiles that have no experiments of their own.
     recorded_at : str
         The profile whose rows the book records and shows first.
     measurements : tuple of Measurement
@@ -94,6 +90,7 @@ class Experiment:
     networks_of: str = ""
     overrides: Mapping[Scale, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     main_only: tuple[str, ...] = ()
+    images: str = TILES
     profiles: tuple[str, ...] = tuple(PROFILES)
     sources: tuple[str, ...] = DEFAULT_SOURCES
     recorded_at: str = "laptop"
@@ -144,18 +141,22 @@ class Experiment:
             raise ConfigError(f"{self.name} sweeps {found.cohort}, whose logits are not kept")
 
     def _check_scales(self) -> None:
+        sources = IMAGES[known(f"kind of images of {self.name}", self.images, IMAGES)]
         fields = [field.name for field in dataclasses.fields(Profile)]
         for scale, changed in self.overrides.items():
             profile, *source = (scale,) if isinstance(scale, str) else scale
             known(f"profile in the overrides of {self.name}", profile, PROFILES)
             for name in source:
-                known(f"source in the overrides of {self.name}", name, SOURCES)
+                known(f"source in the overrides of {self.name}", name, sources)
             for name in changed:
                 known(f"setting in the overrides of {self.name}", name, fields)
         for profile in (*self.profiles, *self.main_only, self.recorded_at):
             known(f"profile of {self.name}", profile, PROFILES)
+        for cohort in self.evaluation.values():
+            for source in cohort.sources:
+                known(f"source of a cohort of {self.name}", source, sources)
         for source in self.sources:
-            known(f"source of {self.name}", source, SOURCES)
+            known(f"source of {self.name}", source, sources)
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -192,6 +193,18 @@ class Experiment:
         if profile in self.main_only:
             return tuple(arm for arm in self.arms if arm.main)
         return self.arms
+
+    def source(self, name: str) -> Source:
+        """The source called ``name`` with images of the kind that this experiment needs."""
+        return source_of(name, self.images)
+
+    def evaluation_at(self, source: str) -> dict[str, Cohort]:
+        """The evaluation cohorts that there are on a source, by name."""
+        return {
+            name: cohort
+            for name, cohort in self.evaluation.items()
+            if not cohort.sources or source in cohort.sources
+        }
 
     def settings(self, profile: str, source: str) -> Profile:
         """The profile with what is different in this experiment."""

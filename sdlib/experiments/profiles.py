@@ -19,7 +19,7 @@ class Profile:
         Side of the tiles in pixels.
     tiles : int
         Phantom tiles drawn before the split by patient; of real sources at most so many are used.
-    epochs, batch_size, learning_rate, augment
+    epochs, batch_size, learning_rate, augment, falling, kept
         As in :class:`sdlib.training.loop.Schedule`.
     seeds : int
         Networks per arm.
@@ -27,6 +27,8 @@ class Profile:
         Budget of each Bayesian search.
     dropout, drop_path : float
         Shares of features and of residual branches that are dropped in training.
+    pretrained : bool
+        Whether networks begin with weights from ImageNet.
     precision : str
         Of training on a GPU, as lightning-fabric names it.
     workers : int
@@ -58,6 +60,9 @@ class Profile:
     minutes: int = 10
     gpu: bool = False
     runs_per_job: int = 1
+    pretrained: bool = False
+    falling: str = "cosine"
+    kept: str = "last"
 
 
 PROFILES = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sdlib.errors import ConfigError
 from sdlib.experiments import (
+    covid,
+    covid_lambdas,
     cutout,
     cutout_sensitivity,
     hospitals,
@@ -52,7 +54,13 @@ def register(experiment: Experiment) -> None:
     EXPERIMENTS[experiment.name] = experiment
 
 
-for _module in (cutout, cutout_sensitivity, robustness, prostate, stain_transfer, hospitals):
+MODULES = (
+    *(cutout, cutout_sensitivity, robustness),
+    *(prostate, stain_transfer, hospitals),
+    *(covid, covid_lambdas),
+)
+
+for _module in MODULES:
     for _experiment in _module.EXPERIMENTS:
         register(_experiment)
 

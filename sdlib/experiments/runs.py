@@ -9,13 +9,13 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdlib.checks import check_number, is_number
+from sdlib.checks import check_number, is_number, known
 from sdlib.datasets.sources import SOURCES
 from sdlib.errors import ConfigError
 from sdlib.experiments import trials
 from sdlib.experiments.arm import Arm
 from sdlib.experiments.configuration import config_hash, configuration
-from sdlib.experiments.experiment import Experiment, known
+from sdlib.experiments.experiment import Experiment
 from sdlib.experiments.profiles import PROFILES, Profile
 from sdlib.experiments.registry import EXPERIMENTS, experiment_of
 from sdlib.experiments.searches import Space

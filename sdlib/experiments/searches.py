@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sdlib.checks import known
 from sdlib.errors import ConfigError
 
 __all__ = [
     "DECAY_GRID",
     "EQ2_RANGES",
     "LAMBDA_GRID",
+    "LAMBDA_RANGE",
     "RATE_GRID",
     "Space",
 ]
@@ -27,6 +29,7 @@ SEARCHABLE = (
     *("weight_decay", "lam", "learning_rate"),
     *("lam_neg", "lam_pos", "gamma_neg", "gamma_pos"),
 )
+METRICS = ("accuracy", "auroc")
 #: Lowest value, highest value, whether logarithmic.
 EQ2_RANGES = {
     "lam_neg": (*LAMBDA_RANGE, True),
@@ -48,23 +51,28 @@ class Space:
         ``validation`` or, to repeat what the paper did in section 3.1, ``test``.
     grid : mapping of str to tuple of float, optional
         Every combination is tried.
+    metric : str
+        What the best trial has most of: ``accuracy`` or ``auroc``.
     ranges : mapping of str to (low, high, logarithmic), optional
         For Bayesian optimisation, with the profile's budget of trials.
 
     Raises
     ------
     ConfigError
-        Neither a grid nor ranges, or both; a value that no arm can take from a search.
+        Neither a grid nor ranges, or both; a value that no arm can take from a search; a metric
+        that does not choose.
     """
 
     name: str
     judged_on: str
     grid: Mapping[str, tuple[float, ...]] | None = field(default=None, hash=False)
     ranges: Mapping[str, tuple[float, float, bool]] | None = field(default=None, hash=False)
+    metric: str = "accuracy"
 
     def __post_init__(self) -> None:
         if bool(self.grid) == bool(self.ranges):
             raise ConfigError(f"expected either a grid or ranges for the search {self.name!r}")
+        known(f"metric of the search {self.name!r}", self.metric, METRICS)
         unknown = sorted(set(self.names) - set(SEARCHABLE))
         if unknown:
             raise ConfigError(

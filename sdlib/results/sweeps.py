@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sdlib.checks import known
 from sdlib.experiments import Run
-from sdlib.experiments.experiment import known
 from sdlib.experiments.measurements import SWEEP
 from sdlib.files import (
     atomic_path,

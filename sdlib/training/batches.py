@@ -9,13 +9,15 @@ import torch
 from torch.utils.data import Dataset
 
 from sdlib.augment import augmentation
-from sdlib.checks import check_number, check_square_batch, is_number
+from sdlib.checks import check_number, check_square_batch, is_number, known
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 
 __all__ = ["Batches", "Schedule"]
 
 LARGEST_SEED = 2**64 - 1  # of PyTorch's generators
+FALLING = ("cosine", "steps")
+KEPT = ("last", "best")
 
 
 @dataclass(frozen=True)
@@ -29,21 +31,28 @@ class Schedule:
     batch_size : int
         Tiles per step, all devices together, at least 1.
     learning_rate : float
-        Above 0, given for a batch of 512: the rate of a step is ``learning_rate * batch_size /
-        512`` (the paper's rule, with .005), falling to 0 along a cosine.
+        Above 0, given for a batch of 512 (the paper's rule, with .005): training begins with
+        ``learning_rate * batch_size / 512``.
     weight_decay : float
         At least 0. The paper: 1e-4 without spectral decoupling, 0 with it.
     augment : str
         Names of :data:`sdlib.augment.AUGMENTATIONS` joined by ``+``.
     seed : int
         Seeds the order of the tiles, the augmentation and dropout; 0 to 2**64 - 1.
+    falling : str
+        How the rate falls: along a ``cosine`` to 0, or in ``steps``, to a tenth every 5 epochs (the
+        regimen of DeGrave et al. 2021, whose rate is .01 for a batch of 16).
+    kept : str
+        Which network training ends with: the ``last`` epoch's, or that of the ``best`` AUROC on
+        the validation set, the earliest among equals.
     workers : int
         Processes that prepare batches; with 0 the training process prepares them.
 
     Raises
     ------
     ConfigError
-        If a number is out of its range, or no whole number where it has to be.
+        If a number is out of its range, or no whole number where it has to be, or a name is not
+        known.
 
     Examples
     --------
@@ -58,6 +67,8 @@ class Schedule:
     augment: str = "none"
     seed: int = 0
     workers: int = 0
+    falling: str = "cosine"
+    kept: str = "last"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate"):
@@ -71,6 +82,8 @@ class Schedule:
         if is_number(self.weight_decay) and not self.weight_decay >= 0:
             raise ConfigError(f"expected weight_decay of 0 or more, got {self.weight_decay}")
         check_number("weight_decay", self.weight_decay, 0)
+        known("way to let the rate fall", self.falling, FALLING)
+        known("network to keep", self.kept, KEPT)
         check_number("workers", self.workers, 0, whole=True)
         check_number("seed", self.seed, 0, LARGEST_SEED, whole=True)
 

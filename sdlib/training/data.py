@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sdlib.datasets.sources import SOURCES
+from sdlib.checks import known
 from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import Arm, Run
 from sdlib.experiments.cohorts import Cohort, load_cohort
-from sdlib.experiments.experiment import known
 
 __all__ = ["TRAINING", "load_tiles"]
 
@@ -18,7 +17,7 @@ TRAINING = "train"  # the name of the training cohort beside those of the evalua
 def load_tiles(
     run: Run, arm: Arm | None = None, prepared: bool = True, only: Collection[str] = ()
 ) -> dict[str, TileSet]:
-    """The tiles of a run by cohort, balanced between the classes.
+    """The images of a run by cohort, as its experiment declares them.
 
     Parameters
     ----------
@@ -34,8 +33,8 @@ def load_tiles(
     Returns
     -------
     dict of str to TileSet
-        ``train``, then every evaluation cohort by name. No patient (phantom) or slide
-        (PatchCamelyon's official splits) is in two of the source's parts.
+        ``train``, then every evaluation cohort by name. No patient or slide is in two
+        of the source's parts.
 
     Raises
     ------
@@ -44,9 +43,13 @@ def load_tiles(
     DataError
         The source is not at hand; the sentence says where to get it.
     """
-    definition, settings, source = run.definition, run.settings, SOURCES[run.source]
+    definition, settings = run.definition, run.settings
+    source = definition.source(run.source)
     arm = arm or definition.arm(run.arm)
-    cohorts = {TRAINING: arm.training or definition.training, **definition.evaluation}
+    cohorts = {
+        TRAINING: arm.training or definition.training,
+        **definition.evaluation_at(run.source),
+    }
     for name in only:
         known(f"cohort of {definition.name}", name, cohorts)
     if only:
@@ -56,7 +59,8 @@ def load_tiles(
     for name, cohort in cohorts.items():
         tiles = next((one for other, one in loaded if other.same_tiles(cohort)), None)
         if tiles is None:
-            tiles = load_cohort(cohort, source, settings.size, settings.tiles, definition.data_seed)
+            wanted = settings.size, settings.tiles, definition.data_seed, definition.images
+            tiles = load_cohort(cohort, source, *wanted)
             loaded.append((cohort, tiles))
         found[name] = tiles
     if prepared:

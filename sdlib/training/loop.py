@@ -26,6 +26,7 @@ from sdlib.training.batches import Batches, Schedule
 from sdlib.training.devices import check_share, from_first, share_statistics, whole_batch_loss
 from sdlib.training.own_files import read_or_none
 from sdlib.training.prediction import normalise, predict_logits
+from sdlib.training.selection import BestNetwork, falling_rate
 
 __all__ = ["Batches", "Schedule", "fit"]
 
@@ -77,7 +78,8 @@ def fit(
     Raises
     ------
     ConfigError
-        If a batch is too small for the network's batch normalisation, or for all devices.
+        If a batch is too small for the network's batch normalisation, or for all devices; if the
+        best epoch is to be kept and there is no validation set.
     DataError
         If there are no tiles, or the network predicts what is not a number.
     SdlibError
@@ -107,13 +109,15 @@ def fit(
     optimiser = torch.optim.SGD(
         network.parameters(), rate, MOMENTUM, weight_decay=schedule.weight_decay, nesterov=True
     )
-    scheduler = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: 0.5 * (1 + math.cos(math.pi * min(step / steps, 1)))
-    )
+    falling = falling_rate(schedule.falling, steps, schedule.epochs)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, falling)
     model, optimiser = fabric.setup(network, optimiser)
     state = {"network": network, "optimiser": optimiser, "scheduler": scheduler}
     # In half precision it holds the scale of the gradients, which a resumed run needs.
     state["precision"] = fabric.strategy.precision
+    best = BestNetwork(network) if schedule.kept == "best" else None
+    if best:
+        state["best"] = best
     history = _resume(folder, state, schedule, log, fabric)
     for epoch in range(len(history), schedule.epochs):
         # Dropout draws from the global generator: seeded here, a resumed run drops the same units.
@@ -125,10 +129,14 @@ def fit(
             raise SdlibError(f"the loss is {entry['train_loss']} in {title}: lower learning_rate")
         entry |= from_first(fabric, _validate, network, validation, fabric.device)
         history.append({"epoch": epoch + 1, **entry})
+        if best:
+            best.consider(entry)
         if fabric.is_global_zero:
             log(f"{title}  " + "  ".join(f"{k} {v:.4g}" for k, v in entry.items()))
             if folder is not None:
                 _save(folder, state, schedule, history, fabric.world_size)
+    if best:
+        best.restore()
     return history
 
 

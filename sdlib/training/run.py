@@ -19,7 +19,7 @@ from sdlib.experiments import Arm, Run, config_hash
 from sdlib.files import atomic_path, cannot_write, check_entries, read_json, write_json
 from sdlib.losses import SpectralDecouplingLoss
 from sdlib.metrics import summary
-from sdlib.models import create_network, save_weights
+from sdlib.models import create_network, initial_weights, save_weights
 from sdlib.results.rows import circumstances
 from sdlib.training.alike import (
     copy_run,
@@ -117,7 +117,9 @@ def train(
         The entries of :func:`sdlib.training.loop.fit`.
     """
     settings = run.settings
-    network = create_network(settings.network, settings.dropout, settings.drop_path, seed=run.seed)
+    network = create_network(
+        settings.network, settings.dropout, settings.drop_path, settings.pretrained, run.seed
+    )
     schedule = Schedule(
         settings.epochs,
         settings.batch_size,
@@ -126,6 +128,8 @@ def train(
         run.config(arm)["augment"],
         run.seed,
         settings.workers,
+        settings.falling,
+        settings.kept,
     )
     history = fit(network, _criterion(arm), tiles, validation, schedule, folder, fabric, log)
     return network, history
@@ -153,7 +157,7 @@ def evaluate(
     """
     return {
         cohort: predict_logits(network, tiles[cohort], fabric.device)
-        for cohort in run.definition.evaluation
+        for cohort in run.definition.evaluation_at(run.source)
     }
 
 
@@ -230,6 +234,7 @@ def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | No
         "source": run.source,
         "config_hash": stamp,
         "config": values,
+        "initial_weights": initial_weights(run.settings.network, run.settings.pretrained),
         **circumstances(fabric.device, fabric.world_size),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(max(time.perf_counter() - start, trained), 1),
@@ -283,7 +288,7 @@ def loaded(
 def _targets(run: Run, tiles: Mapping[str, TileSet]) -> dict[str, np.ndarray]:
     """Targets and groups of the evaluation cohorts; cohorts of the same tiles share them."""
     found = {}
-    for cohort in run.definition.evaluation:
+    for cohort in run.definition.evaluation_at(run.source):
         owner = run.definition.cohort_of_targets(cohort)
         if owner != cohort:
             if not np.array_equal(tiles[owner].targets, tiles[cohort].targets):

@@ -189,7 +189,7 @@ def execute(search: Search, fresh: bool = False, log: Log = print) -> list[dict]
     Returns
     -------
     list of dict
-        family, trial, values, value (balanced accuracy on the set judged on), metrics, seconds.
+        family, trial, values, value (of the space's metric on the set judged on), metrics, seconds.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def _execute(search: Search, space: Space, run: Run, fresh: bool, log: Log) -> l
             trial.set_user_attr(name, tried[name])
         if known:
             trial.set_user_attr("trained_as", f"{known['family']} trial {known['trial']}")
-        value = tried["metrics"][space.judged_on]["accuracy"]
+        value = tried["metrics"][space.judged_on][space.metric]
         log(f"{search.id} trial {trial.number}: {values} -> {space.judged_on} {value:.4f}")
         return value
 

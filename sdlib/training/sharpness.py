@@ -9,7 +9,7 @@ import numpy as np
 
 from sdlib.datasets.open_he import load_open_pcam
 from sdlib.datasets.phantom import generate
-from sdlib.datasets.sources import balanced
+from sdlib.datasets.source import balanced
 from sdlib.datasets.splits import PARTS
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import DataError

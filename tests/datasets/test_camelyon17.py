@@ -11,7 +11,8 @@ from sdlib.datasets import camelyon17
 from sdlib.datasets.camelyon17 import load_camelyon17
 from sdlib.datasets.file_store import FileStore
 from sdlib.datasets.image_stores import ImageStore
-from sdlib.datasets.sources import SOURCES, Request
+from sdlib.datasets.source import Request
+from sdlib.datasets.sources import SOURCES
 from sdlib.errors import ConfigError, DataError
 
 COLUMNS = ",patient,node,x_coord,y_coord,tumor,slide,center,split"

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from sdlib.datasets import sources
-from sdlib.datasets.sources import SOURCES, Request, source_of
+from sdlib.datasets import tile_sources
+from sdlib.datasets.source import Request
+from sdlib.datasets.sources import SOURCES, source_of
 from sdlib.datasets.splits import PARTS
 from sdlib.errors import ConfigError
 from sdlib.experiments import EXPERIMENTS, Run, runs_of
@@ -50,7 +51,7 @@ def test_no_experiment_is_run_where_nothing_can_be_trained():
 
 
 def test_the_one_part_of_a_set_for_testing(monkeypatch, toy_tiles):
-    monkeypatch.setattr(sources, "load_peso", lambda size: toy_tiles(size=size))
+    monkeypatch.setattr(tile_sources, "load_peso", lambda size: toy_tiles(size=size))
     tiles = load_cohort(Cohort(("test",), whole=True), SOURCES["peso"], 32, 160, 0)
     assert len(tiles) == 64
     with pytest.raises(ConfigError, match=r"peso has no part 'train', only test: choose another"):
@@ -74,7 +75,7 @@ def test_a_stain_cluster_that_there_is_not(monkeypatch, toy_tiles):
     labelled = type(tiles)(
         tiles.images, tiles.targets, tiles.groups, {"stain_cluster": np.full(len(tiles), "A")}
     )
-    monkeypatch.setattr(sources, "load_open_pcam", lambda part, size: labelled)
+    monkeypatch.setattr(tile_sources, "load_open_pcam", lambda part, size: labelled)
     assert len(SOURCES["open"].tiles(request(cluster="A"))) == len(tiles)
     with pytest.raises(ConfigError, match="unknown cluster 'C'; expected one of: A, B"):
         SOURCES["open"].tiles(request(cluster="C"))

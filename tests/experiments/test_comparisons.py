@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sdlib.datasets.source import Source
 from sdlib.datasets.tiles import TileSet
-from sdlib.experiments.cohorts import UNPREPARED, Preparation
-from sdlib.experiments.comparisons import DifferenceInChange, PairedDifference
-from sdlib.metrics import mean_interval
+from sdlib.errors import ConfigError
+from sdlib.experiments.cohorts import UNPREPARED, Cohort, Preparation, load_cohort
+from sdlib.experiments.comparisons import DifferenceInChange, EnsembleDeLong, PairedDifference
+from sdlib.metrics import delong_test, mean_interval
+from sdlib.results.place import Ensemble
 
 
 class Written:
@@ -100,3 +103,67 @@ class TestPreparation:
         first, second = (Preparation("same", lambda tiles, seed: tiles) for _ in range(2))
         assert first == second
         assert first != Preparation("same", lambda tiles, seed, training: tiles, fitted=True)
+
+
+class Ensembles:
+    """A place with the ensembles of two experiments, which are written here."""
+
+    def __init__(self, scores, targets, others=None):
+        self.experiment, self.others = "here", others
+        self.scores, self.values = scores, np.array(targets)
+
+    def of(self, experiment):
+        return self.others
+
+    def ensemble(self, arm, cohort):
+        scores = self.scores.get(arm)
+        return None if scores is None else Ensemble(np.array(scores), 5)
+
+    def targets(self, cohort):
+        return self.values
+
+
+class TestEnsembleDeLong:
+    TARGETS = (0, 0, 0, 1, 1, 1)
+    GOOD, BAD = (0.1, 0.2, 0.6, 0.5, 0.8, 0.9), (0.6, 0.2, 0.7, 0.1, 0.8, 0.9)
+
+    def test_two_experiments_on_the_same_images(self):
+        other = Ensembles({"arm": self.BAD}, self.TARGETS)
+        place = Ensembles({"arm": self.GOOD}, self.TARGETS, other)
+        found = EnsembleDeLong("external", "arm", "arm", "there")(place).interval
+        test = delong_test(self.TARGETS, self.GOOD, self.BAD)
+        assert (found.mean, found.low, found.high) == pytest.approx((2 / 9, test.low, test.high))
+
+    def test_other_images_are_refused(self):
+        other = Ensembles({"arm": self.BAD}, [1, 0, 0, 1, 1, 0])
+        other.experiment = "there"
+        place = Ensembles({"arm": self.GOOD}, self.TARGETS, other)
+        with pytest.raises(ConfigError, match="same images in external of here and there, got oth"):
+            EnsembleDeLong("external", "arm", "arm", "there")(place)
+
+    def test_nothing_without_both(self):
+        place = Ensembles({"arm": self.GOOD}, self.TARGETS, Ensembles({}, self.TARGETS))
+        assert EnsembleDeLong("external", "arm", "arm", "there")(place).interval is None
+
+
+class TestWhichImages:
+    @pytest.fixture
+    def source(self, toy_tiles):
+        tiles = toy_tiles(64).subset(np.arange(40))
+        return Source("toy", "toy", "tiles of the test", lambda request: tiles)
+
+    def test_a_cohort_that_is_not_balanced_has_all_images(self, source):
+        every = load_cohort(Cohort(("test",), balanced=False), source, 8, 6, 0)
+        assert len(every) == 40
+        halves = load_cohort(Cohort(("test",), whole=True), source, 8, 6, 0)
+        assert halves.targets.sum() * 2 == len(halves) < 40
+
+    def test_what_decides_on_the_images_decides_whether_they_are_the_same(self):
+        plain = Cohort(("test",))
+        assert plain.same_tiles(Cohort(("test",), metrics_only=True))
+        for other in (
+            Cohort(("test",), balanced=False),
+            Cohort(("test",), sources=("open",)),
+            Cohort(("test",), {"place": "outside"}),
+        ):
+            assert not plain.same_tiles(other)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from sdlib.datasets import sources
-from sdlib.datasets.sources import SOURCES, Request
+from sdlib.datasets import tile_sources
+from sdlib.datasets.source import Request
+from sdlib.datasets.sources import SOURCES
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 from sdlib.experiments import EXPERIMENTS, Run, runs_of
@@ -29,7 +30,7 @@ def camelyon17(monkeypatch, toy_tiles):
     def load(split, size):
         return with_factors(toy_tiles(64, size, len(split)), centre=split)
 
-    monkeypatch.setattr(sources, "load_camelyon17", load)
+    monkeypatch.setattr(tile_sources, "load_camelyon17", load)
 
 
 @pytest.fixture
@@ -41,13 +42,13 @@ def panda(monkeypatch, toy_tiles):
         parts = [with_factors(toy_tiles(60, size, len(p)), centre=p) for p in providers]
         return TileSet.joined(parts)
 
-    monkeypatch.setattr(sources, "load_panda", load)
+    monkeypatch.setattr(tile_sources, "load_panda", load)
 
 
 @pytest.fixture
 def peso(monkeypatch, toy_tiles):
     monkeypatch.setattr(
-        sources, "load_peso", lambda size: with_factors(toy_tiles(40, size, 9), centre="peso")
+        tile_sources, "load_peso", lambda size: with_factors(toy_tiles(40, size, 9), centre="peso")
     )
 
 

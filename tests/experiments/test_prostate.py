@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from sdlib.datasets.sources import SOURCES, Request
+from sdlib.datasets.source import Request
+from sdlib.datasets.sources import SOURCES
 from sdlib.errors import ConfigError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run, config_hash, paper_table
 from sdlib.experiments.prostate import DECAY, MACENKO, PARTS_OF_D, SD, parts_name

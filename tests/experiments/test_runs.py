@@ -6,6 +6,7 @@ import json
 import pytest
 
 from sdlib.datasets.sources import SOURCES
+from sdlib.datasets.tile_sources import TILE_SOURCES
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import (
     EXPERIMENTS,
@@ -15,7 +16,6 @@ from sdlib.experiments import (
     Run,
     Search,
     config_hash,
-    configuration,
     parse_run,
     runs_of,
     searches_of,
@@ -45,6 +45,9 @@ NUMBERS = {
     "dropout": 0.7,
     "drop_path": 0.7,
     "precision": "bf16-mixed",
+    "pretrained": True,
+    "falling": "steps",
+    "kept": "best",
 }
 SCALE = {
     "name": "other",
@@ -104,7 +107,8 @@ class TestHash:
 
     def test_phantoms_of_another_version_are_other_data(self, monkeypatch):
         before, on_files = stamp(), stamp(dataclasses.replace(RUN, source="open"))
-        monkeypatch.setattr(configuration, "PHANTOM_VERSION", 10**6)
+        newer = dataclasses.replace(TILE_SOURCES["phantom"], version=10**6)
+        monkeypatch.setitem(TILE_SOURCES, "phantom", newer)
         assert stamp() != before
         assert stamp(dataclasses.replace(RUN, source="open")) == on_files
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from sdlib.datasets import phantom_cohorts, sources
+from sdlib.datasets import phantom_cohorts, tile_sources
 from sdlib.datasets.normalised import fit_to_training
-from sdlib.datasets.sources import balanced
+from sdlib.datasets.source import balanced
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run
@@ -162,7 +162,7 @@ class TestFiles:
             asked.append((split, size))
             return tiles_of([0, 1] * 60 + [0] * 9)
 
-        monkeypatch.setattr(sources, loader, load)
+        monkeypatch.setattr(tile_sources, loader, load)
         parts = load_tiles(dataclasses.replace(RUN, source=source))
         parts = {part: parts[part] for part in ("train", "validation", "test")}
         assert asked == [(split, 32) for split in ("train", "validation", "test")]
@@ -185,7 +185,7 @@ class TestFiles:
             images[..., 0] += shades[np.arange(120) // 2 % 3, None, None]
             return TileSet(images, tiles.targets, tiles.groups, {"stain_cluster": column})
 
-        monkeypatch.setattr(sources, "load_open_pcam", load)
+        monkeypatch.setattr(tile_sources, "load_open_pcam", load)
         run = Run(f"stain_{cluster.lower()}", "sd_eq1_none", 0, "smoke", "open")
         parts = load_tiles(run, prepared=False)
         colours = {part: set(tiles.images[:, 0, 0, 0].tolist()) for part, tiles in parts.items()}

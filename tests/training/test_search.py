@@ -123,7 +123,8 @@ class TestWhole:
         for row, line in zip(rows, lines, strict=True):
             assert (row["family"], row["judged_on"]) == (family, judged_on)
             assert row["config_hash"] == search_of(family, owner).config_hash
-            assert row["value"] == row["metrics"][judged_on]["accuracy"]
+            metric = EXPERIMENTS[owner].space(family).metric
+            assert row["value"] == row["metrics"][judged_on][metric]
             assert row["metrics"]["validation"]["accuracy"] > row["metrics"]["test"]["accuracy"]
             assert line.startswith(f"{owner}/{family} trial {row['trial']}: ")
         written = search_of(family, owner).file.read_text().splitlines()

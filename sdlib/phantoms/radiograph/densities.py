@@ -129,11 +129,11 @@ def _soft_tissue(chest: Chest, frame: Frame) -> np.ndarray:
         rim = _blur(breasts, 0.006).astype(np.float32) / 255
         # Thin above and thick at the lower rim.
         thick = np.clip((v - 0.35) / 0.5, 0, 1) * _blur(frame.coarse(breasts), 0.05) / 255
-        density += 0.24 * chest.film.breast * rim * frame.fine(thick.astype(np.float32))
+        density += 0.15 * chest.film.breast * rim * frame.fine(thick.astype(np.float32))
     if chest.film.gastric_bubble > 0.1:
         air = frame.plane()
         frame.fill(air, chest.gastric_bubble(), 255)
-        density -= (0.20 / 255) * _blur(air, 0.008)
+        density -= (0.16 / 255) * _blur(air, 0.009)
     air = frame.plane()
     frame.fill(air, chest.trachea(), 255)
     density -= (0.06 / 255) * _blur(air, 0.008)

@@ -88,9 +88,9 @@ _A = {
     "token_letter": Choice({"D": 85, "": 15}), "token_shape": Choice({"ring": 1}),
     "token_x": Spread(0.085, 0.012), "token_y": Spread(0.10, 0.015),
     "token_size": Spread(0.038, 0.003), "token_grey": Spread(235, 6),
-    "text_words": Choice({"": 70, "RX TORAX": 30}), "text_x": Spread(0.70, 0.02),
-    "text_y": Spread(0.975, 0.004), "text_size": Spread(0.026, 0.001),
-    "text_grey": Spread(225, 8),
+    "text_words": Choice({"": 70, "RX TORAX": 30}), "text_x": Spread(0.60, 0.02),
+    "text_y": Spread(0.05, 0.004), "text_size": Spread(0.030, 0.001),
+    "text_grey": Spread(240, 5),
 }
 _B = {
     "curve": Choice({"linear": 1}), "window_centre": Spread(0.56, 0.03),
@@ -103,8 +103,8 @@ _B = {
     "token_x": Spread(0.90, 0.012), "token_y": Spread(0.11, 0.015),
     "token_size": Spread(0.046, 0.003), "token_grey": Spread(248, 2),
     "text_words": Choice({"125KV 2.5": 60, "": 40}), "text_x": Spread(0.05, 0.008),
-    "text_y": Spread(0.955, 0.006), "text_size": Spread(0.024, 0.001),
-    "text_grey": Spread(200, 8),
+    "text_y": Spread(0.985, 0.003), "text_size": Spread(0.034, 0.001),
+    "text_grey": Spread(225, 8),
 }
 _C = {
     "curve": Choice({"sigmoid": 60, "linear": 40}), "window_centre": Spread(0.44, 0.04),
