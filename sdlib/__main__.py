@@ -150,7 +150,9 @@ def record(
 
 @app.command()
 @one_sentence
-def fetch(name: Annotated[str, typer.Argument(help="pcam, peso, camelyon17 or panda")]) -> None:
+def fetch(
+    name: Annotated[str, typer.Argument(help="a data set; an unknown name lists those there are")],
+) -> None:
     """Download a public data set with its published hashes, or print how to request it."""
     from sdlib.datasets.fetch import fetch as download, steps_by_hand
 

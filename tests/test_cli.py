@@ -68,7 +68,7 @@ SEARCHES = ", ".join(f"cutout/{space.name}" for space in EXPERIMENTS["cutout"].s
         ("measure robustness/sharpness --source pcam", "neither scanners nor", "phantom, open"),
         ("record nope", "unknown experiment 'nope'", NAMES),
         ("record cutout", "nothing to record of cutout", "run it first"),
-        ("fetch nope", "'nope'", "camelyon17, panda, pcam, peso"),
+        ("fetch nope", "'nope'", "panda, pcam, peso"),
         ("fetch peso", "set SDLIB_DATA to the folder", "peso/"),
         ("run cutout/sd_eq2/seed0 --source peso", "unknown source of cutout 'peso'", "phantom"),
         ("tile nowhere out", "expected slides in nowhere, found no file", ".svs"),

@@ -9,7 +9,7 @@ from sdlib.paths import ROOT
 
 #: From the ground up; modules of one line know nothing of those of a later one.
 LAYERS = (
-    ("errors", "paths", "markdown"),
+    ("errors", "paths", "markdown", "compiling"),
     ("files", "checks"),
     ("theory",),
     ("losses", "models", "metrics"),

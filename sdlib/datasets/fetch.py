@@ -39,7 +39,7 @@ def fetch(
     registry: str | os.PathLike[str] | None = None,
     log: Callable[[str], object] = print,
 ) -> Path:
-    """Download every file of a data set, check it against its published MD5 hash, and unpack it.
+    """Download every file of a data set, check it against its published hash, and unpack it.
 
     A file that exists and has the right hash is not downloaded again. A download that was
     interrupted is continued by the next call: until it is whole, its name ends in ``.part``. An
@@ -94,6 +94,8 @@ def fetch(
         check_disk(name, wanted, folder)
         if wanted and wanted[0].licence:
             log(f"licence of {name}: {wanted[0].licence}")
+        if len(wanted) > 1:
+            log(f"{len(wanted)} files to download")
         for one in wanted:
             _retrieve(one, folder, log)
             if one.unpacked:
@@ -173,8 +175,8 @@ def _is_there(one: PublishedFile, folder: Path, log: Callable[[str], object]) ->
     try:
         if not target.is_file():
             return False
-        if one.md5:
-            return _hash(target, "md5") == one.md5
+        if one.has_hash:
+            return one.fits(target)
         if one.size not in (None, target.stat().st_size):
             return False
         log(_unchecked(one, target))
@@ -187,23 +189,24 @@ def _retrieve(one: PublishedFile, folder: Path, log: Callable[[str], object]) ->
     """Download a file, unless it is there and waits for being unpacked."""
     target, part = folder / one.file, part_of(one, folder)
     try:
-        if one.unpacked and target.is_file() and (not one.md5 or _hash(target, "md5") == one.md5):
+        if one.unpacked and target.is_file() and (not one.has_hash or one.fits(target)):
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         # Two halves of two versions would be one file: only a checksum could tell.
-        if not one.md5 and not one.most_unpacked and not one.file.endswith(".zip"):
+        if not one.has_hash and not one.most_unpacked and not one.file.endswith(".zip"):
             part.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(target, error) from error
-    download(one.url, part, one.file, one.size, one.most, checked=bool(one.md5))
+    download(one.url, part, one.file, one.size, one.most, checked=one.has_hash)
     try:
-        if one.md5 and _hash(part, "md5") != one.md5:
+        if one.has_hash and not one.fits(part):
             part.unlink()
+            hashed = f"MD5 hash {one.md5}" if one.md5 else f"Git hash {one.git_sha1}"
             raise DataError(
-                f"expected the MD5 hash {one.md5} of the file from {one.url}, got another: the "
+                f"expected the {hashed} of the file from {one.url}, got another: the "
                 f"file was deleted, try again later"
             )
-        if not one.md5:
+        if not one.has_hash:
             _check_content(one, part)
             log(_unchecked(one, part))
         os.replace(part, target)

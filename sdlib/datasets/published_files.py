@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pooch
 
 from sdlib.datasets.file_paths import inside_paths
+from sdlib.datasets.repositories import Repository, git_hash, repositories
 from sdlib.datasets.table import read_table
 from sdlib.datasets.unpacking import is_archive
 from sdlib.errors import ConfigError, DataError
@@ -42,6 +44,8 @@ class PublishedFile:
         The data set's.
     steps : tuple of str
         What must be done by hand, where a file is behind a registration.
+    git_sha1 : str
+        The hash under which Git keeps it, where it is from a repository.
     """
 
     file: str
@@ -52,6 +56,22 @@ class PublishedFile:
     unpacked: int | None = None
     licence: str = ""
     steps: tuple[str, ...] = ()
+    git_sha1: str = ""
+
+    @property
+    def has_hash(self) -> bool:
+        """Whether its content can be checked.
+
+        >>> PublishedFile("a.zip", "https://a.org/a.zip", md5="0" * 32).has_hash
+        True
+        """
+        return bool(self.md5 or self.git_sha1)
+
+    def fits(self, path: Path) -> bool:
+        """Whether a file has the published hash, of which there must be one."""
+        if self.md5:
+            return pooch.file_hash(str(path), "md5") == self.md5
+        return git_hash(path) == self.git_sha1
 
     @property
     def expected(self) -> int:
@@ -90,7 +110,8 @@ def published_files(name: str, registry: Path) -> list[PublishedFile]:
         The data set.
     registry : pathlib.Path
         CSV file with the columns dataset, file and url, and perhaps bytes, about, unpacked, md5,
-        licence and by_hand (steps, separated by semicolons), each of which may be empty.
+        licence and by_hand (steps, separated by semicolons), each of which may be empty. The
+        tables of :mod:`~sdlib.datasets.repositories` beside it are a part of it.
 
     Returns
     -------
@@ -112,12 +133,28 @@ def published_files(name: str, registry: Path) -> list[PublishedFile]:
     ['peso_testset_mapping.csv', 'peso_testset_png.zip']
     """
     table = read_table(registry, COLUMNS)
-    known = sorted(set(table["dataset"]))
+    of_repositories = repositories(registry.parent)
+    known = sorted({*table["dataset"], *of_repositories})
     if name not in known:
         raise ConfigError(f"expected a data set of {', '.join(known)}, got {name!r}")
     table = table[table["dataset"] == name].copy()
     table["file"] = inside_paths(table["file"].items(), str(registry), "the data set's folder")
-    return [_published(row, f"row {number} of {registry}") for number, row in table.iterrows()]
+    files = [_published(row, f"row {number} of {registry}") for number, row in table.iterrows()]
+    if name in of_repositories:
+        files += _of_repository(of_repositories[name])
+    return files
+
+
+def _of_repository(repository: Repository) -> list[PublishedFile]:
+    """The files of a repository."""
+    files = []
+    for number, row in repository.files().iterrows():
+        size = _bytes(row, "bytes", f"row {number} of {repository.list}")
+        licence, sha1 = repository.licence, row["git_sha1"]
+        files.append(
+            PublishedFile(row["file"], row["url"], size=size, licence=licence, git_sha1=sha1)
+        )
+    return files
 
 
 def _published(row: pd.Series, place: str) -> PublishedFile:

@@ -37,6 +37,7 @@ def read_table(
     columns: Iterable[str],
     what: str = "manifest",
     row_of: str = "image",
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Read a CSV file as text, indexed by row number.
 
@@ -44,11 +45,13 @@ def read_table(
     ----------
     path : str or os.PathLike
         The file: separated by commas, semicolons, tabs or vertical bars, or by what a first line
-        ``sep=`` names; UTF-8, or UTF-16 or UTF-32 with a byte order mark.
+        ``sep=`` names; in ``encoding``, or in UTF-8, 16 or 32 with a byte order mark.
     columns : iterable of str
         Columns that must exist and be filled in every row.
     what, row_of : str
         What the file is, and what has a row in it, for messages.
+    encoding : str
+        Python's name of the encoding, where a table is published in another than UTF-8.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def read_table(
     """
     path = Path(path)
     columns = list(columns)
-    text = _read_text(path, columns, what)
+    text = _read_text(path, columns, what, encoding)
     advice = f"add a row for each {row_of}"
     header, rows, separator = _parse(path, text, columns, advice)
     missing = [name for name in columns if name not in header]
@@ -106,7 +109,7 @@ def read_table(
     return pd.DataFrame.from_dict(rows, orient="index", columns=header)
 
 
-def _read_text(path: Path, columns: list[str], what: str) -> str:
+def _read_text(path: Path, columns: list[str], what: str, encoding: str) -> str:
     """Read a file whose encoding is certain; name the encoding of others where it is known."""
     try:
         content = path.read_bytes()
@@ -120,7 +123,6 @@ def _read_text(path: Path, columns: list[str], what: str) -> str:
     advice = "save it as 'CSV UTF-8'"
     if content.startswith(WORKBOOK):
         raise DataError(f"{path} is a workbook or another packed file, not CSV: {advice}")
-    encoding = "utf-8"
     for mark, marked in MARKS.items():
         if content.startswith(mark):
             encoding = marked

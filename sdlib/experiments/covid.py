@@ -196,7 +196,7 @@ def _trained_on(name: str, situation: str, title: str, comparisons) -> Experimen
         main_only=("quick",),
         images=FILMS,
         profiles=("smoke", "quick", "laptop", "paper"),
-        sources=("phantom", "open"),
+        sources=("phantom", "open", "bimcv"),
         comparisons=comparisons,
     )
 

@@ -1,15 +1,24 @@
-"""Metrics of a binary classifier, intervals over seeds, a test of two AUROCs, sharpness of images.
+"""Metrics of a binary classifier, intervals over seeds, tests of two AUROCs, sharpness of images.
 
 - :mod:`sdlib.metrics.classification`: accuracy, recall, AUROC, cut-offs, calibration.
 - :mod:`sdlib.metrics.intervals`: intervals of a mean over seeds, and the smallest effect they find.
 - :mod:`sdlib.metrics.decisions`: tests of one side, of no difference, and of several at once.
 - :mod:`sdlib.metrics.delong`: whether two AUROCs on the same examples differ.
+- :mod:`sdlib.metrics.bootstrap`: intervals of an AUROC, and of a difference of two, by resampling
+  examples or patients.
+- :mod:`sdlib.metrics.kernels`: the compiled loops behind these two.
 - :mod:`sdlib.metrics.sharpness`: the variance of an image's Laplacian.
 
 Targets are 0 (negative, such as benign) or 1 (positive, such as cancer); scores are probabilities
 of the positive class.
 """
 
+from sdlib.metrics.bootstrap import (
+    Bootstrap,
+    bootstrap_auroc,
+    bootstrap_difference,
+    resample_counts,
+)
 from sdlib.metrics.classification import (
     auroc,
     balanced_accuracy,
@@ -25,11 +34,14 @@ from sdlib.metrics.intervals import Interval, mean_interval, smallest_effect
 from sdlib.metrics.sharpness import laplacian_variance
 
 __all__ = [
+    "Bootstrap",
     "DeLong",
     "Interval",
     "auroc",
     "balanced_accuracy",
     "best_cutoff",
+    "bootstrap_auroc",
+    "bootstrap_difference",
     "delong_test",
     "equivalent",
     "expected_calibration_error",
@@ -39,6 +51,7 @@ __all__ = [
     "one_sided_p",
     "recall",
     "reliability",
+    "resample_counts",
     "smallest_effect",
     "summary",
 ]

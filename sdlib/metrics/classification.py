@@ -65,7 +65,8 @@ def check_scores(targets: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.
         raise ConfigError(
             f"expected targets and scores of one shape (n,), got {targets.shape}, {scores.shape}"
         )
-    if not np.isin(targets, (0, 1)).all() or len(np.unique(targets)) < 2:
+    positive, negative = targets == 1, targets == 0
+    if not (positive | negative).all() or positive.all() or negative.all():
         raise ConfigError(f"expected both targets 0 and 1, got {np.unique(targets)[:5].tolist()}")
     if not np.isfinite(scores).all():
         raise ConfigError(f"expected finite scores, got {int((~np.isfinite(scores)).sum())} others")

@@ -2,8 +2,13 @@
 
 DeLong, DeLong and Clarke-Pearson (Biometrics 1988) estimate the variance of an AUROC from one value
 per example, its placement: the share of the other class's examples that it is ranked correctly
-against. Sun and Xu (IEEE Signal Processing Letters 2014) read all placements off midranks, in
-O(n log n) instead of one comparison per pair.
+against. Sun and Xu (IEEE Signal Processing Letters 2014) read all placements off ranks, in
+O(n log n) instead of one comparison per pair. Here placements and their squares are summed in whole
+numbers, so that nothing is rounded before the last division, however many examples there are.
+
+The test takes examples as independent. Several images of one patient are not: they resemble each
+other, so the standard error is too small, and z and p promise too much. Where patients have several
+images, :func:`sdlib.metrics.bootstrap_difference` with ``groups`` gives an honest interval.
 """
 
 from __future__ import annotations
@@ -14,14 +19,17 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from sdlib.errors import ConfigError
 from sdlib.metrics.classification import check_scores
+from sdlib.metrics.kernels import count_wins, gains
 
 __all__ = ["Alternative", "DeLong", "delong_test"]
 
 Alternative = Literal["two-sided", "greater", "less"]
+MANY = 2**30  # examples: twice as many wins do not fit into 32 bits
+QUANTILE = float(special.ndtri(0.975))  # standard errors to either side of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,9 @@ def delong_test(
     Returns
     -------
     DeLong
-        Scores that rank every example alike have z = 0, a two-sided p of 1 and the interval
-        [0, 0]. One example alone in a class has no spread: unless the scores rank alike, all but
-        the areas is then NaN.
+        Scores that rank every pair alike have z = 0, a two-sided p of 1 and the interval [0, 0].
+        One example alone in a class has no spread: unless the scores rank alike, all but the areas
+        is then NaN.
 
     Raises
     ------
@@ -91,56 +99,58 @@ def delong_test(
         allowed = ", ".join(get_args(Alternative))
         raise ConfigError(f"expected an alternative of {allowed}, got {alternative!r}")
     targets, score_a = check_scores(y_true, score_a)
-    targets, score_b = check_scores(y_true, score_b)
+    targets, score_b = check_scores(targets, score_b)
     positive = targets == 1
-    n_positive = int(positive.sum())
-    n_negative = len(targets) - n_positive
+    n = len(positive)
+    n_positive = int(np.count_nonzero(positive))
+    n_negative = n - n_positive
 
-    won_a = _wins(score_a, positive)
-    won_b = _wins(score_b, positive)
-    # Wins are whole or half numbers: their differences and sums are exact, so scores that rank
-    # alike give an exact zero, and nothing cancels as in var(a) + var(b) - 2 cov(a, b).
-    gained = won_a - won_b
-    pairs = n_positive * n_negative
-    difference = float(gained[positive].sum() / pairs)
-    variance = (
-        _variance(gained[positive]) / n_negative**2 / n_positive
-        + _variance(gained[~positive]) / n_positive**2 / n_negative
-    )
-    error = math.sqrt(variance)
+    # Both rankings work in the same memory, and as little of it as will do: fresh memory is slow.
+    whole = np.int32 if n < MANY else np.int64
+    keys, orders = np.empty((2, n), np.uint64), np.empty((2, n), whole)
+    wins = np.empty((2, n), whole)
+    for scores, own in zip((score_a, score_b), wins, strict=True):
+        # Kernels are compiled anew for every other layout: views, and memory that is read only.
+        scores = np.require(scores, requirements=["C", "W"])
+        count_wins(scores, positive, n_positive, keys, orders, own)
+    sums, squares = gains(wins[0], wins[1], positive)
+    won_a, won_b = (int(total) for total in sums)
+    double_pairs = 2 * n_positive * n_negative
+    # Python's whole numbers have no limit, and their quotient is rounded once.
+    difference = (won_a - won_b) / double_pairs
+    error = math.sqrt(_variance(won_a - won_b, squares, n_negative, n_positive))
     z = _ratio(difference, error)
     log_p = _log_p(z, alternative)
     # The interval is not cut off at -1 and 1, so that it stays symmetric about the difference.
-    half = stats.norm.ppf(0.975) * error
+    half = QUANTILE * error
     return DeLong(
-        auc_a=float(won_a[positive].sum() / pairs),
-        auc_b=float(won_b[positive].sum() / pairs),
+        auc_a=won_a / double_pairs,
+        auc_b=won_b / double_pairs,
         z=z,
         p=math.exp(log_p),
         log10_p=log_p / math.log(10),
-        low=float(difference - half),
-        high=float(difference + half),
+        low=difference - half,
+        high=difference + half,
     )
 
 
-def _wins(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """How many examples of the other class each example is ranked correctly against.
+def _variance(total: int, squares: np.ndarray, n_negative: int, n_positive: int) -> float:
+    """Variance of the difference, by the spread of gained wins over negatives and over positives.
 
-    A midrank among all examples less the midrank within the own class counts the examples of the
-    other class that lie below, ties as halves.
+    NaN where a class has one example, for one has no spread; 0 where no example gained a win.
     """
-    below = stats.rankdata(scores)
-    below[positive] -= stats.rankdata(scores[positive])
-    below[~positive] -= stats.rankdata(scores[~positive])
-    # A negative example is ranked correctly against the positives above it.
-    return np.where(positive, below, positive.sum() - below)
-
-
-def _variance(gained: np.ndarray) -> float:
-    """Variance with n - 1 degrees of freedom; NaN for one value, unless it is 0."""
-    if not gained.any():
+    of_negative, of_positive = ((int(upper) << 64) + int(lower) for upper, lower in squares)
+    if of_negative == of_positive == 0:
         return 0.0
-    return float(gained.var(ddof=1)) if len(gained) > 1 else math.nan
+    if min(n_negative, n_positive) == 1:
+        return math.nan
+    variance = 0.0
+    classes = (of_negative, n_negative, n_positive), (of_positive, n_positive, n_negative)
+    for square, n, n_other in classes:
+        # Gains are halved, shared among the examples of the other class, and averaged over n.
+        spread = n * square - total**2
+        variance += spread / (4 * n**2 * (n - 1) * n_other**2)
+    return variance
 
 
 def _ratio(difference: float, error: float) -> float:
@@ -153,7 +163,8 @@ def _ratio(difference: float, error: float) -> float:
 def _log_p(z: float, alternative: Alternative) -> float:
     """Natural logarithm of the p value: it is finite where the p value itself underflows."""
     if alternative == "greater":
-        return float(stats.norm.logsf(z))
+        return float(special.log_ndtr(-z))
     if alternative == "less":
-        return float(stats.norm.logsf(-z))
-    return float(math.log(2) + stats.norm.logsf(abs(z)))
+        return float(special.log_ndtr(z))
+    log_p = math.log(2) + float(special.log_ndtr(-abs(z)))
+    return 0.0 if log_p > 0 else log_p  # rounding at z = 0; NaN stays NaN

@@ -9,8 +9,10 @@
 - :mod:`sdlib.phantoms.glands`, :mod:`~sdlib.phantoms.nuclei`, :mod:`~sdlib.phantoms.texture`,
   :mod:`~sdlib.phantoms.tissue`, :mod:`~sdlib.phantoms.optics`: the steps of rendering.
 - :mod:`sdlib.phantoms.chance`: random numbers by name.
+- :mod:`sdlib.phantoms.radiograph`: chest radiographs, a package of its own.
 
-Many tiles at once, kept on disk, are a data set: :mod:`sdlib.datasets.phantom`.
+Many images at once, kept on disk, are a data set: :mod:`sdlib.datasets.phantom`,
+:mod:`sdlib.datasets.phantom_films`.
 """
 
 from sdlib.phantoms.acquisition import MAGNIFICATIONS, Acquisition

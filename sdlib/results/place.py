@@ -201,6 +201,23 @@ class Place(PlaceKey):
         owner = self.definition.cohort_of_targets(cohort)
         return self._predictions.get(f"{owner}.targets", np.empty(0, np.int8))
 
+    def groups(self, cohort: str) -> np.ndarray:
+        """Groups of a cohort's images, such as their patients, as whole numbers (n,).
+
+        Where none are stored, every image is a group of its own: so are runs' images whose groups
+        are all different. Empty where there are no predictions.
+
+        Raises
+        ------
+        ConfigError
+            The experiment has no such cohort.
+        DataError
+            There are more or fewer targets than logits.
+        """
+        owner = self.definition.cohort_of_targets(cohort)
+        stored = self._predictions.get(f"{owner}.groups")
+        return np.arange(len(self.targets(cohort))) if stored is None else stored
+
     @property
     def scored(self) -> list[str]:
         """The arms whose predictions are at hand, too."""

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from sdlib.stain.kernels import compiled
+from sdlib.compiling import compiled
 
 __all__ = ["find_neighbours"]
 

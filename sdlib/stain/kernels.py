@@ -6,12 +6,11 @@ the nearest cache. Nothing here checks its arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from numba import njit
 
-__all__ = ["LOG2_E", "compiled", "fade", "optical_density", "remix", "unmix"]
+from sdlib.compiling import compiled
+
+__all__ = ["LOG2_E", "fade", "optical_density", "remix", "unmix"]
 
 LOG2_E = 1 / np.log(2)  # optical density to powers of two, in which kernels count
 BLOCK = 512
@@ -26,32 +25,6 @@ C1, C2, C3, C4, C5 = (
 # Beyond these powers of two every grey level is 0 or 255.
 LOWEST, HIGHEST = np.float32(-20), np.float32(20)
 STEP = np.float32(0.1)
-
-
-def compiled(**options) -> Callable:
-    """Compile with numba, and keep the result between processes where a folder allows it.
-
-    Parameters
-    ----------
-    **options
-        Options of :func:`numba.njit`.
-
-    Returns
-    -------
-    callable
-        A decorator.
-    """
-    # Fused multiply-adds are the only deviation from IEEE arithmetic that pixels may show.
-    # Without the interpreter's lock several threads can work on images of one set.
-    options = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True, **options}
-
-    def compiled(function: Callable) -> Callable:
-        try:
-            return njit(cache=True, **options)(function)
-        except RuntimeError:  # no folder to keep it in
-            return njit(**options)(function)
-
-    return compiled
 
 
 @compiled()

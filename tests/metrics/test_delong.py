@@ -1,6 +1,7 @@
 """DeLong's test against every pair compared one by one, and what must hold by symmetry."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import assume, given, strategies as st
 from scipy import stats
 
 from sdlib.errors import ConfigError
-from sdlib.metrics import auroc, delong_test
+from sdlib.metrics import auroc, delong, delong_test
 
 ALTERNATIVES = ["two-sided", "greater", "less"]
 NUMBERS = ["auc_a", "auc_b", "z", "p", "log10_p", "low", "high"]
@@ -73,6 +74,77 @@ def test_the_areas_are_aurocs():
         assert test.auc_b == pytest.approx(auroc(y_true, score_b), abs=1e-12)
 
 
+def double_wins(y_true, score):
+    """Twice the pairs that each example wins, by binary search among the other class."""
+    order = np.argsort(score)
+    positive, negative = score[order][y_true[order] == 1], score[order][y_true[order] == 0]
+    wins = np.empty(len(score), int)
+    for label, other in ((1, negative), (0, positive)):
+        mine = order[y_true[order] == label]
+        below, up_to = (np.searchsorted(other, score[mine], side) for side in ("left", "right"))
+        wins[mine] = below + up_to if label else 2 * len(other) - below - up_to
+    return wins
+
+
+def exact_variance(y_true, gained):
+    """DeLong's variance of the difference, in fractions; squares fit into 64 bits up to 10 ** 6."""
+    m, n = int((y_true == 1).sum()), int((y_true == 0).sum())
+    variance = Fraction(0)
+    for label, own, other in ((1, m, n), (0, n, m)):
+        mine = gained[y_true == label]
+        spread = Fraction(int((mine * mine).sum()) * own - int(mine.sum()) ** 2, own * (own - 1))
+        variance += spread / (4 * other**2 * own)
+    return variance
+
+
+# confidenceinterval 1.0.4, with midranks in float32, gives a perfect ranking of 20,000 or 150,000
+# examples an AUROC of 1.0000001, and one of 1,000,000 an AUROC of .99999994.
+@pytest.mark.parametrize(("n", "share"), [(150_000, 0.5), (150_000, 0.1), (1_000_000, 0.3)])
+def test_many_examples_are_counted_exactly(n, share):
+    rng = np.random.default_rng(n)
+    y_true = (rng.random(n) < share).astype(int)
+    pairs = int(y_true.sum()) * int((1 - y_true).sum())
+    # Logits of two networks; the second's have a few digits only, so that many tie.
+    score_a, score_b = (y_true + rng.normal(size=n) for _ in range(2))
+    score_b = score_b.round(3)
+    test = delong_test(y_true, score_a, score_b)
+    won_a, won_b = double_wins(y_true, score_a), double_wins(y_true, score_b)
+    total_a, total_b = (int(won[y_true == 1].sum()) for won in (won_a, won_b))
+    assert test.auc_a == float(Fraction(total_a, 2 * pairs))
+    assert test.auc_b == float(Fraction(total_b, 2 * pairs))
+    z = total_a - total_b
+    z /= 2 * pairs * math.sqrt(exact_variance(y_true, won_a - won_b))
+    assert test.z == pytest.approx(z, rel=1e-14)
+
+
+@pytest.mark.parametrize("n", [20_000, 150_000, 1_000_000])
+def test_an_area_is_never_above_one(n):
+    rng = np.random.default_rng(n)
+    y_true = (rng.random(n) < 0.1).astype(int)
+    test = delong_test(y_true, y_true + 0.9 * rng.random(n), -y_true)
+    assert (test.auc_a, test.auc_b) == (1, 0)
+
+
+def test_more_examples_than_fit_into_32_bits_take_64(monkeypatch):
+    data = drawn(1, 200, levels=9)
+    expected = delong_test(*data)
+    monkeypatch.setattr(delong, "MANY", 0)
+    assert delong_test(*data) == expected
+
+
+def test_layout_and_type_of_the_scores_do_not_matter():
+    y_true, score_a, score_b = drawn(3, 90, levels=5)
+    expected = delong_test(y_true, score_a, score_b)
+    fixed = score_a.copy()
+    fixed.flags.writeable = False
+    assert delong_test(y_true == 1, fixed, np.repeat(score_b, 2)[::2]) == expected
+    assert delong_test(y_true.tolist(), score_a.astype(int), score_b.astype(">f4")) == expected
+    # Zeros of either sign tie.
+    signed = np.where(score_a == 3, -0.0, score_a - 3)
+    signed[np.flatnonzero(score_a == 3)[::2]] = 0.0
+    assert delong_test(y_true, signed, score_b) == expected
+
+
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_example_of_a_class_has_areas_but_no_spread(label):
     y_true = np.full(9, 1 - label)
@@ -86,6 +158,16 @@ def test_one_example_of_a_class_has_areas_but_no_spread(label):
     assert all(math.isnan(value) for value in numbers(test)[2:])
     same = delong_test(y_true, score_a, score_a)
     assert numbers(same)[2:] == [0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_example_that_gains_nothing_has_no_spread_either(label):
+    y_true = np.full(5, 1 - label)
+    y_true[2] = label
+    # The one example beats as many by either score, but not the same.
+    test = delong_test(y_true, [1, 2, 3, 4, 5], [4, 5, 3, 1, 2])
+    assert test.auc_a == test.auc_b == 0.5
+    assert all(math.isnan(value) for value in numbers(test)[2:])
 
 
 @given(st.integers(0, 10**6), st.integers(6, 40), st.sampled_from([None, 3]))
@@ -148,6 +230,28 @@ def test_p_values_that_underflow_keep_their_logarithm():
     assert delong_test(y_true, bad, good, "less").log10_p == pytest.approx(
         test.log10_p - math.log10(2)
     )
+
+
+def log10_tail(z):
+    """Decimal logarithm of the normal tail beyond z > 1, by Laplace's continued fraction."""
+    fraction = z
+    for k in range(400, 0, -1):
+        fraction = z + k / fraction
+    return (-(z**2) / 2 - math.log(math.sqrt(2 * math.pi) * fraction)) / math.log(10)
+
+
+@pytest.mark.parametrize("z", [1.5, 2, 5, 8, 15.914, 37.5, 40, 100])
+def test_the_logarithm_of_p_is_exact_far_out(z, monkeypatch):
+    """Z = -15.914 is the paper's; p itself is 0 beyond z = 38."""
+    y_true, score_a, score_b = drawn(7, 50)
+    monkeypatch.setattr(delong, "_ratio", lambda difference, error: z)
+    greater, both, less = (
+        delong_test(y_true, score_a, score_b, one) for one in ("greater", "two-sided", "less")
+    )
+    assert greater.log10_p == pytest.approx(log10_tail(z), rel=1e-12)
+    assert both.log10_p == pytest.approx(math.log10(2) + log10_tail(z), rel=1e-12)
+    other_tail = math.log1p(-(10 ** log10_tail(z))) / math.log(10)
+    assert less.log10_p == pytest.approx(other_tail, rel=1e-12, abs=0)
 
 
 def test_opposite_rankings_without_spread_are_infinitely_far_apart():

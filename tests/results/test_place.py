@@ -47,6 +47,7 @@ def test_without_rows_everything_is_empty_and_the_command_is_named(nothing):
     assert nothing.difference("test.accuracy", "sd_eq2", "weight_decay") is None
     assert nothing.logits("sd_eq2", "test") == {}
     assert not len(nothing.targets("test"))
+    assert not len(nothing.groups("test"))
     assert not len(nothing.trials)
     assert nothing.trials.query("not reused")["seconds"].sum() == 0
     assert results.sentence(nothing).endswith("`make reproduce PROFILE=laptop SOURCE=phantom`")
@@ -130,6 +131,22 @@ def test_every_place_stands_once_and_for_an_experiment_that_has_rows_there(rows,
     assert places["recorded: phantom, long"].arms == ["sd_eq1_none"]
     assert places["this run: phantom, laptop"].experiment == "cutout"
     assert places["recorded: open, laptop"].arms == []
+
+
+def test_groups_are_the_stored_ones_or_every_image_its_own(nothing):
+    write_run("cutout", "sd_eq2", 0)
+    n = len(nothing.targets("test"))
+    assert nothing.groups("test").tolist() == list(range(n))
+    file = Run("cutout", "sd_eq2", 0, "laptop", "phantom").folder / "targets.npz"
+    with np.load(file) as stored:
+        found = dict(stored)
+    patients = (np.arange(n) // 2).astype(np.int16)
+    np.savez(file, **found, **{"test.groups": patients})
+    again = Place("cutout", "laptop", "phantom", "this run")
+    for cohort in ("test", "clean"):  # of the same tiles, and so of the same patients
+        assert again.groups(cohort).tolist() == patients.tolist()
+    with pytest.raises(ConfigError, match="unknown cohort of cutout 'elsewhere'"):
+        again.groups("elsewhere")
 
 
 def test_figures_show_what_there_is_and_what_was_asked_for(rows, recorded):

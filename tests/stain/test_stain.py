@@ -28,7 +28,6 @@ from sdlib.stain import (
     scale_stains,
     separate,
 )
-from sdlib.stain.kernels import compiled
 
 TENTHS = [k / 10 for k in range(11)]
 H, E = np.array([0.6, 0.7, 0.387298]), np.array([0.25, 0.9, 0.357071])
@@ -535,12 +534,6 @@ def test_multipliers_below_0_are_refused(tiles, value):
     for pair, stain in (((value, 1), "haematoxylin"), ((1, value), "eosin")):
         with pytest.raises(ConfigError, match=f"a multiplier of {stain} of at least 0"):
             scale_stains(tiles[0], *pair)
-
-
-def test_code_without_a_place_for_its_cache_is_compiled_all_the_same():
-    space = {}
-    exec("def double(x):\n    return 2 * x", space)  # numba finds no folder for such a function
-    assert compiled()(space["double"])(21) == 42
 
 
 def test_what_was_compiled_is_kept():

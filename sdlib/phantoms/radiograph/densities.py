@@ -87,6 +87,7 @@ def healthy_density(chest: Chest, frame: Frame) -> tuple[np.ndarray, np.ndarray]
     inner = frame.coarse(cv2.max(cv2.max(heart, middle), _below(chest, frame)))
     density += (HEART / 255) * frame.fine(_blur(inner, 0.03)) * (1 - air)
 
+    # Half of the texture's period covers a film.
     texture = sample(grain(), "lung", film.seed, side, SIDE * PITCH_UM / 2, 0.0)
     density += (0.006 + 0.016 * air) * texture - AIR * film.aeration * air
     density += air * (film.vascularity * VESSELS / 255) * _vessels(chest, frame)

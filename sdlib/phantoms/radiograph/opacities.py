@@ -12,8 +12,9 @@ from sdlib.phantoms.texture import grain, sample
 __all__ = ["opacities"]
 
 PATCHES = 7  # of each lung
-MOTTLE_UM = 72.0  # the texture's piece that covers the film: coarser than the lungs' own
-STRENGTH = 1.4  # of an opacity of 1 where the lungs are opaque most
+# How much of the texture covers a film: a smaller piece than in healthy lungs, so coarser.
+MOTTLE_UM = 72.0
+STRENGTH = 1.4  # from the factor to attenuation
 DENSEST = 0.46  # density that no opacity exceeds
 
 
@@ -53,7 +54,7 @@ def opacities(chest: Chest, frame: Frame) -> np.ndarray:
 
 
 def _patches(chest: Chest, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Soft patches, float64 (m, m), of mean height about 1."""
+    """The sum of all soft patches, float64 (m, m), about 1 where they are dense."""
     seed, index = chest.film.seed, np.arange(2 * PATCHES)
     side = np.where(index < PATCHES, -1.0, 1.0)
     along, across, height, size = uniforms("patch", seed, index, channels=4)
@@ -61,8 +62,6 @@ def _patches(chest: Chest, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     centre_x = side * chest.half_width(v) * (0.50 + 0.42 * across)
     wide, tall = normals("patch size", seed, index, channels=2)
     sigma = (0.045 + 0.035 * size)[:, None] * np.exp(0.2 * np.stack([wide, tall], 1))
-    # A bell is the product of one along x and one along y only where the patient is upright; the
-    # exponent is quadratic in x and y, so all patches are one matrix product.
     far_x = (x[None] - centre_x[:, None, None]) / sigma[:, 0, None, None]
     far_y = (y[None] - chest.y(v)[:, None, None]) / sigma[:, 1, None, None]
     bells = np.exp(-0.5 * (far_x**2 + far_y**2))

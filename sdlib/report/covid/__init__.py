@@ -1,5 +1,13 @@
-"""What chapter 7 shows of COVID-19 in radiographs of the chest.
+"""What chapter 7 shows of COVID-19 in films of the chest.
 
 - :mod:`sdlib.report.covid.film_figures`: phantom films by hospital, and with changed signatures.
+- :mod:`sdlib.report.covid.cross_table`: label by source, and what the source says of the label.
+- :mod:`sdlib.report.covid.situations`: the two training situations, and the arms compared.
+- :mod:`sdlib.report.covid.evaluation`: AUROC outside and DeLong's tests, as tables.
+- :mod:`sdlib.report.covid.networks`: every network beside the ensemble.
+- :mod:`sdlib.report.covid.roc`: Figure 7, curves with bootstrap bands.
+- :mod:`sdlib.report.covid.reliance`: what a changed part of a place's signature does to logits.
+- :mod:`sdlib.report.covid.hidden`: what networks see with lungs or surroundings hidden.
+- :mod:`sdlib.report.covid.linear_heads`: linear heads on frozen features, over either penalty.
 - :mod:`sdlib.report.covid.cross_table`: label by source, and what the source says of the label.
 """

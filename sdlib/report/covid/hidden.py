@@ -1,0 +1,107 @@
+"""Is it disease or source? AUROC where only the lungs are visible, and where all but them is.
+
+Disease is in the lungs. A network that tells the classes apart with the lungs hidden has learnt
+something else: where the film is from, how it was taken, or who the patient is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sdlib.experiments.covid import DECAY, HIDDEN, SD
+from sdlib.metrics import Interval
+from sdlib.report.covid.situations import INSIDE, PAIRS, in_order, situation_of
+from sdlib.report.rule import FEWEST
+from sdlib.report.tables import describe, in_points
+from sdlib.results import Place
+
+__all__ = ["hidden_table", "read_hidden"]
+
+CHANCE = 0.5
+#: Evaluation cohorts by what is visible.
+VISIBLE = {"whole films": INSIDE, **{f"{seen} only": seen for seen in HIDDEN}}
+
+
+def hidden_table(places: Sequence[Place], arms: Sequence[str]) -> pd.DataFrame:
+    """AUROC inside on whole films, on their lungs only, and on their surroundings only.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        Of the experiments ``covid`` and ``covid_added``; those without masked films are left out.
+    arms : sequence of str
+        In the order of the lines; arms without rows are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text. One line per situation, place and arm: AUROC over networks, as
+        :func:`sdlib.report.tables.describe` writes it; below them one for each pair of
+        :data:`PAIRS` of which both arms are shown: arm minus rival in points, paired over seeds.
+        Without lines where there are no masked films.
+
+    Raises
+    ------
+    ConfigError
+        A place is of another experiment, or an arm is of none.
+    """
+    lines = {}
+    for _, title, mine in in_order(places):
+        for place in mine:
+            if not any(_found(place, arm, seen) for arm in arms for seen in HIDDEN):
+                continue
+            for arm in (arm for arm in arms if arm in place.arms):
+                lines[title, place.name, place.label(arm)] = {
+                    heading: describe(_found(place, arm, cohort))
+                    for heading, cohort in VISIBLE.items()
+                }
+            for name, (arm, rival) in PAIRS.items():
+                if {arm, rival} <= set(arms) & set(place.arms):
+                    lines[title, place.name, f"difference in points, {name}"] = {
+                        heading: in_points(place.paired(f"{cohort}.auroc", arm, rival))
+                        for heading, cohort in VISIBLE.items()
+                    }
+    if not lines:
+        return pd.DataFrame()
+    return pd.DataFrame(lines).T.rename_axis(["trained on", "rows", "arm"])
+
+
+def _found(place: Place, arm: str, cohort: str) -> Interval | None:
+    return place.interval(f"{cohort}.auroc", arm)
+
+
+def read_hidden(place: Place, arm: str = SD, rival: str = DECAY) -> str:
+    """Read the table aloud for one situation, as Markdown; empty without masked films.
+
+    Parameters
+    ----------
+    place : Place
+        Of the experiment ``covid`` or ``covid_added``.
+    arm, rival : str
+        The difference is ``arm - rival``.
+    """
+    whole, lungs, around = (_found(place, rival, cohort) for cohort in VISIBLE.values())
+    if whole is None or lungs is None or around is None:
+        return ""
+    text = (
+        f"**{situation_of(place)}** ({place.name}): networks of *{place.label(rival)}* have an "
+        f"AUROC of {whole.mean:.3f} on whole films, {lungs.mean:.3f} on lungs alone and "
+        f"{around.mean:.3f} with the lungs hidden, where {_told(around)}."
+    )
+    paired = place.paired(f"{HIDDEN[-1]}.auroc", arm, rival)
+    if not len(paired):
+        return text
+    return f"{text} In points, *{place.label(arm)}* changes the last by {in_points(paired)}."
+
+
+def _told(around: Interval) -> str:
+    """What an AUROC without lungs says; nothing certain of fewer than three networks."""
+    if around.n < FEWEST:
+        return f"{around.n} networks give no interval"
+    if around.low > CHANCE:
+        return "no lung is visible: they know something else"
+    if around.high < CHANCE:
+        return "no lung is visible: they are wrong more often than chance"
+    return "the 95 % interval has chance in it"
