@@ -11,13 +11,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sdlib.checks import check_number
 from sdlib.datasets.v7_lungs import LungMasks
 from sdlib.errors import ConfigError
 from sdlib.films.lungs import LungUNet, lung_mask_of, predict_lungs
 
 __all__ = ["dice", "dice_of", "train_lung_network"]
 
-BATCH = 8
+BATCH = 8  # films of each set
 RATE = 3e-3  # AdamW's, at its highest
 TURN = 10  # degrees, the most that a film is turned
 SCALES = (0.8, 1.25)  # of each side by itself
@@ -28,7 +29,7 @@ GAMMAS = (0.6, 1.7)  # of the grey levels
 def train_lung_network(
     sets: Sequence[LungMasks], steps: int, seed: int, log: Callable[[str], object]
 ) -> LungUNet:
-    """Train a network on sets of films, each of which has the same share of every batch.
+    """Train a network on sets of films, of each of which every batch has the same number.
 
     Films are turned, stretched, moved and mirrored, and their grey levels are bent.
 
@@ -37,7 +38,7 @@ def train_lung_network(
     sets : sequence of LungMasks
         Films of 96 x 96 px and their masks.
     steps : int
-        Batches of 8 films.
+        Batches of 8 films of each set.
     seed : int
         Of the initial weights and all that is drawn.
     log : callable
@@ -51,21 +52,26 @@ def train_lung_network(
     Raises
     ------
     ConfigError
-        If there are no sets, or a set has no films.
+        If there are no sets, a set has no films, or the steps are not a whole number of at least 1.
 
     Examples
     --------
-    >>> network = train_lung_network([load_v7_lungs(96)], 500, 0, print)  # doctest: +SKIP
+    >>> network = train_lung_network([load_v7_lungs(96)], 400, 0, print)  # doctest: +SKIP
     """
     if not sets or not all(map(len, sets)):
         raise ConfigError("expected sets with films, got none: there is nothing to train on")
+    check_number("steps", steps, 1, whole=True)
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = LungUNet().train()
     optimiser = torch.optim.AdamW(network.parameters(), RATE)
     # A short rise, since the first steps' gradients are large, then a cosine.
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps, pct_start=0.1)
+    rise = max(1, steps // 10)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda step: min((step + 1) / rise, (1 + math.cos(math.pi * step / steps)) / 2),
+    )
     for step in range(steps):
         films, masks = _batch(sets, rng)
         logits = network(films)
@@ -82,14 +88,13 @@ def train_lung_network(
 def _batch(
     sets: Sequence[LungMasks], rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw films and masks, each float32 ``(BATCH, 1, S, S)``, masks from 0 to 1."""
+    """Draw films and masks, each float32 ``(n, 1, S, S)``, masks from 0 to 1."""
     films, masks = [], []
-    for number in range(BATCH):
-        chosen = sets[number % len(sets)]
-        row = rng.integers(len(chosen))
-        film, mask = _changed(chosen.films[row, ..., 0], chosen.masks[row], rng)
-        films.append(film)
-        masks.append(mask)
+    for chosen in sets:
+        for row in rng.integers(len(chosen), size=BATCH):
+            film, mask = _changed(chosen.films[row, ..., 0], chosen.masks[row], rng)
+            films.append(film)
+            masks.append(mask)
     return tuple(torch.from_numpy(np.stack(images)[:, None]) for images in (films, masks))
 
 

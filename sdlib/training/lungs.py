@@ -30,7 +30,7 @@ from sdlib.training.lung_network import dice_of, train_lung_network
 
 __all__ = ["held_out", "make_lungs"]
 
-STEPS = 500
+STEPS = 400
 PHANTOMS = 600  # films of all hospitals
 SHARES = {"train": 0.7, "held out": 0.3}
 SEED = 0

@@ -104,3 +104,14 @@ def test_the_seed_decides(small_batches):
 def test_nothing_to_train_on(sets):
     with pytest.raises(ConfigError, match="expected sets with films, got none"):
         train_lung_network(sets, 2, 0, print)
+
+
+@pytest.mark.parametrize("steps", [0, 1.5, "9"])
+def test_steps_that_cannot_be(steps):
+    with pytest.raises(ConfigError, match="steps"):
+        train_lung_network([ellipses(2, 0, 32)], steps, 0, print)
+
+
+@pytest.mark.parametrize("steps", [1, 9, 10, 11])
+def test_few_steps_are_enough_to_begin(small_batches, steps):
+    assert not train_lung_network([ellipses(2, 0, 16)], steps, 0, lambda line: None).training
