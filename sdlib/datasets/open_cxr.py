@@ -33,6 +33,7 @@ collections are for research only, so that no film of theirs is part of this pro
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -54,9 +55,27 @@ from sdlib.datasets.store import (
 from sdlib.datasets.table import read_table
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
+from sdlib.films.lungs import (
+    LUNG_SIZE,
+    VISIBLE,
+    load_lung_network,
+    lung_mask_of,
+    lung_weights_file,
+    predict_lungs,
+    show_part,
+)
+from sdlib.films.lungs.hiding import RIM
 from sdlib.films.square import square_film
 
-__all__ = ["FRACTIONS", "OUTSIDE", "SITUATIONS", "VIEW_NAMES", "load_open_cxr"]
+__all__ = [
+    "FRACTIONS",
+    "OUTSIDE",
+    "SITUATIONS",
+    "VIEW_NAMES",
+    "load_films",
+    "load_open_cxr",
+    "read_open_cxr",
+]
 
 LABELS = {"normal": 0, "other_pneumonia": 0, "covid": 1}
 NEGATIVE, POSITIVE, BOTH = (0,), (1,), (0, 1)
@@ -89,6 +108,7 @@ def load_open_cxr(
     situation: str = "added",
     place: str = "inside",
     seed: int = 0,
+    visible: str = "",
     root: str | os.PathLike[str] | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> TileSet:
@@ -113,6 +133,11 @@ def load_open_cxr(
         have only a test part.
     seed : int
         Seeds the deal.
+    visible : {"", "lungs", "surroundings"}
+        What is left of the films: all; only the lungs that a network finds; or only what
+        surrounds them. All else has the mean grey of what is left (see
+        :func:`~sdlib.films.lungs.show_part`). The network is trained once, by
+        ``python -m sdlib.training.lungs``.
     root : str or os.PathLike, optional
         The folder that holds ``open-cxr``; by default what ``SDLIB_DATA`` names.
     cache : str or os.PathLike, optional
@@ -129,10 +154,11 @@ def load_open_cxr(
     Raises
     ------
     ConfigError
-        If the part, situation or place is unknown, or a part is not there outside.
+        If the part, situation, place or what is visible is unknown, or a part is not there
+        outside.
     DataError
-        If the folder is missing, its manifest or films are not as published, or a group is both
-        inside and outside.
+        If the network that finds lungs is needed and has not been trained; if the folder is
+        missing, its manifest or films are not as published, or a group is both inside and outside.
 
     Examples
     --------
@@ -143,12 +169,13 @@ def load_open_cxr(
     _check("part", part, PARTS)
     _check("situation", situation, SITUATIONS)
     _check("place", place, PLACES)
+    if visible:
+        _check("visible", visible, VISIBLE)
     if place == "outside" and part != "test":
         raise ConfigError(
             f"the films outside have no part {part!r}, only test: they are never trained on"
         )
-    folder = data_folder("open-cxr", root)
-    table = _read(folder)
+    folder, table = read_open_cxr(root)
     if place == "outside":
         chosen = table["source"].isin(OUTSIDE)
     else:
@@ -157,17 +184,41 @@ def load_open_cxr(
     # A film that is there twice would count twice; in training a copy does no harm.
     if part != "train":
         chosen &= table["duplicate_of"] == ""
-    return _load(folder, table[chosen], size, Path(cache or cache_folder()))
+    films = load_films(folder, table[chosen], size, cache)
+    if not visible:
+        return films
+    return _hidden(films, folder, table[chosen], visible, Path(cache or cache_folder()))
 
 
 def _check(kind: str, name: str, known: Mapping[str, object] | tuple[str, ...]) -> None:
     """Check that a name is one of those known."""
     if name not in known:
-        raise ConfigError(f"expected a {kind} of {', '.join(known)}, got {name!r}")
+        raise ConfigError(f"expected {kind} of {', '.join(known)}, got {name!r}")
 
 
-def _read(folder: Path) -> pd.DataFrame:
-    """Read the folder's manifest; all its rows, of every collection, are checked together."""
+def read_open_cxr(root: str | os.PathLike[str] | None = None) -> tuple[Path, pd.DataFrame]:
+    """Find the folder, and read its manifest; all rows, of every collection, are checked together.
+
+    Parameters
+    ----------
+    root : str or os.PathLike, optional
+        The folder that holds ``open-cxr``; by default what ``SDLIB_DATA`` names.
+
+    Returns
+    -------
+    pathlib.Path, pandas.DataFrame
+        The folder; the rows as text, with a column ``target``, 1 for COVID-19.
+
+    Raises
+    ------
+    DataError
+        As :func:`load_open_cxr` does.
+
+    Examples
+    --------
+    >>> folder, table = read_open_cxr()  # doctest: +SKIP
+    """
+    folder = data_folder("open-cxr", root)
     manifest = folder / MANIFEST
     table = read_table(manifest, COLUMNS)
     table["file"] = inside_paths(table["file"].items(), str(manifest))
@@ -190,7 +241,7 @@ def _read(folder: Path) -> pd.DataFrame:
             f"expected no group both inside and outside, got {sorted(both)[0]} in {manifest}: "
             f"copy the folder again"
         )
-    return table
+    return folder, table
 
 
 def _of_situation(table: pd.DataFrame, situation: str) -> pd.Series:
@@ -219,17 +270,49 @@ def _dealt(table: pd.DataFrame, seed: int) -> pd.Series:
     return parts
 
 
-def _load(folder: Path, table: pd.DataFrame, size: int, cache: Path) -> TileSet:
-    """Decode the films of a table, or map them from the cache, and add the table's columns."""
-    # Decoding verifies the hashes, so they identify the content of the files.
-    key = fingerprint([size, *table["file"], *table["sha256"]])
+def load_films(
+    folder: Path, table: pd.DataFrame, size: int, cache: str | os.PathLike[str] | None = None
+) -> TileSet:
+    """Decode the films of some rows, or map them from the cache, and add the rows' columns.
+
+    Parameters
+    ----------
+    folder, table
+        As :func:`read_open_cxr` returns them; some of the rows.
+    size : int
+        Side of the films in pixels.
+    cache : str or os.PathLike, optional
+        Folder for the decoded films; by default :func:`~sdlib.datasets.store.cache_folder`.
+
+    Returns
+    -------
+    TileSet
+        As :func:`load_open_cxr` returns it.
+
+    Raises
+    ------
+    DataError
+        If a film is not as published.
+
+    Examples
+    --------
+    >>> folder, table = read_open_cxr()  # doctest: +SKIP
+    >>> children = table[table["source"] == "kermany_paediatric"]  # doctest: +SKIP
+    >>> len(load_films(folder, children, 64))  # doctest: +SKIP
+    638
+    """
     images = cached_tiles(
-        cache / f"{folder.name}-{size}-{key}.npy",
+        Path(cache or cache_folder()) / f"{folder.name}-{size}-{_key(table)}.npy",
         (len(table), size, size, 3),
         _decode(folder, table, size),
     )
     columns = {name: table[name].to_numpy(str) for name in FACTORS}
     return TileSet(images, table["target"].to_numpy(), table["group"].to_numpy(str), columns)
+
+
+def _key(table: pd.DataFrame, *more: object) -> str:
+    """Identify the content of some films; decoding has verified their hashes."""
+    return fingerprint([*table["file"], *table["sha256"], *more])
 
 
 def _decode(folder: Path, table: pd.DataFrame, size: int) -> Iterator[np.ndarray]:
@@ -247,3 +330,30 @@ def _decode(folder: Path, table: pd.DataFrame, size: int) -> Iterator[np.ndarray
 def _square(image: np.ndarray, size: int) -> np.ndarray:
     """The square of a film that the reader has repeated in three channels."""
     return square_film(image[..., 0], size)
+
+
+def _hidden(
+    films: TileSet, folder: Path, table: pd.DataFrame, visible: str, cache: Path
+) -> TileSet:
+    """The films with a part of them hidden; lungs are looked for once, and kept in the cache."""
+    file = lung_weights_file()
+    network = load_lung_network(file)
+    # Other weights find other lungs.
+    with file.open("rb") as stream:
+        weights = hashlib.file_digest(stream, "sha256").hexdigest()
+    small = films if films.size == LUNG_SIZE else load_films(folder, table, LUNG_SIZE, cache)
+    lungs = cached_tiles(
+        cache / f"{folder.name}-lungs-{_key(table, weights)}.npy",
+        (len(table), LUNG_SIZE, LUNG_SIZE),
+        (predict_lungs(network, images[None]) for images in small.images),
+    )
+    size = films.size
+    images = cached_tiles(
+        cache / f"{folder.name}-{size}-{visible}-{_key(table, weights, RIM)}.npy",
+        films.images.shape,
+        (
+            show_part(film, lung_mask_of(lung, size), visible)[None]
+            for film, lung in zip(films.images, lungs, strict=True)
+        ),
+    )
+    return TileSet(images, films.targets, films.groups, films.factors)

@@ -7,12 +7,24 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from sdlib.datasets.open_cxr import FRACTIONS, OUTSIDE, SITUATIONS, load_open_cxr
 from sdlib.datasets.store import data_folder
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
+from sdlib.films.lungs import (
+    LUNG_SIZE,
+    VISIBLE,
+    LungUNet,
+    load_lung_network,
+    lung_mask_of,
+    lung_weights_file,
+    predict_lungs,
+    show_part,
+)
+from sdlib.models import save_weights
 
 PARTS = ("train", "validation", "test")
 #: Source and label of each kind of film in the small copy.
@@ -180,9 +192,9 @@ def test_decoded_once(root, monkeypatch):
 def test_unknown_names_are_told_with_those_known(root):
     with pytest.raises(ConfigError, match="part of train, validation, test, got 'valid'"):
         load_open_cxr("valid", size=8)
-    with pytest.raises(ConfigError, match="situation of shared, added, paediatric, got 'both'"):
+    with pytest.raises(ConfigError, match="of shared, added, paediatric, got 'both'"):
         load_open_cxr("train", size=8, situation="both")
-    with pytest.raises(ConfigError, match="place of inside, outside, got 'abroad'"):
+    with pytest.raises(ConfigError, match="expected place of inside, outside, got 'abroad'"):
         load_open_cxr("train", size=8, place="abroad")
     with pytest.raises(ConfigError, match="no part 'train', only test"):
         load_open_cxr("train", size=8, place="outside")
@@ -256,3 +268,56 @@ def test_real_films(tmp_path):
     assert kinds_of(films) == {(source, target) for source in OUTSIDE for target in (0, 1)}
     assert set(films.factors["view"]) == {"PA", "AP", ""}
     assert films.images.std() > 40
+
+
+@pytest.fixture
+def weights(root):
+    """Weights of a network that has not been trained, where the trained one's would be."""
+    save_weights(untrained(0), lung_weights_file())
+    return lung_weights_file()
+
+
+def untrained(seed):
+    """A network that takes about half of all pixels for lungs."""
+    torch.manual_seed(seed)
+    network = LungUNet().eval()
+    with torch.no_grad():
+        network.last.bias -= network(torch.rand(1, 1, LUNG_SIZE, LUNG_SIZE)).median()
+    return network
+
+
+@pytest.mark.parametrize("visible", VISIBLE)
+def test_parts_of_films_are_hidden(root, weights, visible):
+    films = load_open_cxr("test", size=24)
+    hidden = load_open_cxr("test", size=24, visible=visible)
+    small = load_open_cxr("test", size=LUNG_SIZE).images
+    found = predict_lungs(load_lung_network(), small)
+    for film, probability, image in zip(films.images, found, hidden.images, strict=True):
+        # Films that are predicted one by one may differ by a level of rounding.
+        lungs = lung_mask_of(probability, 24)
+        differ = image != show_part(film, lungs, visible)
+        assert differ.mean() < 0.05
+    for name, column in films.factors.items():
+        np.testing.assert_array_equal(hidden.factors[name], column)
+    np.testing.assert_array_equal(hidden.targets, films.targets)
+    assert (hidden.images != films.images).any()
+
+
+def test_lungs_are_looked_for_once(root, weights, monkeypatch):
+    first = [load_open_cxr("test", size=24, visible=visible).images for visible in VISIBLE]
+    monkeypatch.setattr("sdlib.datasets.open_cxr.predict_lungs", None)  # again would fail
+    for visible, images in zip(VISIBLE, first, strict=True):
+        again = load_open_cxr("test", size=24, visible=visible).images
+        np.testing.assert_array_equal(again, images)
+    load_open_cxr("test", size=16, visible="lungs")  # another size needs no other prediction
+    save_weights(untrained(1), weights)
+    with pytest.raises(TypeError):
+        load_open_cxr("test", size=24, visible="lungs")
+
+
+def test_hiding_needs_a_trained_network(root):
+    with pytest.raises(DataError, match=r"train it by 'python -m sdlib\.training\.lungs'"):
+        load_open_cxr("test", size=24, visible="lungs")
+    with pytest.raises(ConfigError, match="visible of lungs, surroundings, got 'heart'"):
+        load_open_cxr("test", size=24, visible="heart")
+    assert not list((root.parent / "outputs").glob("**/*lungs*"))

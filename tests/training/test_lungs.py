@@ -1,0 +1,99 @@
+"""The command that trains the network that finds lungs, in small, and its deal of real films."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import sdlib.training.lungs as lungs_command
+from sdlib.datasets.open_cxr import read_open_cxr
+from sdlib.datasets.store import data_folder
+from sdlib.datasets.v7_lungs import SOURCES, LungMasks
+from sdlib.errors import DataError
+from sdlib.films.lungs import load_lung_network, lung_weights_file
+from sdlib.results.lungs import lungs_file, read_lungs
+from sdlib.training import lung_network
+from sdlib.training.lungs import held_out, make_lungs
+from tests.training.test_lung_network import ellipses
+
+
+def at_hand():
+    try:
+        return data_folder("open-cxr")
+    except DataError:
+        return None
+
+
+@pytest.fixture
+def real(outputs, recorded, monkeypatch):
+    """Twenty films, two of each of ten patients, in place of the real ones; short training."""
+    drawn = ellipses(20, 0)
+    groups = np.arange(20) // 2
+    sources = np.array(SOURCES)[groups % 2]
+    films = LungMasks(drawn.films, drawn.masks, groups.astype(str), sources)
+    monkeypatch.setattr(lungs_command, "load_v7_lungs", lambda size: films)
+    monkeypatch.setattr(lung_network, "BATCH", 2)
+    return films
+
+
+def test_the_deal_separates_patients(real):
+    parts = held_out(real)
+    train, test = (real.subset(rows) for rows in parts.values())
+    assert len(train) + len(test) == 20
+    assert not set(train.groups) & set(test.groups)
+    assert set(train.sources) == set(test.sources) == set(SOURCES)
+
+
+def test_what_is_left_behind(real):
+    lungs = make_lungs(steps=2, phantoms=6, log=lambda line: None)
+    test = real.subset(held_out(real)["held out"])
+    assert list(lungs["networks"]) == ["real", "phantom", "both"]
+    assert {len(found) for found in lungs["networks"].values()} == {len(test)}
+    assert lungs["sources"] == test.sources.tolist()
+    assert lungs["groups"] == test.groups.tolist()
+    assert lungs["trained"] == {"real": 20 - len(test), "phantom": 6}
+    assert lungs["used"] == "both"
+    assert read_lungs(recorded=False) == lungs
+    # The weights are those of the network that is used.
+    found = lung_network.dice_of(load_lung_network(), test.films, test.masks)
+    np.testing.assert_allclose(found, lungs["networks"]["both"], atol=1e-4)
+
+
+def test_without_phantoms(real):
+    lungs = make_lungs(steps=2, phantoms=0, log=lambda line: None)
+    assert list(lungs["networks"]) == [lungs["used"]] == ["real"]
+
+
+def command(*arguments):
+    app = lungs_command.typer.Typer()
+    app.command()(lungs_command.main)
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_the_command_records(real, monkeypatch):
+    monkeypatch.setattr(lungs_command.make_lungs, "__defaults__", (2, 0, 0, print))
+    done = command("--record")
+    assert done.exit_code == 0
+    assert "hannover" in done.stdout
+    assert lungs_file(recorded=True).read_bytes() == lungs_file(recorded=False).read_bytes()
+
+
+def test_without_films_nothing_is_left(outputs, recorded):
+    done = command()
+    assert done.exit_code == 2
+    assert "error: the data set 'open-cxr' is not part of the project" in done.stderr
+    assert not lung_weights_file().exists()
+    assert not lungs_file(recorded=False).exists()
+
+
+@pytest.mark.skipif(at_hand() is None, reason="SDLIB_DATA names no folder with open-cxr")
+def test_real_patients_are_separated():
+    _, table = read_open_cxr()
+    table = table[table["source"].isin(SOURCES)]
+    columns = table["group"].to_numpy(str), table["source"].to_numpy(str)
+    nothing = np.zeros((len(table), 1, 1, 3), np.uint8)
+    real = LungMasks(nothing, nothing[..., 0], *columns)
+    train, test = (real.subset(rows) for rows in held_out(real).values())
+    assert not set(train.groups) & set(test.groups)
+    for source in SOURCES:
+        share = (test.sources == source).sum() / (real.sources == source).sum()
+        assert abs(share - 0.3) < 0.02
