@@ -9,5 +9,4 @@
 - :mod:`sdlib.report.covid.reliance`: what a changed part of a place's signature does to logits.
 - :mod:`sdlib.report.covid.hidden`: what networks see with lungs or surroundings hidden.
 - :mod:`sdlib.report.covid.linear_heads`: linear heads on frozen features, over either penalty.
-- :mod:`sdlib.report.covid.cross_table`: label by source, and what the source says of the label.
 """
