@@ -22,6 +22,7 @@ from sdlib.experiments.comparisons import (
 )
 from sdlib.experiments.cutout import CUTOUT
 from sdlib.experiments.experiment import Experiment
+from sdlib.experiments.measurements import LINEAR_HEADS
 from sdlib.experiments.paper import paper_table
 from sdlib.experiments.searches import EQ2_RANGES, LAMBDA_RANGE, Space
 
@@ -184,7 +185,7 @@ ADDED_COMPARISONS = (
 )
 
 
-def _trained_on(name: str, situation: str, title: str, comparisons) -> Experiment:
+def _trained_on(name: str, situation: str, title: str, comparisons, measurements=()) -> Experiment:
     return Experiment(
         name,
         title,
@@ -197,6 +198,7 @@ def _trained_on(name: str, situation: str, title: str, comparisons) -> Experimen
         images=FILMS,
         profiles=("smoke", "quick", "laptop", "paper"),
         sources=("phantom", "open", "bimcv"),
+        measurements=measurements,
         comparisons=comparisons,
     )
 
@@ -206,6 +208,8 @@ SHARED_EXPERIMENT = _trained_on(
     "shared",
     "COVID-19, both classes from the same places (section 3.4, Figure 7A)",
     _gains("C12", SHARED, "both classes from the same places"),
+    # Of both situations: they share the films' features.
+    (LINEAR_HEADS,),
 )
 ADDED_EXPERIMENT = _trained_on(
     ADDED,
