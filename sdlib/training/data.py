@@ -8,6 +8,7 @@ from sdlib.checks import known
 from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import Arm, Run
 from sdlib.experiments.cohorts import Cohort, load_cohort
+from sdlib.training.lungs import ensure_lungs
 
 __all__ = ["TRAINING", "load_tiles"]
 
@@ -42,6 +43,10 @@ def load_tiles(
         ``only`` names a cohort that the experiment does not have.
     DataError
         The source is not at hand; the sentence says where to get it.
+
+    Notes
+    -----
+    Where parts of real films are hidden, the network that finds lungs is trained first, once.
     """
     definition, settings = run.definition, run.settings
     source = definition.source(run.source)
@@ -54,6 +59,9 @@ def load_tiles(
         known(f"cohort of {definition.name}", name, cohorts)
     if only:
         cohorts = {name: one for name, one in cohorts.items() if name in {TRAINING, *only}}
+    hidden = any("visible" in cohort.where for cohort in cohorts.values())
+    if hidden and not source.procedural:
+        ensure_lungs()
     found: dict[str, TileSet] = {}
     loaded: list[tuple[Cohort, TileSet]] = []  # cohorts of the same tiles share them
     for name, cohort in cohorts.items():

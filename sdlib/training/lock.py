@@ -20,7 +20,7 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)  # some 
 
 
 @contextmanager
-def only_process(path: Path, what: str) -> Iterator[None]:
+def only_process(path: Path, what: str, wait: bool = False) -> Iterator[None]:
     """Hold a lock for the length of a block, or say which process holds it.
 
     The lock is one of the operating system on an open file: however a process ends, its lock ends
@@ -34,6 +34,8 @@ def only_process(path: Path, what: str) -> Iterator[None]:
         where a killed process has left it, it locks nothing.
     what : str
         What is locked, for the message, such as ``the search cutout/sd_eq2``.
+    wait : bool
+        Wait for another process that holds the lock, in the place of an error.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def only_process(path: Path, what: str) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _locked(path, what)
+        descriptor = _locked(path, what, wait)
     except OSError as error:
         raise cannot_write(path, error) from error
     try:
@@ -62,12 +64,12 @@ def only_process(path: Path, what: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(path: Path, what: str) -> int:
+def _locked(path: Path, what: str, wait: bool) -> int:
     """Open a file and lock it; the descriptor keeps the lock until it is closed."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            _lock(descriptor, what)
+            _lock(descriptor, what, wait)
             if _is_named(descriptor, path):
                 os.ftruncate(descriptor, 0)
                 name = f"process {os.getpid()} on {socket.gethostname()}"
@@ -80,10 +82,10 @@ def _locked(path: Path, what: str) -> int:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, what: str) -> None:
-    """Lock an open file at once, or raise an error that names the holder."""
+def _lock(descriptor: int, what: str, wait: bool) -> None:
+    """Lock an open file; if at once, and another holds it, raise an error that names the holder."""
     try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError as error:
         if error.errno in TAKEN:
             holder = os.pread(descriptor, 1000, 0).decode(errors="replace") or "another process"

@@ -26,9 +26,10 @@ from sdlib.films.lungs import LUNG_SIZE, lung_weights_file
 from sdlib.models import save_weights
 from sdlib.results.lungs import lungs_file, lungs_table, record_lungs
 from sdlib.results.rows import circumstances
+from sdlib.training.lock import only_process
 from sdlib.training.lung_network import dice_of, train_lung_network
 
-__all__ = ["held_out", "make_lungs"]
+__all__ = ["ensure_lungs", "held_out", "make_lungs"]
 
 STEPS = 400
 PHANTOMS = 600  # films of all hospitals
@@ -116,6 +117,29 @@ def make_lungs(
     save_weights(networks[used], lung_weights_file())
     write_json(lungs_file(recorded=False), lungs)
     return lungs
+
+
+def ensure_lungs(log: Callable[[str], object] = print) -> None:
+    """Train the network that finds lungs, if this machine has none.
+
+    Of several processes one trains, and the others wait for it.
+
+    Parameters
+    ----------
+    log : callable
+        Called with a line of text now and then.
+
+    Raises
+    ------
+    DataError, SdlibError
+        As for :func:`make_lungs`.
+    """
+    file = lung_weights_file()
+    if file.exists():
+        return
+    with only_process(file.with_suffix(".lock"), "the network that finds lungs", wait=True):
+        if not file.exists():
+            make_lungs(log=log)
 
 
 def main(

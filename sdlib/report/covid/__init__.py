@@ -7,6 +7,7 @@
 - :mod:`sdlib.report.covid.networks`: every network beside the ensemble.
 - :mod:`sdlib.report.covid.roc`: Figure 7, curves with bootstrap bands.
 - :mod:`sdlib.report.covid.reliance`: what a changed part of a place's signature does to logits.
+- :mod:`sdlib.report.covid.lambdas`: reliance over lambda, on phantoms.
 - :mod:`sdlib.report.covid.hidden`: what networks see with lungs or surroundings hidden.
 - :mod:`sdlib.report.covid.linear_heads`: linear heads on frozen features, over either penalty.
 """
