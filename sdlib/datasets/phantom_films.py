@@ -70,7 +70,7 @@ def load_phantom_films(
 
         - ``situation``: ``shared`` (default), hospital a alone, about half of it positive; or
           ``added``, with negatives of hospital b, from which most negatives then come.
-        - ``place``: ``inside`` (default), or ``outside``, films of hospital c: 15 % of ``count``,
+        - ``place``: ``inside`` (default), or ``outside``, ``count`` films of hospital c,
           of the part ``test`` alone, exactly half of them positive.
         - ``changed``: the same films with this part of their signature, or ``all``, as the other
           hospital has it: films of a as b's, films of b as a's.
@@ -149,7 +149,7 @@ def _inside(hospital: str, part: str, count: int, seed: int) -> list[Film]:
 
 def _outside(count: int, seed: int) -> list[Film]:
     """Films of hospital c, as many of each class."""
-    half = max(1, round(count * FRACTIONS["test"] / 2))
+    half = max(1, count // 2)
     # Patients come as they come: enough of them to fill both halves.
     films = draw_films(3 * half + 100, seed, "c")
     chosen = []

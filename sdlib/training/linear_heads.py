@@ -48,7 +48,6 @@ DECAYS = (100.0, 10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 EQUATION_2 = {"lam": (0.01, 0.001), "gamma": (0.0, 1.0)}
 
 LARGEST_SHARE = 0.8  # subsets that hold more of the films would all be alike
-OUTSIDE_TIMES = 5  # phantom films are cheap: more of them outside make AUROCs finer
 CHUNK = 64  # films in memory at a time
 
 
@@ -186,9 +185,8 @@ def _load(source: str, scale: Scale, deal: int, situation: str) -> dict[str, Til
     def load(part: str, place: str) -> TileSet:
         if source == "open":
             return load_open_cxr(part, size=scale.size, situation=situation, place=place, seed=deal)
-        count = scale.count * (OUTSIDE_TIMES if place == "outside" else 1)
         where = {"place": place} if place == "outside" else {"situation": situation}
-        return load_phantom_films(part, scale.phantom_size, count, deal, where)
+        return load_phantom_films(part, scale.phantom_size, scale.count, deal, where)
 
     return {
         "train": load("train", "inside"),

@@ -98,7 +98,7 @@ def test_most_negatives_are_added_by_the_other_hospital(load):
 def test_outside_are_films_of_the_third_hospital(load):
     films = load(place="outside")
     assert set(films.factors["source"]) == {"c"}
-    assert len(films) == 0.15 * COUNT
+    assert len(films) == COUNT
     assert films.targets.sum() == len(films) / 2
     assert not set(films.groups) & set(load().groups)
     np.testing.assert_array_equal(films.images, load(place="outside", situation="added").images)
