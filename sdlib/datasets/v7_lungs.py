@@ -4,7 +4,7 @@ x: a film of cohen (110, four of them copies) or hannover (77). y: for each pixe
 lung; the part of a lung behind the heart counts as lung, the parts behind the diaphragm and the
 mediastinum do not. Objects over the lungs, such as a pacemaker, are no lung.
 
-The masks are part of the package torchxrayvision (Apache 2.0), in ``data/`` of its wheel: 517, of
+The masks are part of the package torchxrayvision, in ``data/`` of its wheel: 517, of
 films of Cohen's collection. A mask belongs to the film of the same file name. Masks of cohen have
 their film's aspect. Those of hannover are square: they were drawn on the central square of the
 film.
