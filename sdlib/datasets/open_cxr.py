@@ -94,6 +94,13 @@ PLACES = ("inside", "outside")
 #: on 20 films would say nothing.
 FRACTIONS: Mapping[str, float] = {"train": 0.6, "validation": 0.15, "test": 0.25}
 
+#: Copies that the manifest does not mark: a film with its black margins, and cropped.
+COPIES = {
+    "cohen/pneumonia-7.jpg": (
+        "cohen/streptococcus-pneumoniae-pneumonia-temporal-evolution-1-day1.jpg"
+    ),
+}
+
 #: Three ways to write one view; an unknown view stays empty.
 VIEW_NAMES = {"AP Supine": "AP", "AP erect": "AP"}
 
@@ -233,7 +240,11 @@ def read_open_cxr(root: str | os.PathLike[str] | None = None) -> tuple[Path, pd.
             )
     table["target"] = table["label"].map(LABELS).astype(np.int64)
     table["view"] = table["view"].replace(VIEW_NAMES)
-    table["group"] = canonical_groups(table["group"].to_numpy(str))
+    table["dealt"] = table["group"] = canonical_groups(table["group"].to_numpy(str))
+    for copy, original in COPIES.items():
+        patient = table["group"][table["file"] == original]
+        if len(patient):
+            table.loc[table["file"] == copy, ["group", "duplicate_of"]] = patient.iloc[0], original
     outside = table["source"].isin(OUTSIDE)
     both = set(table["group"][outside]) & set(table["group"][~outside])
     if both:
@@ -263,11 +274,12 @@ def _dealt(table: pd.DataFrame, seed: int) -> pd.Series:
     inside = table[~table["source"].isin(OUTSIDE)]
     # Each collection is stratified by itself: a part with few films of one would test little.
     kinds = inside["source"] + " " + inside["target"].astype(str)
-    dealt = grouped_split(kinds.to_numpy(str), inside["group"].to_numpy(str), FRACTIONS, seed)
+    dealt = grouped_split(kinds.to_numpy(str), inside["dealt"].to_numpy(str), FRACTIONS, seed)
     parts = pd.Series("", index=table.index)
     for part, rows in dealt.items():
         parts[inside.index[rows]] = part
-    return parts
+    # Patients who were joined after the deal follow the first of their films.
+    return parts.groupby(table["group"]).transform("first")
 
 
 def load_films(

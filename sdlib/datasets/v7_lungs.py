@@ -1,13 +1,13 @@
 """Masks of lungs, drawn by V7 Labs, of films of the folder ``open-cxr``.
 
-x: a film of cohen (110, of 58 groups) or hannover (77, of 43 groups). y: for each pixel, whether
-it is lung; the part of a lung behind the heart counts as lung, the parts behind the diaphragm and
-the mediastinum do not. Drawn with the help of a network and corrected by hand, for 517 films of
-Cohen's collection as it was in 2020. Objects over the lungs, such as a pacemaker, are no lung.
+x: a film of cohen (110, four of them copies) or hannover (77). y: for each pixel, whether it is
+lung; the part of a lung behind the heart counts as lung, the parts behind the diaphragm and the
+mediastinum do not. Objects over the lungs, such as a pacemaker, are no lung.
 
-The masks are part of the package torchxrayvision (Apache 2.0), in ``data/`` of its wheel. A mask
-belongs to the film of the same file name. Masks of cohen have their film's aspect. Those of
-hannover are square: they were drawn on the central square of the film.
+The masks are part of the package torchxrayvision, in ``data/`` of its wheel: 517, of
+films of Cohen's collection. A mask belongs to the film of the same file name. Masks of cohen have
+their film's aspect. Those of hannover are square: they were drawn on the central square of the
+film.
 """
 
 from __future__ import annotations

@@ -10,7 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from sdlib.datasets.open_cxr import FRACTIONS, OUTSIDE, SITUATIONS, load_open_cxr
+from sdlib.datasets.near_duplicates import near_duplicates
+from sdlib.datasets.open_cxr import (
+    COPIES,
+    FRACTIONS,
+    OUTSIDE,
+    SITUATIONS,
+    load_films,
+    load_open_cxr,
+    read_open_cxr,
+)
 from sdlib.datasets.store import data_folder
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
@@ -103,8 +112,8 @@ def root(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-def load_all(size):
-    return [load_open_cxr(part, size=size) for part in PARTS]
+def load_all(size, seed=0):
+    return [load_open_cxr(part, size=size, seed=seed) for part in PARTS]
 
 
 def kinds_of(films):
@@ -166,6 +175,23 @@ def test_a_group_of_two_collections_is_in_one_part(root):
     change(root, 50, group="joined")  # hannover
     holding = [part for part in PARTS if "joined" in load_open_cxr(part, size=8).groups]
     assert len(holding) == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_copies_that_the_manifest_does_not_mark(root, monkeypatch, seed):
+    before = [set(films.factors["file"]) for films in load_all(8, seed)]
+    copy, original = "cohen/covid4.png", "cohen/covid20.png"
+    monkeypatch.setattr("sdlib.datasets.open_cxr.COPIES", {copy: original})
+    after = load_all(8, seed)
+    # Row by row the deal is as before, but for the patients who are joined.
+    for files, films in zip(before, after, strict=True):
+        changed = files ^ set(films.factors["file"])
+        assert changed <= {f"cohen/covid{i}.png" for i in (4, 5, 20, 21)}
+    holding = [films for films in after if "g0-10" in films.groups]
+    assert len(holding) == 1
+    where = dict(zip(holding[0].factors["file"], holding[0].groups, strict=True))
+    assert where[original] == "g0-10"
+    assert where.get(copy, "left out") == ("g0-10" if holding[0] is after[0] else "left out")
 
 
 @pytest.mark.parametrize("shape", [(20, 24), (31, 20), (20, 20)])
@@ -321,3 +347,17 @@ def test_hiding_needs_a_trained_network(root):
     with pytest.raises(ConfigError, match="visible of lungs, surroundings, got 'heart'"):
         load_open_cxr("test", size=24, visible="heart")
     assert not list((root.parent / "outputs").glob("**/*lungs*"))
+
+
+@needs_open_cxr
+def test_real_copies_are_of_one_patient(tmp_path):
+    folder, table = read_open_cxr()
+    films = load_films(folder, table, 64, tmp_path)
+    pairs = near_duplicates(films)
+    assert len(pairs) == 5
+    assert (films.groups[pairs[:, 0]] == films.groups[pairs[:, 1]]).all()
+    assert (table["duplicate_of"].to_numpy()[pairs.ravel()] != "").sum() == len(pairs)
+    for copy, original in COPIES.items():
+        patients = table["group"][table["file"].isin([copy, original])]
+        assert len(patients) == 2
+        assert patients.nunique() == 1
