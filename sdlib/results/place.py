@@ -252,6 +252,16 @@ class Place(PlaceKey):
         return pairs(self.sharpness)
 
     @cached_property
+    def heads(self) -> pd.DataFrame:
+        """Linear heads on frozen features, one per line; see :mod:`sdlib.results.linear_heads`."""
+        return read_heads(self)
+
+    @cached_property
+    def source_heads(self) -> pd.DataFrame:
+        """How well such heads tell sources apart, one per line."""
+        return read_source_heads(self)
+
+    @cached_property
     def trials(self) -> pd.DataFrame:
         """Every trial of the experiment's searches, one per line."""
         return trial_table(self)
