@@ -161,7 +161,8 @@ def strength_figure(heads: pd.DataFrame, missing: str = "", place: str = "outsid
             ax.set_title(label, fontsize=10)
             ax.set_xlabel(STRENGTHS[arm])
         row[0].set_ylabel(f"{SITUATIONS[situation]}\nAUROC {place}", fontsize=10)
-        row[1].legend(title="films to train on", fontsize=8, title_fontsize=8, loc="best")
+        place_of = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+        row[1].legend(title="films to\ntrain on", fontsize=8, title_fontsize=8, **place_of)
     return fig
 
 
