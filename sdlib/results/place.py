@@ -17,6 +17,7 @@ from sdlib.errors import ConfigError
 from sdlib.experiments import Look
 from sdlib.metrics import Interval, mean_interval
 from sdlib.results.key import PlaceKey
+from sdlib.results.linear_heads import read_heads, read_source_heads
 from sdlib.results.predictions import found_predictions
 from sdlib.results.rows import row_table
 from sdlib.results.sharpness import Sharpness, pairs, read_sharpness
