@@ -14,7 +14,7 @@ from sdlib.experiments.comparisons import EnsembleDeLong
 from sdlib.experiments.covid import ARMS, CHANGED, DECAY, HIDDEN, SD, changed_name
 from sdlib.experiments.covid_lambdas import LAMBDAS, lambda_arm
 from sdlib.experiments.paper import paper_table
-from sdlib.phantoms.radiograph import SIGNATURE_PARTS
+from sdlib.phantoms.radiograph import FILM_VERSION, SIGNATURE_PARTS
 from sdlib.training.data import load_tiles
 
 SITUATIONS = {"covid": "shared", "covid_added": "added"}
@@ -188,6 +188,7 @@ class TestDeclaration:
         one, other = (Run(name, SD, 0, "laptop").config() for name in SITUATIONS)
         assert {key for key in one if one[key] != other[key]} == {"situation"}
         assert one["images"] == "films"
+        assert one["phantom_version"] == FILM_VERSION  # not that of tiles
         assert json.dumps(one)  # plain values only
 
 

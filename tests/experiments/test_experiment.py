@@ -98,6 +98,7 @@ def test_which_tiles_are_trained_on_is_part_of_the_hash():
         Cohort(("test",)),
         Cohort(("train",), whole=True),
         Cohort(("train",), {"scanner": "flash2"}),
+        Cohort(("train",), balanced=False),
     ]
     assert len({stamp(cohort) for cohort in cohorts}) == len(cohorts)
 
