@@ -85,7 +85,7 @@ OVERRIDES = {
     "smoke": PHANTOMS,
     "quick": {**PHANTOMS, "tiles": 400},
     ("quick", "open"): {**REGIMEN, "network": "efficientnet_lite0", "size": 96, "epochs": 2},
-    "laptop": {**PHANTOMS, "size": 96, "tiles": 1500, "trials": 6},
+    "laptop": {**PHANTOMS, "size": 96, "tiles": 1500, "trials": 5},
     ("laptop", "open"): {
         **REGIMEN,
         "network": "efficientnet_lite0",

@@ -12,14 +12,14 @@ from sdlib.experiments.experiment import Experiment
 
 __all__ = ["EXPERIMENTS", "LAMBDAS", "lambda_arm"]
 
-LAMBDAS = (0.0, 1e-3, 1e-2, 1e-1, 1.0)
+LAMBDAS = (0.0, 1e-2, 1e-1, 1.0)
 
 
 def lambda_arm(lam: float) -> str:
     """The arm of a lambda.
 
-    >>> lambda_arm(0.001)
-    'sd_eq1_0.001'
+    >>> lambda_arm(0.01)
+    'sd_eq1_0.01'
     """
     return f"sd_eq1_{lam:g}"
 

@@ -17,6 +17,7 @@ from sdlib.errors import ConfigError
 from sdlib.experiments import Look
 from sdlib.metrics import Interval, mean_interval
 from sdlib.results.key import PlaceKey
+from sdlib.results.linear_heads import read_heads, read_source_heads
 from sdlib.results.predictions import found_predictions
 from sdlib.results.rows import row_table
 from sdlib.results.sharpness import Sharpness, pairs, read_sharpness
@@ -250,6 +251,16 @@ class Place(PlaceKey):
     def sharpness_pairs(self) -> pd.DataFrame:
         """How well sharpness tells every two of those sets apart."""
         return pairs(self.sharpness)
+
+    @cached_property
+    def heads(self) -> pd.DataFrame:
+        """Linear heads on frozen features, one per line; see :mod:`sdlib.results.linear_heads`."""
+        return read_heads(self)
+
+    @cached_property
+    def source_heads(self) -> pd.DataFrame:
+        """How well such heads tell sources apart, one per line."""
+        return read_source_heads(self)
 
     @cached_property
     def trials(self) -> pd.DataFrame:

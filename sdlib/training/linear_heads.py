@@ -40,7 +40,8 @@ from sdlib.training.source_heads import source_aurocs
 __all__ = ["DECAYS", "LAMBDAS", "SCALES", "Scale", "draw_patients", "make", "measured"]
 
 NETWORK = "efficientnet_lite0"  # the only one whose ImageNet weights need no download
-SITUATIONS = ("shared", "added")
+#: Which films train, by source. Of real films also the mistake of children as the negatives.
+SITUATIONS = {"phantom": ("shared", "added"), "open": ("shared", "added", "paediatric")}
 #: As many strengths for either penalty, from where it hardly acts to where little else does.
 LAMBDAS = (10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 DECAYS = (100.0, 10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
@@ -48,6 +49,7 @@ DECAYS = (100.0, 10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 EQUATION_2 = {"lam": (0.01, 0.001), "gamma": (0.0, 1.0)}
 
 LARGEST_SHARE = 0.8  # subsets that hold more of the films would all be alike
+OUTSIDE_SHARE = 0.75  # phantom films outside, as a share of those of hospital a
 CHUNK = 64  # films in memory at a time
 
 
@@ -155,7 +157,7 @@ def measured(
     scale = SCALES[profile]
     heads, sources = [], []
     count = scale.deals_of(source)
-    deals = [(deal, situation) for deal in range(count) for situation in SITUATIONS]
+    deals = [(deal, situation) for deal in range(count) for situation in SITUATIONS[source]]
     sets = {
         (*names, part): films
         for names in deals
@@ -185,8 +187,11 @@ def _load(source: str, scale: Scale, deal: int, situation: str) -> dict[str, Til
     def load(part: str, place: str) -> TileSet:
         if source == "open":
             return load_open_cxr(part, size=scale.size, situation=situation, place=place, seed=deal)
-        where = {"place": place} if place == "outside" else {"situation": situation}
-        return load_phantom_films(part, scale.phantom_size, scale.count, deal, where)
+        if place == "outside":
+            count, where = round(OUTSIDE_SHARE * scale.count), {"place": place}
+        else:
+            count, where = scale.count, {"situation": situation}
+        return load_phantom_films(part, scale.phantom_size, count, deal, where)
 
     return {
         "train": load("train", "inside"),

@@ -11,3 +11,29 @@
 - :mod:`sdlib.report.covid.hidden`: what networks see with lungs or surroundings hidden.
 - :mod:`sdlib.report.covid.linear_heads`: linear heads on frozen features, over either penalty.
 """
+
+from sdlib.report.covid import (
+    cross_table,
+    evaluation,
+    film_figures,
+    hidden,
+    lambdas,
+    linear_heads,
+    networks,
+    reliance,
+    roc,
+    situations,
+)
+
+__all__ = [
+    "cross_table",
+    "evaluation",
+    "film_figures",
+    "hidden",
+    "lambdas",
+    "linear_heads",
+    "networks",
+    "reliance",
+    "roc",
+    "situations",
+]

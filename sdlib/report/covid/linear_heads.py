@@ -129,10 +129,11 @@ def source_table(sources: pd.DataFrame) -> pd.DataFrame:
 def strength_figure(heads: pd.DataFrame, missing: str = "", place: str = "outside") -> Figure:
     """Draw the AUROC of films outside over the strength of either penalty.
 
-    Lines are means over random subsets of the training films, one shade per number of films.
-    Solid lines with markers are heads at rest, dotted ones heads after some steps of gradient
-    descent. Dashed lines are theory: the shortest head with equal margins, and, for a large weight
-    decay, the class means. Stars are best on validation films inside, with one SD over subsets.
+    The two situations of the chapter are drawn. Lines are means over random subsets of the training
+    films, one shade per number of films. Solid lines with markers are heads at rest, dotted ones
+    heads after some steps of gradient descent. Dashed lines are theory: the shortest head with
+    equal margins, and, for a large weight decay, the class means. Stars are best on validation
+    films inside, with one SD over subsets.
 
     Parameters
     ----------
@@ -146,7 +147,8 @@ def strength_figure(heads: pd.DataFrame, missing: str = "", place: str = "outsid
     if not len(heads):
         return note(missing)
     table = heads_summary(heads)
-    situations = list(dict.fromkeys(table["situation"]))
+    present = set(table["situation"])
+    situations = [name for name in SITUATIONS if name in present]
     fig, axes = plt.subplots(
         len(situations),
         len(ARMS),
@@ -161,7 +163,8 @@ def strength_figure(heads: pd.DataFrame, missing: str = "", place: str = "outsid
             ax.set_title(label, fontsize=10)
             ax.set_xlabel(STRENGTHS[arm])
         row[0].set_ylabel(f"{SITUATIONS[situation]}\nAUROC {place}", fontsize=10)
-        row[1].legend(title="films to train on", fontsize=8, title_fontsize=8, loc="best")
+        place_of = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+        row[1].legend(title="films to\ntrain on", fontsize=8, title_fontsize=8, **place_of)
     return fig
 
 
