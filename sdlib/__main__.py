@@ -182,6 +182,19 @@ def check(
 
 @app.command()
 @one_sentence
+def audit(
+    folder: Annotated[str, typer.Argument(help="a folder with manifest.csv")],
+    column: Annotated[str, typer.Option(help="the manifest's column that tells it")] = "source",
+    size: Annotated[int, typer.Option(help="side in pixels that images are read with")] = 224,
+) -> None:
+    """Tell whether the source of your images predicts their label, and shows in them."""
+    from sdlib.report.covid.audit import audit_sources
+
+    print(audit_sources(folder, column, size=size, log=_log))
+
+
+@app.command()
+@one_sentence
 def tile(
     slides: Annotated[str, typer.Argument(help="a folder of whole slides, or one slide")],
     out: Annotated[str, typer.Argument(help="the folder of shards, made if it is missing")],

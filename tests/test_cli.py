@@ -15,6 +15,7 @@ from sdlib.datasets.shards import ShardTile, ShardWriter, write_index
 from sdlib.datasets.sources import SOURCES
 from sdlib.errors import SdlibError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run, runs_of
+from sdlib.report.covid import audit
 from sdlib.results import Place
 from sdlib.slides import LabelRule
 from sdlib.training import launch, run as training, search, sweep
@@ -71,6 +72,8 @@ SEARCHES = ", ".join(f"cutout/{space.name}" for space in EXPERIMENTS["cutout"].s
         ("fetch nope", "'nope'", "panda, pcam, peso"),
         ("fetch peso", "set SDLIB_DATA to the folder", "peso/"),
         ("run cutout/sd_eq2/seed0 --source peso", "unknown source of cutout 'peso'", "phantom"),
+        ("audit nowhere", "expected a manifest at nowhere", "check the path"),
+        ("audit nowhere --size 8", "expected size of at least 32", "got 8"),
         ("tile nowhere out", "expected slides in nowhere, found no file", ".svs"),
         ("tile nowhere out --damaged ignore", "expected damaged to be refuse or skip", "'ignore'"),
         ("tile nowhere out --border mirror", "expected a border of pad, shift, drop", "'mirror'"),
@@ -224,6 +227,20 @@ class TestCommands:
         expected = ("in", "out", settings, 3, "mpp.csv", "skip", "masks", None, "recut")
         assert [values[:-1] for values in asked] == [expected]
 
+    def test_audit(self, sdlib, monkeypatch):
+        asked = []
+
+        def audit_sources(folder, column, size, log):
+            asked.append((folder, column, size))
+            log("features of 4 images")
+            return "the source tells nothing"
+
+        monkeypatch.setattr(audit, "audit_sources", audit_sources)
+        found = sdlib("audit", "mine", "--column", "view", "--size", "96")
+        assert found == (0, "the source tells nothing\n", "features of 4 images\n")
+        sdlib("audit", "mine")
+        assert asked == [("mine", "view", 96), ("mine", "source", 224)]
+
     def test_check_of_shards(self, sdlib, tmp_path):
         tile = ShardTile("a", np.zeros((8, 8, 3), np.uint8), 1, "patient")
         ShardWriter(tmp_path).write([tile])
@@ -253,7 +270,17 @@ class TestCommands:
     def test_help_names_every_command(self, sdlib):
         status, out, _ = sdlib("--help")
         assert status == 0
-        for name in ("list", "run", "search", "measure", "record", "fetch", "tile", "doctor"):
+        for name in (
+            "list",
+            "run",
+            "search",
+            "measure",
+            "record",
+            "fetch",
+            "audit",
+            "tile",
+            "doctor",
+        ):
             assert f" {name} " in out
 
     def test_an_error_on_the_way_is_a_sentence_too(self, sdlib, monkeypatch):

@@ -2,6 +2,7 @@
 
 - :mod:`sdlib.report.covid.film_figures`: phantom films by hospital, and with changed signatures.
 - :mod:`sdlib.report.covid.cross_table`: label by source, and what the source says of the label.
+- :mod:`sdlib.report.covid.audit`: whether the source tells the label, and shows in the images.
 - :mod:`sdlib.report.covid.situations`: the two training situations, and the arms compared.
 - :mod:`sdlib.report.covid.evaluation`: AUROC outside and DeLong's tests, as tables.
 - :mod:`sdlib.report.covid.networks`: every network beside the ensemble.
@@ -13,6 +14,7 @@
 """
 
 from sdlib.report.covid import (
+    audit,
     cross_table,
     evaluation,
     film_figures,
@@ -26,6 +28,7 @@ from sdlib.report.covid import (
 )
 
 __all__ = [
+    "audit",
     "cross_table",
     "evaluation",
     "film_figures",

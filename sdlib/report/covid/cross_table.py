@@ -17,9 +17,17 @@ from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 from sdlib.metrics import auroc
 
-__all__ = ["cross_table", "source_auroc", "source_table"]
+__all__ = [
+    "Labelled",
+    "auroc_by_source",
+    "cross_table",
+    "source_auroc",
+    "source_columns",
+    "source_table",
+]
 
 Labelled = TileSet | ManifestDataset | str | os.PathLike[str]
+"""Labelled images: a set, a manifest that has been opened, or the folder of one."""
 
 ALL = "all"
 
@@ -58,10 +66,11 @@ def cross_table(
     >>> cross_table(films).iloc[:, :5].to_numpy().tolist()
     [['nih', 2, 1, 3, 0.3333333333333333], ['x', 0, 1, 1, 1.0], ['all', 2, 2, 4, 0.5]]
     """
-    targets, groups, sources = _columns(images, column)
+    targets, groups, sources = source_columns(images, column)
     lines = []
-    for source in [*sorted(set(sources.tolist())), ALL]:
-        chosen = np.ones(len(sources), bool) if source == ALL else sources == source
+    parts = {source: sources == source for source in sorted(set(sources.tolist()))}
+    # Not in the mapping: a source may have the name itself.
+    for source, chosen in [*parts.items(), (ALL, np.ones(len(sources), bool))]:
         negative, positive = np.bincount(targets[chosen], minlength=2).tolist()
         line = {
             column: source or "(unknown)",
@@ -72,7 +81,7 @@ def cross_table(
             "AUROC of the source": np.nan,
         }
         lines.append(line)
-    lines[-1]["AUROC of the source"] = _auroc(targets, sources)
+    lines[-1]["AUROC of the source"] = auroc_by_source(targets, sources)
     return pd.DataFrame(lines)
 
 
@@ -105,8 +114,8 @@ def source_auroc(images: Labelled, column: str = "source") -> float:
     >>> source_auroc(films)
     0.75
     """
-    targets, _, sources = _columns(images, column)
-    return _auroc(targets, sources)
+    targets, _, sources = source_columns(images, column)
+    return auroc_by_source(targets, sources)
 
 
 def source_table(sets: Mapping[str, Labelled], column: str = "source") -> pd.DataFrame:
@@ -139,7 +148,7 @@ def source_table(sets: Mapping[str, Labelled], column: str = "source") -> pd.Dat
     """
     lines = []
     for title, images in sets.items():
-        targets, groups, sources = _columns(images, column)
+        targets, groups, sources = source_columns(images, column)
         names = sorted(set(sources))
         mixed = [name for name in names if len(set(targets[sources == name])) == 2]
         line = {
@@ -148,14 +157,34 @@ def source_table(sets: Mapping[str, Labelled], column: str = "source") -> pd.Dat
             "groups": len(set(groups)),
             "sources": len(names),
             "mixed": len(mixed),
-            "AUROC of the source": _auroc(targets, sources),
+            "AUROC of the source": auroc_by_source(targets, sources),
         }
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def _columns(images: Labelled, column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Targets, groups and sources of images, (n,) each."""
+def source_columns(
+    images: Labelled, column: str = "source"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Read targets, groups and sources of images, ``(n,)`` each; sources are text.
+
+    Parameters
+    ----------
+    images, column
+        As for :func:`cross_table`.
+
+    Raises
+    ------
+    DataError
+        As :func:`cross_table` does.
+
+    Examples
+    --------
+    >>> films = TileSet(np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1]), np.array(["a", "b"]),
+    ...                 {"source": np.array(["nih", "x"])})
+    >>> source_columns(films)[2].tolist()
+    ['nih', 'x']
+    """
     if isinstance(images, (str, os.PathLike)):
         images = ManifestDataset(images)
     if isinstance(images, ManifestDataset):
@@ -178,8 +207,19 @@ def _columns(images: Labelled, column: str) -> tuple[np.ndarray, np.ndarray, np.
     return images.targets, images.groups, found
 
 
-def _auroc(targets: np.ndarray, sources: np.ndarray) -> float:
-    """AUROC of the share of positive images of each one's source."""
+def auroc_by_source(targets: np.ndarray, sources: np.ndarray) -> float:
+    """AUROC of the share of positive images of each one's source; NaN for one label alone.
+
+    Parameters
+    ----------
+    targets, sources : numpy.ndarray
+        Shape ``(n,)``: 0 or 1; text or whole numbers.
+
+    Examples
+    --------
+    >>> auroc_by_source(np.array([0, 0, 1, 1]), np.array(["nih", "nih", "nih", "x"]))
+    0.75
+    """
     if len(set(targets)) < 2:
         return np.nan
     _, number = np.unique(sources, return_inverse=True)

@@ -40,6 +40,11 @@ def test_counts_by_hand():
     assert table["AUROC of the source"][:3].isna().all()
 
 
+def test_a_source_may_be_called_all():
+    table = cross_table(films([("all", 0), ("b", 1)]))
+    assert table.iloc[:, :3].to_numpy().tolist() == [["all", 1, 0], ["b", 0, 1], ["all", 1, 1]]
+
+
 @settings(max_examples=20, deadline=None)
 @given(few)
 def test_counts_equal_crosstab(rows):
