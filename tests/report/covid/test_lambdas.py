@@ -118,7 +118,9 @@ class TestReading:
         told = read_lambdas(place())
         mean = 0.1 * np.mean(SEEDS)
         first, last = ALL[LAMBDAS[0]] + mean, ALL[LAMBDAS[-1]] + mean
-        assert told.startswith(f"**this run: phantom, laptop**: from no penalty to λ = {LAMBDAS[-1]:g}, ")
+        assert told.startswith(
+            f"**this run: phantom, laptop**: from no penalty to λ = {LAMBDAS[-1]:g}, "
+        )
         assert f"reliance on all from {first:.2f} to {last:.2f}; " in told
         for heading, cohort in (("inside", "test"), ("outside", "external")):
             ends = [
