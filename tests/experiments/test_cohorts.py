@@ -1,5 +1,7 @@
 """Cohorts: all images or as many of each class, on some sources, or from one of their own."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from sdlib.datasets import film_sources, tile_sources
 from sdlib.datasets.sources import FILMS, SOURCES, TILES, source_of
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
-from sdlib.experiments.cohorts import Cohort, load_cohort
+from sdlib.experiments.cohorts import Cohort, Preparation, load_cohort
 
 TARGETS = np.array([0] * 30 + [1] * 10)
 
@@ -51,11 +53,7 @@ def test_a_cohort_that_is_not_balanced_keeps_the_order(unequal):
 )
 def test_what_may_hold_other_tiles_has_targets_of_its_own(other):
     assert not Cohort(("test",)).same_tiles(other)
-    assert other.same_tiles(Cohort(("test",), other.where, **_rest(other)))
-
-
-def _rest(cohort):
-    return {"balanced": cohort.balanced, "sources": cohort.sources, "source": cohort.source}
+    assert other.same_tiles(dataclasses.replace(other, prepare=Preparation("new", list)))
 
 
 def test_a_cohorts_own_source_is_of_the_experiments_images(monkeypatch, toy_tiles):

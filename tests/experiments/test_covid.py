@@ -14,6 +14,7 @@ from sdlib.experiments.comparisons import EnsembleDeLong
 from sdlib.experiments.covid import ARMS, CHANGED, DECAY, HIDDEN, SD, changed_name
 from sdlib.experiments.covid_lambdas import LAMBDAS, lambda_arm
 from sdlib.experiments.paper import paper_table
+from sdlib.paths import ROOT
 from sdlib.phantoms.radiograph import FILM_VERSION, SIGNATURE_PARTS
 from sdlib.training.data import load_tiles
 
@@ -183,6 +184,13 @@ class TestDeclaration:
         assert [arm.name for arm in lambdas.arms] == [lambda_arm(lam) for lam in LAMBDAS]
         assert LAMBDAS[0] == 0
         assert lambdas.sources == ("phantom",)
+
+    def test_the_notation_names_every_lambda(self):
+        notation = (ROOT / "book" / "notation.md").read_text(encoding="utf-8")
+        _, _, lines = notation.partition("`covid_lambdas`")
+        listed = [line for line in lines.splitlines() if line.startswith("| `")]
+        arms = EXPERIMENTS["covid_lambdas"].arms
+        assert listed == [f"| `{arm.name}` | {arm.label} |" for arm in arms]
 
     def test_the_two_situations_differ_in_their_hash(self):
         one, other = (Run(name, SD, 0, "laptop").config() for name in SITUATIONS)
