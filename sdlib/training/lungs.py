@@ -29,7 +29,7 @@ from sdlib.results.rows import circumstances
 from sdlib.training.lock import only_process
 from sdlib.training.lung_network import dice_of, train_lung_network
 
-__all__ = ["ensure_lungs", "held_out", "make_lungs"]
+__all__ = ["ensure_lungs", "held_out", "make_lungs", "make_weights"]
 
 STEPS = 400
 PHANTOMS = 600  # films of all hospitals
@@ -91,10 +91,7 @@ def make_lungs(
     real = load_v7_lungs(LUNG_SIZE)
     true = load_v7_lungs(TRUE_SIZE).masks
     parts = held_out(real, seed)
-    trained = {"real": [real.subset(parts["train"])]}
-    if phantoms:
-        drawn = phantom_lungs(phantoms, LUNG_SIZE, seed)
-        trained |= {"phantom": [drawn], "both": [*trained["real"], drawn]}
+    trained = _training_sets(real.subset(parts["train"]), phantoms, seed)
     test = parts["held out"]
     networks, coefficients = {}, {}
     for name, sets in trained.items():
@@ -119,6 +116,32 @@ def make_lungs(
     return lungs
 
 
+def _training_sets(real: LungMasks, phantoms: int, seed: int) -> dict[str, list[LungMasks]]:
+    """What each network is trained on, by its name; the last is the one that is used."""
+    if not phantoms:
+        return {"real": [real]}
+    drawn = phantom_lungs(phantoms, LUNG_SIZE, seed)
+    return {"real": [real], "phantom": [drawn], "both": [real, drawn]}
+
+
+def make_weights(log: Callable[[str], object] = print) -> None:
+    """Train the one network that is used, as :func:`make_lungs` does, and measure nothing.
+
+    Parameters
+    ----------
+    log : callable
+        Called with a line of text now and then.
+
+    Raises
+    ------
+    DataError, SdlibError
+        As for :func:`make_lungs`.
+    """
+    real = load_v7_lungs(LUNG_SIZE)
+    *_, used = _training_sets(real.subset(held_out(real)["train"]), PHANTOMS, SEED).values()
+    save_weights(train_lung_network(used, STEPS, SEED, log), lung_weights_file())
+
+
 def ensure_lungs(log: Callable[[str], object] = print) -> None:
     """Train the network that finds lungs, if this machine has none.
 
@@ -139,7 +162,7 @@ def ensure_lungs(log: Callable[[str], object] = print) -> None:
         return
     with only_process(file.with_suffix(".lock"), "the network that finds lungs", wait=True):
         if not file.exists():
-            make_lungs(log=log)
+            make_weights(log)
 
 
 def main(

@@ -15,7 +15,7 @@ from sdlib.errors import DataError
 from sdlib.films.lungs import load_lung_network, lung_weights_file
 from sdlib.results.lungs import lungs_file, read_lungs
 from sdlib.training import lung_network
-from sdlib.training.lungs import ensure_lungs, held_out, make_lungs
+from sdlib.training.lungs import ensure_lungs, held_out, make_lungs, make_weights
 from tests.training.test_lung_network import ellipses
 
 PATIENCE = 300  # seconds
@@ -61,6 +61,15 @@ def test_what_is_left_behind(real):
     # The weights are those of the network that is used.
     found = lung_network.dice_of(load_lung_network(), test.films, test.masks)
     np.testing.assert_allclose(found, lungs["networks"]["both"], atol=1e-4)
+
+
+def test_the_weights_alone_are_the_same(real, monkeypatch):
+    monkeypatch.setattr(lungs_command, "STEPS", 2)
+    monkeypatch.setattr(lungs_command, "PHANTOMS", 6)
+    make_weights(log=lambda line: None)
+    alone = lung_weights_file().read_bytes()
+    make_lungs(steps=2, phantoms=6, log=lambda line: None)
+    assert lung_weights_file().read_bytes() == alone
 
 
 def test_without_phantoms(real):
@@ -117,7 +126,7 @@ class TestEnsured:
             lung_weights_file().parent.mkdir(parents=True, exist_ok=True)
             lung_weights_file().write_bytes(b"weights")
 
-        monkeypatch.setattr(lungs_command, "make_lungs", make)
+        monkeypatch.setattr(lungs_command, "make_weights", make)
         return logs
 
     def test_trained_once(self, trained):
@@ -171,6 +180,6 @@ def train_slowly(outputs, arrived, training, go):
         go.wait(PATIENCE)
         lung_weights_file().write_bytes(b"weights")
 
-    lungs_command.make_lungs = make
+    lungs_command.make_weights = make
     arrived.set()
     ensure_lungs()
