@@ -120,14 +120,6 @@ def test_of_a_large_source_a_part_is_read(audited):
     assert found.table["negative"].tolist() == [10, 10]  # all are counted
 
 
-def test_patients_with_most_films_leave_a_fold_without_the_source(audited):
-    """One patient has 16 of the 20 films of a; four have one each."""
-    groups = np.arange(COUNT).astype(str)
-    groups[:16] = "0"
-    found = audited(films(ALTERNATE, HALVES, HALVES == "b", groups))
-    assert heads(found) == {"a": 1, "b": 1}
-
-
 class TestHidden:
     def test_a_label_that_shows_elsewhere(self, audited):
         given = films(ALTERNATE, HALVES, ALTERNATE)
