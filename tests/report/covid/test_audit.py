@@ -220,6 +220,26 @@ class TestBadInput:
             audited([1])
 
 
+@pytest.mark.parametrize(
+    ("label", "chance", "head", "sentences"),
+    [
+        (0.99, 0.6, 0.9, ("0.990 (0.9 or more): no result", "tells from all others")),
+        (0.9, 0.6, 0.89, ("0.900 (0.9 or more): no result", "tells in part (AUROC 0.7 to 0.9)")),
+        (0.89, 0.6, 0.7, ("0.890 (0.6 to 0.9): a part of", "tells in part (AUROC 0.7 to 0.9)")),
+        (0.6, 0.55, 0.69, ("0.600 (0.6 to 0.9): a part of", "does not tell (AUROC below 0.7")),
+        (0.59, 0.55, 0.5, ("0.590 (below 0.6): it tells little", "does not tell")),
+        (0.95, 0.96, np.nan, ("no more than chance: dealt to patients at random", "Not measured")),
+    ],
+)
+def test_each_threshold_has_its_sentence(label, chance, head, sentences):
+    table = pd.DataFrame({"place": ["a", "b"], "negative": 9, "positive": 9, HEAD: head})
+    found = SourceAudit("place", table, label, chance).verdict
+    assert len(found) == 3
+    assert sentences[0] in found[0]
+    assert sentences[1] in found[2]
+    assert found[2].endswith(": a, b.")
+
+
 def test_thresholds_are_in_order():
     assert 0.5 < audit.TELLS < audit.PREDICTS <= 1
     assert 0.5 < audit.SHOWS_IN_PART < audit.SHOWS <= 1
