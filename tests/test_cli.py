@@ -256,7 +256,8 @@ class TestCommands:
         status, out, error = sdlib("doctor")
         assert (status, error) == (0, "")
         assert out.startswith("Python")
-        assert "source      phantom: ready" in out
+        assert "source      phantom (tiles): ready" in out
+        assert "source      phantom (films): ready" in out
 
     def test_steps_in_the_place_of_a_download(self, sdlib):
         status, out, error = sdlib("fetch", "panda")

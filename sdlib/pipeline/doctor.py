@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from sdlib.datasets.sources import SOURCES
+from sdlib.datasets.sources import IMAGES
 from sdlib.files import obstacle
 from sdlib.paths import ROOT, outputs_folder
 
@@ -41,7 +41,7 @@ def _free_bytes(folder: Path) -> int:
 
 
 def report() -> str:
-    """Versions, device, the outputs' disk and folder, sources, each on a line.
+    """Versions, device, the outputs' disk and folder, sources of tiles and of films, in lines.
 
     >>> report().splitlines()[0].startswith("Python")
     True
@@ -58,6 +58,10 @@ def report() -> str:
         f"{os.cpu_count()} CPU cores",
         f"disk        {free:.0f} GiB free",
         f"outputs     {outputs}{f': {found}' if found else ''}",
-        *(f"source      {name}: {source.state}" for name, source in SOURCES.items()),
+        *(
+            f"source      {name} ({images}): {source.state}"
+            for images, sources in IMAGES.items()
+            for name, source in sources.items()
+        ),
     ]
     return "\n".join(lines)

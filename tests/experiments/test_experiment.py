@@ -41,6 +41,13 @@ from tests.toy_experiments import TOY_SCANNERS, TOY_SHIFTS
         ({"profiles": ("smok",)}, "unknown profile of toy_shifts 'smok'"),
         ({"sources": ("phantm",)}, "unknown source of toy_shifts 'phantm'"),
         ({"recorded_at": "lng"}, "unknown profile of toy_shifts 'lng'"),
+        ({"images": "filsm"}, "unknown kind of images of toy_shifts 'filsm'; expected one of: ti"),
+        ({"images": "films", "sources": ("pcam",)}, "unknown source of toy_shifts 'pcam'"),
+        ({"sources": ("bimcv",)}, "unknown source of toy_shifts 'bimcv'"),
+        (
+            {"evaluation": {**TOY_SHIFTS.evaluation, "new": Cohort(("test",), sources=("nih",))}},
+            "unknown source of a cohort of toy_shifts 'nih'",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused(changes, sentence):
@@ -73,6 +80,8 @@ def test_a_search_tries_what_an_arm_can_take():
     for grid, ranges in ((None, None), ({"lam": (0.1,)}, {"lam": (0.1, 1.0, True)})):
         with pytest.raises(ConfigError, match="expected either a grid or ranges"):
             Space("both", "validation", grid=grid, ranges=ranges)
+    with pytest.raises(ConfigError, match="unknown metric of the search 'size' 'loss'; expected"):
+        Space("size", "validation", grid={"lam": (0.1,)}, metric="loss")
     both = Arm("a", "A").tuned({"lam": 0.1, "weight_decay": 0.2})
     assert (both.lam, both.weight_decay) == (0.1, 0.2)
 
@@ -89,6 +98,7 @@ def test_which_tiles_are_trained_on_is_part_of_the_hash():
         Cohort(("test",)),
         Cohort(("train",), whole=True),
         Cohort(("train",), {"scanner": "flash2"}),
+        Cohort(("train",), balanced=False),
     ]
     assert len({stamp(cohort) for cohort in cohorts}) == len(cohorts)
 

@@ -5,10 +5,9 @@ import re
 from collections import namedtuple
 from pathlib import Path
 
-import pytest
 import torch
 
-from sdlib.datasets.sources import SOURCES
+from sdlib.datasets.sources import FILMS, IMAGES, TILES
 from sdlib.paths import ROOT
 from sdlib.pipeline import doctor
 
@@ -17,12 +16,18 @@ def lines(heading):
     return [line[12:] for line in doctor.report().splitlines() if line.startswith(heading)]
 
 
+def state_of(name, images):
+    """What the one line of a source says."""
+    beginning = f"{name} ({images}): "
+    (line,) = (line for line in lines("source") if line.startswith(beginning))
+    return line.removeprefix(beginning)
+
+
 def test_every_line_has_a_heading(outputs):
     report = doctor.report().splitlines()
     headings = [line[:12].strip() for line in report]
-    assert headings == ["Python", "packages", "device", "disk", "outputs"] + ["source"] * len(
-        SOURCES
-    )
+    sources = sum(map(len, IMAGES.values()))
+    assert headings == ["Python", "packages", "device", "disk", "outputs"] + ["source"] * sources
     assert all(line[12:].strip() for line in report)
 
 
@@ -93,19 +98,25 @@ def test_outputs_that_cannot_be_written_to(monkeypatch, tmp_path):
 
 
 def test_sources(outputs, monkeypatch, tmp_path):
-    phantom, of_open, *fetched = lines("source")
-    assert phantom == "phantom: ready"
-    assert re.match(r"open: .*SDLIB_DATA", of_open)
-    for line in fetched:
-        name = line.partition(":")[0]
-        assert re.match(rf".*SDLIB_DATA.* can be had by '{SOURCES[name].fetch}'", line)
+    for images, sources in IMAGES.items():
+        for name, source in sources.items():
+            state = state_of(name, images)
+            if not source.folder:
+                assert state == "ready"
+            else:
+                hint = f" It can be had by '{source.fetch}'." if source.fetch else ""
+                assert "SDLIB_DATA" in state
+                assert state.endswith(hint)
     (tmp_path / "open-pcam").mkdir()
     monkeypatch.setenv("SDLIB_DATA", str(tmp_path))
-    _, of_open, *fetched = lines("source")
-    assert of_open == f"open: found in {tmp_path / 'open-pcam'}"
-    assert all("found no such folder" in line for line in fetched)
+    assert state_of("open", TILES) == f"found in {tmp_path / 'open-pcam'}"
+    for name, images in (("open", FILMS), ("pcam", TILES), ("bimcv", FILMS)):
+        assert "found no such folder" in state_of(name, images)
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_every_source_is_reported(outputs, name):
-    assert sum(line.startswith(f"{name}: ") for line in lines("source")) == 1
+def test_tiles_and_films_of_one_name_lie_in_folders_of_their_own(outputs, monkeypatch, tmp_path):
+    (tmp_path / "open-cxr").mkdir()
+    monkeypatch.setenv("SDLIB_DATA", str(tmp_path))
+    assert state_of("open", FILMS) == f"found in {tmp_path / 'open-cxr'}"
+    assert "open-pcam" in state_of("open", TILES)
+    assert state_of("phantom", TILES) == state_of("phantom", FILMS) == "ready"

@@ -207,3 +207,46 @@ class TestFiles:
         monkeypatch.setenv("SDLIB_DATA", str(tmp_path))
         with pytest.raises(DataError, match=rf"{folder}.*found no such folder"):
             load_tiles(run)
+
+
+class TestLungs:
+    """The network that finds lungs is trained where parts of real films are hidden."""
+
+    @pytest.fixture
+    def ensured(self, outputs, monkeypatch, toy_tiles):
+        """What happens, in order: the network is ensured, films are loaded with what is visible."""
+        happened = []
+        films = toy_tiles(8, 32)
+
+        def load(cohort, *arguments):
+            happened.append(cohort.where.get("visible", "all"))
+            return films
+
+        monkeypatch.setattr(data, "load_cohort", load)
+        monkeypatch.setattr(data, "ensure_lungs", lambda: happened.append("ensured"))
+        return happened
+
+    @pytest.mark.parametrize("only", [(), ("lungs",), ("test", "surroundings")])
+    def test_before_the_first_films(self, ensured, only):
+        load_tiles(Run("covid", "sd_eq2", 0, "laptop", "open"), only=only)
+        assert ensured[0] == "ensured"
+        assert ensured.count("ensured") == 1
+        assert {"lungs", "surroundings"} & set(ensured)
+
+    @pytest.mark.parametrize(
+        ("experiment", "source", "only"),
+        [
+            ("covid", "open", ("test", "external")),
+            ("covid", "phantom", ()),
+            ("covid", "bimcv", ()),
+            ("cutout", "open", ()),
+        ],
+    )
+    def test_not_where_nothing_is_hidden_or_masks_are_known(
+        self, ensured, monkeypatch, experiment, source, only
+    ):
+        run = Run(experiment, "sd_eq2", 0, "smoke" if source == "phantom" else "paper", source)
+        load_tiles(run, prepared=False, only=only)
+        assert "ensured" not in ensured
+        hidden = {"lungs", "surroundings"} & set(ensured)
+        assert bool(hidden) == (source == "phantom")

@@ -68,3 +68,49 @@ def test_folders_that_know_no_locks_do_without(tmp_path, monkeypatch):
     with only_process(tmp_path / "lock", "the test"):
         entered = True
     assert entered
+
+
+def wait_for(path, waiting, entered):
+    """Wait for a lock in a process of its own."""
+    waiting.set()
+    with only_process(path, "the test", wait=True):
+        entered.set()
+
+
+def test_who_waits_comes_after_the_holder(tmp_path, processes):
+    waiting, entered = processes.event(), processes.event()
+    with only_process(tmp_path / "lock", "the test"):
+        process = processes(wait_for, tmp_path / "lock", waiting, entered)
+        process.start()
+        assert waiting.wait(PATIENCE)
+        assert not entered.wait(0.2)
+    assert entered.wait(PATIENCE)
+    process.join(PATIENCE)
+    assert process.exitcode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_waits_for_a_killed_process_comes_in(tmp_path, holder, processes):
+    waiting, entered = processes.event(), processes.event()
+    process = processes(wait_for, tmp_path / "lock", waiting, entered)
+    process.start()
+    assert waiting.wait(PATIENCE)
+    os.kill(holder.pid, signal.SIGKILL)
+    assert entered.wait(PATIENCE)
+    process.join(PATIENCE)
+
+
+def test_nobody_to_wait_for(tmp_path):
+    with only_process(tmp_path / "lock", "the test", wait=True):
+        assert (tmp_path / "lock").read_text().startswith(f"process {os.getpid()} on ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_know_no_locks_are_not_waited_for(tmp_path, monkeypatch):
+    def unknown(*args):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.lockf", unknown)
+    with only_process(tmp_path / "lock", "the test", wait=True):
+        entered = True
+    assert entered

@@ -1,5 +1,8 @@
 """The command that trains the network that finds lungs, in small, and its deal of real films."""
 
+import os
+import time
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -12,8 +15,10 @@ from sdlib.errors import DataError
 from sdlib.films.lungs import load_lung_network, lung_weights_file
 from sdlib.results.lungs import lungs_file, read_lungs
 from sdlib.training import lung_network
-from sdlib.training.lungs import held_out, make_lungs
+from sdlib.training.lungs import ensure_lungs, held_out, make_lungs
 from tests.training.test_lung_network import ellipses
+
+PATIENCE = 300  # seconds
 
 
 def at_hand():
@@ -97,3 +102,75 @@ def test_real_patients_are_separated():
     for source in SOURCES:
         share = (test.sources == source).sum() / (real.sources == source).sum()
         assert abs(share - 0.3) < 0.02
+
+
+class TestEnsured:
+    """The weights are there afterwards, and are trained once."""
+
+    @pytest.fixture
+    def trained(self, outputs, monkeypatch):
+        """Counts trainings, in place of them."""
+        logs = []
+
+        def make(log):
+            logs.append(log)
+            lung_weights_file().parent.mkdir(parents=True, exist_ok=True)
+            lung_weights_file().write_bytes(b"weights")
+
+        monkeypatch.setattr(lungs_command, "make_lungs", make)
+        return logs
+
+    def test_trained_once(self, trained):
+        for _ in range(3):
+            ensure_lungs(log=print)
+        assert trained == [print]
+        assert [file.name for file in lung_weights_file().parent.iterdir()] == [
+            lung_weights_file().name
+        ]
+
+    def test_what_is_there_stays(self, trained):
+        lung_weights_file().parent.mkdir(parents=True)
+        lung_weights_file().write_bytes(b"earlier")
+        ensure_lungs()
+        assert lung_weights_file().read_bytes() == b"earlier"
+        assert trained == []
+
+    def test_an_error_leaves_no_lock(self, outputs, recorded):
+        with pytest.raises(DataError, match="the data set 'open-cxr' is not part of the project"):
+            ensure_lungs(log=lambda line: None)
+        assert list(lung_weights_file().parent.iterdir()) == []
+
+    def test_of_two_processes_one_trains(self, outputs, processes):
+        go, training = processes.event(), processes.event()
+        arrived = [processes.event() for _ in range(2)]
+        folder = outputs / "trainings"
+        folder.mkdir(parents=True)
+        both = [processes(train_slowly, outputs, one, training, go) for one in arrived]
+        for process in both:
+            process.start()
+        assert all(one.wait(PATIENCE) for one in (*arrived, training))
+        time.sleep(0.2)  # time for the other to train as well, if it did not wait
+        assert len(list(folder.iterdir())) == 1
+        assert not lung_weights_file().exists()
+        go.set()
+        for process in both:
+            process.join(PATIENCE)
+        assert [process.exitcode for process in both] == [0, 0]
+        assert len(list(folder.iterdir())) == 1
+        assert lung_weights_file().exists()
+
+
+def train_slowly(outputs, arrived, training, go):
+    """Ensure weights in a process of its own, whose training waits for a sign."""
+    os.environ["SDLIB_OUTPUTS"] = str(outputs)
+    os.environ.pop("SDLIB_CACHE", None)
+
+    def make(log):
+        (outputs / "trainings" / str(os.getpid())).touch()
+        training.set()
+        go.wait(PATIENCE)
+        lung_weights_file().write_bytes(b"weights")
+
+    lungs_command.make_lungs = make
+    arrived.set()
+    ensure_lungs()
