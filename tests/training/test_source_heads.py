@@ -69,6 +69,17 @@ def test_one_source_leaves_nothing_to_tell():
     assert found.empty
 
 
+def test_folds_without_the_source_are_left_out():
+    """Two patients have most films of a, and most have films of both: a fold has no film of b."""
+    counts = np.ravel([[40, 1, 1, 0, 1, 40], [5, 1, 20, 5, 20, 0]], order="F")
+    sources = np.repeat(np.tile(["a", "b"], 6), counts)
+    patients = np.repeat(np.arange(12) // 2, counts).astype(str)
+    images = np.zeros((len(sources), 8, 8, 3), np.uint8)
+    some = TileSet(images, np.arange(len(sources)) % 2, patients, {"source": sources})
+    shown = features()[: len(sources)] + 9 * (sources == "a")[:, None]
+    assert source_aurocs(some, shown)["auroc"].tolist() == [1, 1]
+
+
 class TestBadInput:
     def test_no_source(self):
         with pytest.raises(DataError, match="a factor 'source', got the factors: view"):

@@ -57,7 +57,8 @@ class SourceAudit:
     table : pandas.DataFrame
         A line for each source: its name under ``column``, ``negative``, ``positive``, ``groups``
         (patients), ``read`` (images that heads saw), and ``AUROC of a head`` that tells its images
-        from all others; NaN where it has not been measured.
+        from all others on patients new to it (rough where patients are few); NaN where it has not
+        been measured, as for a source of fewer than five patients.
     label_auroc : float
         AUROC of the best rule that sees nothing but the source, in these very images: .5 to 1, or
         NaN where all labels are the same.
@@ -82,10 +83,10 @@ class SourceAudit:
         if self.hidden_auroc is not None and np.isfinite(self.hidden_auroc):
             sentences.append(
                 f"With the disease hidden, a linear head still predicts the label with an AUROC "
-                f"of {self.hidden_auroc:.3f}: of what it uses, so much is not disease."
+                f"of {self.hidden_auroc:.3f}, which owes nothing to what is hidden."
                 if self.hidden_auroc >= TELLS
-                else f"With the disease hidden, a linear head hardly predicts the label (AUROC "
-                f"{self.hidden_auroc:.3f}): what else it could use says little."
+                else f"With the disease hidden, a linear head hardly predicts the label: its "
+                f"AUROC is {self.hidden_auroc:.3f}, below {TELLS}."
             )
         return tuple(sentence for sentence in sentences if sentence)
 
@@ -105,9 +106,9 @@ class SourceAudit:
         found = (
             f"The {self.column} alone predicts the label with an AUROC of {self.label_auroc:.3f}"
         )
-        dealt = f"at random, it would in one of 20 cases reach {self.chance:.3f}"
+        dealt = f"dealt to patients at random, it reaches {self.chance:.3f} in one of 20 deals"
         if self.label_auroc <= self.chance:
-            return f"{found}, which is no more than chance: dealt to patients {dealt}."
+            return f"{found}, which is no more than chance: {dealt}."
         if self.label_auroc >= PREDICTS:
             return (
                 f"{found} ({PREDICTS} or more): no result on all these images together says how "
@@ -221,10 +222,12 @@ def audit_sources(
         images = ManifestDataset(images)
     targets, groups, sources = source_columns(images, column)
     _check_filled(images, column)
-    if hidden is not None and not np.array_equal(hidden.targets, targets):
+    if hidden is not None and not (
+        np.array_equal(hidden.targets, targets) and np.array_equal(hidden.groups, groups)
+    ):
         raise DataError(
             f"expected the hidden images to be the {len(targets)} of the other set in the same "
-            f"order, got {len(hidden)} with other targets: load both in the same way"
+            f"order, got {len(hidden)} with other targets or groups: load both in the same way"
         )
     manifest = isinstance(images, ManifestDataset)
     store = FileStore(images.folder, images.table["file"], size) if manifest else images.store

@@ -120,14 +120,6 @@ def test_of_a_large_source_a_part_is_read(audited):
     assert found.table["negative"].tolist() == [10, 10]  # all are counted
 
 
-def test_patients_with_most_films_leave_a_fold_without_the_source(audited):
-    """One patient has 16 of the 20 films of a; four have one each."""
-    groups = np.arange(COUNT).astype(str)
-    groups[:16] = "0"
-    found = audited(films(ALTERNATE, HALVES, HALVES == "b", groups))
-    assert heads(found) == {"a": 1, "b": 1}
-
-
 class TestHidden:
     def test_a_label_that_shows_elsewhere(self, audited):
         given = films(ALTERNATE, HALVES, ALTERNATE)
@@ -226,6 +218,26 @@ class TestBadInput:
     def test_neither_set_nor_folder(self, audited):
         with pytest.raises(ConfigError, match="expected a TileSet, a ManifestDataset or a folder"):
             audited([1])
+
+
+@pytest.mark.parametrize(
+    ("label", "chance", "head", "sentences"),
+    [
+        (0.99, 0.6, 0.9, ("0.990 (0.9 or more): no result", "tells from all others")),
+        (0.9, 0.6, 0.89, ("0.900 (0.9 or more): no result", "tells in part (AUROC 0.7 to 0.9)")),
+        (0.89, 0.6, 0.7, ("0.890 (0.6 to 0.9): a part of", "tells in part (AUROC 0.7 to 0.9)")),
+        (0.6, 0.55, 0.69, ("0.600 (0.6 to 0.9): a part of", "does not tell (AUROC below 0.7")),
+        (0.59, 0.55, 0.5, ("0.590 (below 0.6): it tells little", "does not tell")),
+        (0.95, 0.96, np.nan, ("no more than chance: dealt to patients at random", "Not measured")),
+    ],
+)
+def test_each_threshold_has_its_sentence(label, chance, head, sentences):
+    table = pd.DataFrame({"place": ["a", "b"], "negative": 9, "positive": 9, HEAD: head})
+    found = SourceAudit("place", table, label, chance).verdict
+    assert len(found) == 3
+    assert sentences[0] in found[0]
+    assert sentences[1] in found[2]
+    assert found[2].endswith(": a, b.")
 
 
 def test_thresholds_are_in_order():
