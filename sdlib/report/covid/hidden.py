@@ -6,7 +6,8 @@ something else: where the film is from, how it was taken, or who the patient is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -16,8 +17,9 @@ from sdlib.report.covid.situations import INSIDE, PAIRS, counted, in_order, situ
 from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
+from sdlib.results.lungs import lungs_table
 
-__all__ = ["hidden_table", "read_hidden"]
+__all__ = ["hidden_table", "read_dice", "read_hidden"]
 
 CHANCE = 0.5
 #: Evaluation cohorts by what is visible.
@@ -94,6 +96,28 @@ def read_hidden(place: Place, arm: str = SD, rival: str = DECAY) -> str:
     if not len(paired):
         return text
     return f"{text} In points, *{place.label(arm)}* changes the last by {in_points(paired)}."
+
+
+def read_dice(lungs: Mapping[str, Any]) -> str:
+    """Say in Markdown how well lungs are found on real films; empty where nothing was measured.
+
+    Parameters
+    ----------
+    lungs : mapping
+        Of :func:`sdlib.results.lungs.read_lungs`.
+    """
+    if not lungs:
+        return ""
+    table = lungs_table(lungs)
+    table = table[table["source"] == "all"].set_index("network")
+    used = table.loc[lungs["used"]]
+    text = (
+        f"On {used['films']} held-out real films of {used['groups']} patients the masks have a "
+        f"mean Dice coefficient of {used['mean']:.3f} (SD {used['sd']:.3f}, least {used['least']:.3f})"
+    )
+    if "phantom" in table.index:
+        text += f"; a network of phantoms alone has {table.loc['phantom', 'mean']:.3f}"
+    return f"{text}."
 
 
 def _told(around: Interval) -> str:

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from sdlib.errors import ConfigError
 from sdlib.experiments.covid import ARMS, DECAY, SD
 from sdlib.metrics import mean_interval
-from sdlib.report.covid.hidden import hidden_table, read_hidden
+from sdlib.report.covid.hidden import hidden_table, read_dice, read_hidden
 from sdlib.report.covid.situations import PAIRS, SITUATIONS
 from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
@@ -108,3 +108,16 @@ class TestReading:
         assert read_hidden(place).endswith("they know something else.")
         assert read_hidden(empty()) == ""
         assert read_hidden(place, *PAIRS["tuned"]) == ""
+
+
+def test_the_dice_of_the_masks_is_told():
+    lungs = {
+        "networks": {"phantom": [0.5, 0.7], "both": [0.9, 1.0]},
+        "used": "both",
+        "sources": ["cohen", "hannover"],
+        "groups": ["a", "b"],
+    }
+    told = read_dice(lungs)
+    assert "2 held-out real films of 2 patients" in told
+    assert "0.950 (SD 0.071, least 0.900); a network of phantoms alone has 0.600." in told
+    assert read_dice({}) == ""
