@@ -113,7 +113,8 @@ def read_dice(lungs: Mapping[str, Any]) -> str:
     used = table.loc[lungs["used"]]
     text = (
         f"On {used['films']} held-out real films of {used['groups']} patients the masks have a "
-        f"mean Dice coefficient of {used['mean']:.3f} (SD {used['sd']:.3f}, least {used['least']:.3f})"
+        f"mean Dice coefficient of {used['mean']:.3f} "
+        f"(SD {used['sd']:.3f}, least {used['least']:.3f})"
     )
     if "phantom" in table.index:
         text += f"; a network of phantoms alone has {table.loc['phantom', 'mean']:.3f}"
