@@ -96,7 +96,7 @@ def test_the_graph_has_their_jobs(outputs, recorded):
     assert {job.search.id for job in own if job.search} == {"toy_shifts/decay"}
     assert {job.urgent for job in own} == {True, False}  # a sweep waits for one of them
     measured = [job.id for job in graph.measurement_jobs("smoke", "phantom")]
-    own = ["robustness/sweep", "robustness/sharpness", "prostate/sweep"]
+    own = ["robustness/sweep", "robustness/sharpness", "prostate/sweep", "covid/heads"]
     assert measured == [*own, "toy_shifts/sweep", "toy_borrower/sweep"]
     searching = [job for job in jobs if job.search]
     before = graph.search_before(searches_of("toy_shifts", "smoke", "phantom")[1], searching)

@@ -177,7 +177,7 @@ def measurement_jobs(profile: str, source: str, fresh: bool = False) -> list[Mea
     Those of networks where it trains some; the others where they are not recorded.
 
     >>> [job.id for job in measurement_jobs("smoke", "phantom", fresh=True)]
-    ['robustness/sweep', 'robustness/sharpness', 'prostate/sweep']
+    ['robustness/sweep', 'robustness/sharpness', 'prostate/sweep', 'covid/heads']
     >>> [job.id for job in measurement_jobs("smoke", "pcam", fresh=True)]
     ['robustness/sweep']
     """

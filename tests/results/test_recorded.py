@@ -21,7 +21,7 @@ FILES = sorted(
 MOST_BYTES = 4_000_000  # per experiment: rows, predictions, trials and measurements
 MOST_BYTES_OF_THE_LAB = 5_000_000
 # What ties in half precision move; the calibration error still depends on the order of ties.
-TOLERANCE = {"auroc": 2e-4, "brier": 1e-5, "calibration_error": 4e-3}
+TOLERANCE = {"auroc": 2e-4, "brier": 2e-5, "calibration_error": 4e-3}
 
 # Share of tiles that a GPU, which adds in another order every time, may move across .5.
 NEAR_ZERO = 2e-3
@@ -56,7 +56,11 @@ def test_metrics_follow_from_the_recorded_logits(file):
             again = summary(place.targets(cohort), expit(logits.astype(np.float64)))
             for name in ("accuracy", "recall", "specificity"):
                 assert again[name] == pytest.approx(metrics[name], abs=1e-9)
-            for name, tolerance in TOLERANCE.items():
+            targets = place.targets(cohort)
+            pairs = np.count_nonzero(targets == 1) * np.count_nonzero(targets == 0)
+            # Of few images a single new tie moves an AUROC by half a pair.
+            allowed = TOLERANCE | {"auroc": TOLERANCE["auroc"] + 1 / pairs}
+            for name, tolerance in allowed.items():
                 assert again[name] == pytest.approx(metrics[name], abs=tolerance)
             assert np.isfinite(logits).all()
 
@@ -64,7 +68,7 @@ def test_metrics_follow_from_the_recorded_logits(file):
 @each_file
 def test_every_cohort_has_targets_of_its_own_length(file):
     place = place_of(file)
-    for cohort, declared in place.definition.evaluation.items():
+    for cohort, declared in place.definition.evaluation_at(place.source).items():
         targets = place.targets(cohort)
         assert len(targets)
         for arm in place.arms:
@@ -110,7 +114,7 @@ def test_recorded_files_of_an_experiment_stay_small(experiment):
 def test_recorded_files_are_of_an_experiment_or_the_labs():
     names = [file.name for file in recorded_folder().iterdir()]
     strangers = [name for name in names if name.split("-")[0] not in EXPERIMENTS]
-    assert strangers == ["lab-networks.safetensors"]
+    assert set(strangers) == {"lab-networks.safetensors", "lungs.json", "real-film-sets.csv"}
     lab = recorded_folder() / "lab-networks.safetensors"
     assert lab.stat().st_size < MOST_BYTES_OF_THE_LAB
 
