@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 KINDS = {"logits": "f", "targets": "iu", "groups": "iu"}  # kinds of NumPy's types
+#: Standard deviation of logits, in steps of float16, below which they would be tied too often.
+FEWEST_STEPS = 100
 SMALLEST = np.finfo(np.float16).smallest_subnormal
 
 
@@ -39,7 +41,7 @@ def recorded_file(key: PlaceKey) -> Path:
 
 
 def compact(values: np.ndarray) -> np.ndarray:
-    """Logits as float16 that are on the same side of 0 as they were.
+    """Logits as float16 that are on the same side of 0, or as float32 where that is too coarse.
 
     Parameters
     ----------
@@ -49,7 +51,8 @@ def compact(values: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        float16, relative error at most 2**-11 within the range of the type.
+        float16, relative error at most 2**-11 within the range of the type. Logits that hardly
+        differ from each other, so that float16 would tie many of them, are float32.
 
     Examples
     --------
@@ -60,6 +63,9 @@ def compact(values: np.ndarray) -> np.ndarray:
         return values
     limit = np.finfo(np.float16).max
     small = np.clip(values, -limit, limit).astype(np.float16)
+    steps = np.abs(np.spacing(np.median(np.abs(small)))) if len(small) else 0
+    if len(small) > 1 and np.ptp(values) > 0 and values.std() < FEWEST_STEPS * steps:
+        return values.astype(np.float32)
     # A logit too small for the type would become 0, which counts as positive.
     return np.where((values < 0) & (small == 0), -SMALLEST, small).astype(np.float16)
 

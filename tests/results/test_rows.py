@@ -195,3 +195,13 @@ def test_circumstances_and_provenance():
     assert found["threads"] == torch.get_num_threads()
     assert f"numpy {np.__version__}" in results.provenance()
     assert "\n" not in results.provenance()
+
+
+def test_logits_that_hardly_differ_keep_their_order():
+    """Under a strong penalty logits may lie close together: in half precision they would tie."""
+    close = (1 + np.linspace(-0.01, 0.01, 50)).astype(np.float32)
+    assert len(np.unique(close.astype(np.float16))) < 40
+    np.testing.assert_array_equal(compact(close), close)
+    apart = np.linspace(-3, 3, 50, dtype=np.float32)
+    assert compact(apart).dtype == np.float16
+    assert compact(np.full(5, 2.0, np.float32)).dtype == np.float16
