@@ -17,7 +17,7 @@ Labels); ``sub-*/ses-*/mod-rx/*_vp-{ap,pa,ll}_{cr,dx}.png``, stored values in 16
 ``.json`` of DICOM's tags. Subjects may also be in folders of the parts, and all of it in one folder
 such as ``covid19_posi``.
 
-What is done to a film: see :mod:`sdlib.films.greyscale`. Which films are kept: see
+What is done to a film is told in :mod:`sdlib.films.greyscale`; which films are kept, in
 :func:`~sdlib.datasets.bimcv_selection.select_films`. Films are decoded once, in half an hour or so
 of a core; the squares are kept in a cache, 1.4 GB for 9,171 films at 224 px. A film whose PNG is
 damaged is left out, as others are, and counted: :func:`bimcv_report` lists every film that is left

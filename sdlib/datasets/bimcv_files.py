@@ -177,7 +177,7 @@ def read_tags(path: Path) -> Mapping[str, Any]:
     Returns
     -------
     mapping
-        DICOM's JSON form, unchecked but for being an object.
+        DICOM's JSON form; only that it is an object has been checked.
 
     Raises
     ------

@@ -255,7 +255,7 @@ def _check_findings(table: pd.DataFrame, path: Path) -> None:
 
 
 def _check_images(table: pd.DataFrame, folder: Path, collection: Collection, name: str) -> None:
-    """Check that every image is there, by one listing a folder."""
+    """Check that every image is there; each folder is listed once."""
     parents, names = table["file"].str.rpartition("/")[0], table["file"].str.rpartition("/")[2]
     missing = pd.Series(False, table.index)
     for parent in parents.unique():

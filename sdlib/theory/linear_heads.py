@@ -17,7 +17,7 @@ the shortest of all: ``w = Phi^+ f = sum_i v_i (u_i . f) / s_i``.
 
 **What follows.** Every direction ``v_i`` is used until it gives its whole share of the margins,
 and the weaker it is, the larger is its weight: ``1 / s_i``. Directions of noise are not left out.
-``lam`` sets the length of ``w``, not its direction. So does ``gamma``, but for the bias: centred
+``lam`` sets the length of ``w``, not its direction. So does ``gamma``, except for the bias: centred
 features are orthogonal to ones, and ``Phi^+ 1`` is the bias alone. With more features than films,
 therefore, no ``lam`` and no ``gamma`` changes the ranking of new films by a head at rest.
 
@@ -144,7 +144,7 @@ class Head:
 
     @property
     def weak_share(self) -> float:
-        """Share of the squared weight, but for the bias, on the weaker half of the directions."""
+        """Share of the squared weight, without the bias, on the weaker half of the directions."""
         # Centred features are orthogonal to ones: the bias is a direction of its own.
         features = np.abs(self.design.v[-1]) < 0.5
         squares = self.along[features] ** 2
@@ -241,7 +241,7 @@ def least_norm_head(
 
 
 def centroid_head(design: Design, targets: ArrayLike) -> Head:
-    """Where a large weight decay leads, but for the length: each direction by its strength.
+    """Where a large weight decay leads, except for the length: each direction by its strength.
 
     Parameters
     ----------

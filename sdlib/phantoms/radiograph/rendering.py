@@ -47,7 +47,7 @@ def _shrunk(plane: np.ndarray, size: int) -> np.ndarray:
 
 
 def lung_mask(film: Film, size: int = 224) -> np.ndarray:
-    """Where the lungs are, but for what lies behind heart, mediastinum and diaphragm.
+    """Where the lungs are, except for what lies behind heart, mediastinum and diaphragm.
 
     Opacities are inside: no pixel outside the mask depends on any factor of the disease.
 
