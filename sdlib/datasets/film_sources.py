@@ -110,6 +110,7 @@ FILM_SOURCES = {
             _published,
             where=("situation", "place"),
             folder="bimcv-plus",
+            more_folders=("bimcv-minus", "padchest", "covidx8"),
             fetch="python -m sdlib fetch bimcv-plus",
         ),
     )

@@ -56,6 +56,8 @@ class Source:
         Name of its folder under ``SDLIB_DATA``; empty where no files are needed.
     limited : bool
         Whether a profile's number of tiles is a limit (files) rather than what is drawn (phantom).
+    more_folders : tuple of str
+        Others that it needs beside ``folder``.
     fetch : str
         The command that gets the files, if there is one.
     procedural : bool
@@ -77,6 +79,7 @@ class Source:
     procedural: bool = False
     parts: tuple[str, ...] = PARTS
     version: int = 0
+    more_folders: tuple[str, ...] = ()
 
     def tiles(self, request: Request) -> TileSet:
         """The tiles of a part, not yet balanced between the classes.
@@ -136,7 +139,8 @@ class Source:
         if not self.folder:
             return "ready"
         try:
-            return f"found in {data_folder(self.folder)}"
+            found = [str(data_folder(name)) for name in (self.folder, *self.more_folders)]
+            return f"found in {', '.join(found)}"
         except DataError as error:
             hint = f" It can be had by '{self.fetch}'." if self.fetch else ""
             return f"{error}{hint}"

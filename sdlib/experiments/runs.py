@@ -80,6 +80,8 @@ class Search:
         for field in dataclasses.fields(Profile):  # settings that are on trial themselves
             if field.name in self.space.names:
                 del values[field.name]
+        if self.space.metric != "accuracy":  # younger than the recorded trials, which keep theirs
+            values["judged_by"] = self.space.metric
         return config_hash(values)
 
 

@@ -108,3 +108,14 @@ def test_a_cohort_of_no_part_is_refused():
     for parts in ((), ("tset",)):
         with pytest.raises(ConfigError, match="expected parts among train, validation, test"):
             Cohort(parts)
+
+
+def test_a_source_of_several_folders_says_which_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setenv("SDLIB_DATA", str(tmp_path))
+    bimcv = IMAGES["films"]["bimcv"]
+    for name in ("bimcv-plus", "bimcv-minus", "covidx8"):
+        (tmp_path / name).mkdir()
+    assert "padchest" in bimcv.state
+    assert "found no such folder" in bimcv.state
+    (tmp_path / "padchest").mkdir()
+    assert bimcv.state.startswith(f"found in {tmp_path / 'bimcv-plus'}, {tmp_path / 'bimcv-minus'}")

@@ -363,3 +363,16 @@ class TestUnknown:
 
     def test_every_source_says_what_it_is(self):
         assert all(len(source.description) > 10 for source in SOURCES.values())
+
+
+def test_trials_judged_by_another_metric_are_another_search(monkeypatch):
+    """An AUROC and an accuracy cannot be compared: the best of both would be chosen by the scale."""
+    search = Search("cutout", "sd_eq1", "laptop", "phantom")
+    before = search.config_hash
+    spaces = [
+        dataclasses.replace(one, metric="auroc") if one.name == "sd_eq1" else one
+        for one in EXPERIMENTS["cutout"].searches
+    ]
+    other = dataclasses.replace(EXPERIMENTS["cutout"], searches=tuple(spaces))
+    monkeypatch.setitem(EXPERIMENTS, "cutout", other)
+    assert search.config_hash != before

@@ -130,4 +130,4 @@ HOSPITALS = {
         Hospital("c", "both, elsewhere: for tests only", 0.5, (0.50, 0.50), _C),
     )
 }
-"""Hospitals by name. In each, signatures are independent of the class, except for the view in "a"."""
+"""Hospitals by name. In each, no signature depends on the class, except for the view in "a"."""
