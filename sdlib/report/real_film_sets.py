@@ -19,8 +19,9 @@ from sdlib.report.covid.cross_table import source_table
 
 __all__ = ["count_real_sets", "read_real_sets", "real_sets_file"]
 
+VIEW = "AUROC of the view"
 SIZE = 32  # px: only labels and sources are looked at
-COLUMNS = ("set", "images", "groups", "sources", "mixed", "AUROC of the source")
+COLUMNS = ("set", "images", "groups", "sources", "mixed", "AUROC of the source", VIEW)
 
 
 def real_sets_file() -> Path:
@@ -35,7 +36,7 @@ def count_real_sets() -> pd.DataFrame:
     -------
     pandas.DataFrame
         As :func:`sdlib.report.covid.cross_table.source_table`: one line per situation and part, and
-        one for the films outside.
+        one for the films outside; with one column more, how well the view alone predicts the label.
 
     Raises
     ------
@@ -48,7 +49,8 @@ def count_real_sets() -> pd.DataFrame:
         for part in ("train", "test")
     }
     sets["outside, test"] = load_open_cxr("test", size=SIZE, place="outside")
-    return source_table(sets)
+    views = source_table(sets, "view")
+    return source_table(sets).assign(**{VIEW: views["AUROC of the source"]})
 
 
 def read_real_sets() -> pd.DataFrame:

@@ -366,7 +366,7 @@ class TestUnknown:
 
 
 def test_trials_judged_by_another_metric_are_another_search(monkeypatch):
-    """An AUROC and an accuracy cannot be compared: the best of both would be chosen by the scale."""
+    """An AUROC and an accuracy cannot be compared: the larger scale would win."""
     search = Search("cutout", "sd_eq1", "laptop", "phantom")
     before = search.config_hash
     spaces = [
