@@ -41,6 +41,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sdlib.checks import known
 from sdlib.datasets.file_paths import check_files, inside_paths
 from sdlib.datasets.group_names import canonical_groups
 from sdlib.datasets.manifest import MANIFEST
@@ -173,11 +174,11 @@ def load_open_cxr(
     >>> sorted(set(films.factors["source"]))  # doctest: +SKIP
     ['actualmed', 'figure1']
     """
-    _check("part", part, PARTS)
-    _check("situation", situation, SITUATIONS)
-    _check("place", place, PLACES)
+    known("part", part, PARTS)
+    known("situation", situation, SITUATIONS)
+    known("place", place, PLACES)
     if visible:
-        _check("visible", visible, VISIBLE)
+        known("visible", visible, VISIBLE)
     if place == "outside" and part != "test":
         raise ConfigError(
             f"the films outside have no part {part!r}, only test: they are never trained on"
@@ -195,12 +196,6 @@ def load_open_cxr(
     if not visible:
         return films
     return _hidden(films, folder, table[chosen], visible, Path(cache or cache_folder()))
-
-
-def _check(kind: str, name: str, known: Mapping[str, object] | tuple[str, ...]) -> None:
-    """Check that a name is one of those known."""
-    if name not in known:
-        raise ConfigError(f"expected {kind} of {', '.join(known)}, got {name!r}")
 
 
 def read_open_cxr(root: str | os.PathLike[str] | None = None) -> tuple[Path, pd.DataFrame]:

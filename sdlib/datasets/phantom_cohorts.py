@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
+from sdlib.checks import known
 from sdlib.datasets.phantom import generate
 from sdlib.datasets.rendered import cache_folder
 from sdlib.datasets.splits import PAPER_PATIENTS, PARTS, deal
@@ -56,14 +57,14 @@ def load_phantom(
     <TileSet: 10 tiles, 32 x 32 px, 4 benign, 6 cancer>
     """
     where = dict(where or {})
-    _check("part", part, PARTS)
+    known("part", part, PARTS)
     for name in where:
-        _check("restriction", name, RESTRICTIONS)
+        known("restriction", name, RESTRICTIONS)
     rule = where.pop("labels", "consensus")
     cohort = where.pop("cohort", DEVELOPMENT)
     # All names are checked before anything is rendered.
-    _check("labels", rule, ANNOTATIONS)
-    _check("cohort", cohort, COHORTS)
+    known("labels", rule, ANNOTATIONS)
+    known("cohort", cohort, COHORTS)
     scanner, acquisition = _acquired(cohort, **where)
     if cohort == DEVELOPMENT:
         tiles = _development(part, size, count, seed, scanner, acquisition)
@@ -76,11 +77,6 @@ def load_phantom(
         )
     labels = annotate(tiles.targets, tiles.factors["seed"], rule)
     return TileSet(tiles.store, labels, tiles.groups, {**tiles.factors, "truth": tiles.targets})
-
-
-def _check(kind: str, name: str, known: Collection[str]) -> None:
-    if name not in known:
-        raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(known)}")
 
 
 def _acquired(

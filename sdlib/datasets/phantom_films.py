@@ -9,11 +9,12 @@ positive), ``b`` (here negatives only) and ``c`` (outside, exactly half of the f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
+from sdlib.checks import known
 from sdlib.datasets.grey_store import GreyStore
 from sdlib.datasets.rendered import cache_folder, keep_rendered
 from sdlib.datasets.splits import FRACTIONS, PARTS, grouped_split
@@ -98,10 +99,10 @@ def load_phantom_films(
     <TileSet: 30 tiles, 32 x 32 px, 15 benign, 15 cancer>
     """
     where = dict(where or {})
-    _check("part", part, PARTS)
+    known("part", part, PARTS)
     for name, value in where.items():
-        _check("restriction", name, FILM_RESTRICTIONS)
-        _check(name, value, FILM_RESTRICTIONS[name])
+        known("restriction", name, FILM_RESTRICTIONS)
+        known(name, value, FILM_RESTRICTIONS[name])
     if count < 1:
         raise ConfigError(f"expected a count of at least 1 film, got {count}")
     changed, visible = where.get("changed", ""), where.get("visible", "")
@@ -124,11 +125,6 @@ def load_phantom_films(
             name += f"-{changed}"
         sets.append(_film_set(films, size, name, visible))
     return TileSet.joined(sets)
-
-
-def _check(kind: str, name: str, known: Collection[str]) -> None:
-    if name not in known:
-        raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(known)}")
 
 
 def _name(hospital: str, part: str, count: int, seed: int) -> str:

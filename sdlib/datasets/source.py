@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sdlib.checks import known
 from sdlib.datasets.splits import PAPER_PATIENTS, PARTS
 from sdlib.datasets.store import data_folder
 from sdlib.datasets.tiles import TileSet
@@ -91,8 +92,7 @@ class Source:
         DataError
             The source is not at hand; the sentence says how to get it.
         """
-        if request.part not in PARTS:
-            raise ConfigError(f"unknown part {request.part!r}; expected one of: {', '.join(PARTS)}")
+        known("part", request.part, PARTS)
         if request.part not in self.parts:
             raise ConfigError(
                 f"the source {self.name} has no part {request.part!r}, only "
@@ -100,9 +100,9 @@ class Source:
             )
         unknown = sorted(set(request.where) - set(self.where))
         if unknown:
-            known = ", ".join(self.where) or "none"
+            names = ", ".join(self.where) or "none"
             raise ConfigError(
-                f"the source {self.name} knows no restriction {unknown[0]!r}; expected: {known}"
+                f"the source {self.name} knows no restriction {unknown[0]!r}; expected: {names}"
             )
         return self.load(request)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sdlib.errors import ConfigError
+from sdlib.checks import known
 from sdlib.phantoms.cohorts import CENTRES, COHORTS, SCANNERS
 from sdlib.phantoms.tile import HistologyTile
 
@@ -60,14 +60,14 @@ class Acquisition:
     magnification: str = ""
 
     def __post_init__(self) -> None:
-        for kind, known in (
+        for kind, names in (
             ("stain", CENTRES),
             ("scanner", SCANNERS),
             ("magnification", MAGNIFICATIONS),
         ):
             value = getattr(self, kind)
-            if value and value not in known:
-                raise ConfigError(f"unknown {kind} {value!r}; expected one of: {', '.join(known)}")
+            if value:
+                known(kind, value, names)
 
     @property
     def name(self) -> str:

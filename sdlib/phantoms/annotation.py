@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sdlib.errors import ConfigError
+from sdlib.checks import known
 from sdlib.phantoms.chance import uniforms
 
 __all__ = ["ANNOTATIONS", "Annotation", "annotate"]
@@ -90,9 +90,7 @@ def annotate(targets: np.ndarray, seeds: np.ndarray, rule: str) -> np.ndarray:
     >>> annotate(np.array([0, 1]), np.array([5, 6]), "consensus").tolist()
     [0, 1]
     """
-    if rule not in ANNOTATIONS:
-        raise ConfigError(f"unknown labels {rule!r}; expected one of: {', '.join(ANNOTATIONS)}")
-    annotation = ANNOTATIONS[rule]
+    annotation = ANNOTATIONS[known("labels", rule, ANNOTATIONS)]
     wrong = np.where(targets == 1, annotation.cancer_as_benign, annotation.benign_as_cancer)
     turned = uniforms("annotation", seeds) < wrong
     return np.where(turned, 1 - targets, targets).astype(np.int64)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from sdlib.checks import known
 from sdlib.errors import ConfigError
 from sdlib.phantoms.radiograph.film_factors import WORDS
 
@@ -132,10 +133,8 @@ class Film:
     text_grey: float
 
     def __post_init__(self) -> None:
-        for name, known in WORDS.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise ConfigError(f"unknown {name} {value!r}; expected one of: {', '.join(known)}")
+        for name, words in WORDS.items():
+            known(name, getattr(self, name), words)
         if self.bit_depth not in range(1, 9):
             raise ConfigError(f"expected a bit_depth from 1 to 8, got {self.bit_depth}")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sdlib.errors import ConfigError
+from sdlib.checks import known
 from sdlib.phantoms.chance import normals, uniforms
 from sdlib.phantoms.radiograph.film import Film
 from sdlib.phantoms.radiograph.film_factors import POSE_FACTORS, SIGNATURE_PARTS, VIEWS
@@ -32,13 +32,8 @@ def find_hospital(name: str) -> Hospital:
     >>> find_hospital("c").prevalence
     0.5
     """
-    _check("hospital", name, HOSPITALS)
+    known("hospital", name, HOSPITALS)
     return HOSPITALS[name]
-
-
-def _check(kind: str, name: str, known: Collection[str]) -> None:
-    if name not in known:
-        raise ConfigError(f"unknown {kind} {name!r}; expected one of: {', '.join(known)}")
 
 
 def signature_columns(
@@ -115,7 +110,7 @@ def with_signature(film: Film, hospital: str, part: str = ALL) -> Film:
     ('ring', 'box')
     """
     where = find_hospital(hospital)
-    _check("part of a signature", part, (*SIGNATURE_PARTS, ALL))
+    known("part of a signature", part, (*SIGNATURE_PARTS, ALL))
     names = FACTORS if part == ALL else SIGNATURE_PARTS[part]
     share = np.array([where.ap_share])
     columns = signature_columns(where, np.array([film.seed]), share, names)
