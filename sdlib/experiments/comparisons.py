@@ -17,6 +17,7 @@ from sdlib.errors import ConfigError
 from sdlib.metrics import Interval, delong_test, mean_interval
 
 __all__ = [
+    "AboveChance",
     "Comparison",
     "DifferenceInChange",
     "Elsewhere",
@@ -168,6 +169,24 @@ class OwnValue:
     def __call__(self, place: Any) -> Measured:
         """Mean over seeds with its t interval."""
         return _of_values(place.values(self.metric, self.arm))
+
+
+@dataclass(frozen=True)
+class AboveChance:
+    """How far an arm's own AUROC lies above .5, over seeds: whether networks have learned at all.
+
+    Parameters
+    ----------
+    metric, arm : str
+        The metric is an AUROC, such as ``test.auroc``.
+    """
+
+    metric: str
+    arm: str
+
+    def __call__(self, place: Any) -> Measured:
+        """Mean distance from .5 with its t interval."""
+        return _of_values(place.values(self.metric, self.arm) - 0.5)
 
 
 @dataclass(frozen=True)

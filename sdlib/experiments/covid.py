@@ -14,6 +14,7 @@ from sdlib.datasets.sources import FILMS
 from sdlib.experiments.arm import Arm
 from sdlib.experiments.cohorts import Cohort
 from sdlib.experiments.comparisons import (
+    AboveChance,
     Comparison,
     DifferenceInChange,
     EnsembleDeLong,
@@ -140,9 +141,19 @@ def _paper(experiment: str, arm: str) -> float:
 
 
 def _gains(claim: str, experiment: str, trained_on: str) -> tuple[Comparison, ...]:
-    """SD over weight decay outside: of ensembles, as in the paper, and of single networks."""
+    """SD over weight decay outside: of ensembles, as in the paper, and of single networks.
+
+    Networks that have learned nothing inside cannot lose or keep it outside: a premise.
+    """
     paper = round(_paper(experiment, SD) - _paper(experiment, DECAY), 3)
     return (
+        Comparison(
+            claim,
+            f"premise: weight decay is above chance inside, {trained_on}",
+            Kind.GAIN,
+            AboveChance("test.auroc", DECAY),
+            premise=True,
+        ),
         Comparison(
             claim,
             f"AUROC outside, SD over weight decay, ensembles (DeLong), {trained_on}",

@@ -1,5 +1,7 @@
 """Statistics that compare two metrics, and preparations that are fitted."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,12 @@ from sdlib.datasets.source import Source
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 from sdlib.experiments.cohorts import UNPREPARED, Cohort, Preparation, load_cohort
-from sdlib.experiments.comparisons import DifferenceInChange, EnsembleDeLong, PairedDifference
+from sdlib.experiments.comparisons import (
+    AboveChance,
+    DifferenceInChange,
+    EnsembleDeLong,
+    PairedDifference,
+)
 from sdlib.metrics import delong_test, mean_interval
 from sdlib.results.place import Ensemble
 
@@ -54,6 +61,18 @@ class TestTwoMetrics:
     def test_nothing_to_compare(self, metric):
         statistic = PairedDifference(metric, "new", "older", rival_metric="elsewhere")
         assert statistic(PLACE).interval is None
+
+
+class TestAboveChance:
+    def test_the_distance_from_a_half(self):
+        place = SimpleNamespace(values=lambda metric, arm: np.array([0.5, 0.7, 0.9]))
+        found = AboveChance("test.auroc", "new")(place).interval
+        expected = mean_interval(np.array([0.0, 0.2, 0.4]))
+        assert (found.n, found.mean, found.low) == pytest.approx((3, 0.2, expected.low))
+
+    def test_nothing_without_values(self):
+        place = SimpleNamespace(values=lambda metric, arm: np.empty(0))
+        assert AboveChance("test.auroc", "new")(place).interval is None
 
 
 class TestDifferenceInChange:
