@@ -53,7 +53,7 @@ NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]}
 NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]}
 NodeName=node3 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[3]} CPUs=1
 PartitionName=main Nodes=node[1-2] Default=YES PriorityTier=5 PreemptMode=OFF
-PartitionName=lent Nodes=node3 PriorityTier=1 GraceTime=10
+PartitionName=lent Nodes=node3 PriorityTier=1 GraceTime=60
 PartitionName=urgent Nodes=node3 PriorityTier=9 PreemptMode=OFF
 """
 GPUS = "NodeName=node[1-3] Name=gpu File=/dev/null\n"

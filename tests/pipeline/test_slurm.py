@@ -31,7 +31,7 @@ pytestmark = [
 ]
 
 PATIENCE = 300  # seconds; each job starts snakemake twice before it trains
-EPOCHS = 10
+EPOCHS = 60  # some seconds in all: a busy machine looks at them only now and then
 
 # Two experiments of one run each, long enough to be met in the middle, in the place of none.
 TOYS = f"""
