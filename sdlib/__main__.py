@@ -171,17 +171,21 @@ def fetch(
 @one_sentence
 def check(
     folder: Annotated[str, typer.Argument(help="a folder with manifest.csv, or of shards")],
+    positive: PositiveOption = None,
 ) -> None:
-    """Read a folder of your own images, or of shards of tiles, to the last byte, and count."""
+    """Read a folder of your own images, or of shards, and say what is wrong or odd."""
     from pathlib import Path
 
-    from sdlib.datasets.folder_check import check_folder
+    from sdlib.datasets.folder_checks import check_folder
     from sdlib.datasets.shards import INDEX_FILE, check_shards
 
     if (Path(folder) / INDEX_FILE).is_file():
         print(check_shards(folder))
-    else:
-        print(check_folder(folder, _log))
+        return
+    report = check_folder(folder, positive or None, _log)
+    print(report)
+    if not report.usable:
+        raise typer.Exit(2)
 
 
 @app.command()

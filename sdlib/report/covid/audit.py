@@ -15,6 +15,7 @@ import pandas as pd
 
 from sdlib.checks import check_number
 from sdlib.datasets.file_store import FileStore
+from sdlib.datasets.folder_checks.predictors import PREDICTS, TELLS
 from sdlib.datasets.group_names import visible
 from sdlib.datasets.manifest import MANIFEST, ManifestDataset
 from sdlib.datasets.tiles import TileSet
@@ -30,10 +31,6 @@ from sdlib.training.source_heads import FOLDS, source_aurocs
 
 __all__ = ["PREDICTS", "SHOWS", "SHOWS_IN_PART", "TELLS", "SourceAudit", "audit_sources"]
 
-PREDICTS = 0.9
-"""From this AUROC of the source alone, no result on the images says how good a network is."""
-TELLS = 0.6
-"""From this AUROC of the source alone, a part of any result may be the source's."""
 SHOWS = 0.9
 """From this AUROC of a head, a source shows in its images."""
 SHOWS_IN_PART = 0.7
