@@ -57,8 +57,8 @@ def check_folder(
     >>> report = check_folder(folder)
     >>> print(report.summary)
     2 images, 1 positive, in 2 groups: 2 things must be mended, 3 things to look at, 7 fine.
-    >>> print(report.findings[1])
-    classes: All images of the class negative are of one group: no network can be tested on ...
+    >>> report.usable, str(report.findings[2].grade)
+    (False, 'must be mended')
     """
     return check_dataset(ManifestDataset(folder, positive=positive), log)
 

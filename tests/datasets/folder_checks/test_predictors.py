@@ -49,25 +49,25 @@ def test_many_groups_are_judged_on_new_ones():
 def test_twenty_categories_of_thirty_images_raise_no_alarm_by_chance():
     rng = np.random.default_rng(1)
     ps, aurocs = [], []
-    for _ in range(100):
+    for _ in range(40):
         targets = rng.permutation(np.arange(30) % 2)
         found = predict_label(targets, np.arange(30), rng.integers(0, 20, 30))
         ps.append(found.p)
         aurocs.append(found.auroc)
-    assert np.mean(np.array(ps) <= 0.05) <= 0.11  # of 100, 5 are expected; 11 is the 99 % bound
-    assert abs(np.mean(aurocs) - 0.5) < 0.05
+    assert np.mean(np.array(ps) <= 0.05) <= 0.15  # 2 of 40 are expected; 6 is the 99 % bound
+    assert abs(np.mean(aurocs) - 0.5) < 0.08
 
 
 def test_images_of_a_patient_count_as_one():
     """Ten patients of 50 images: by images, their scanners would tell the label beyond doubt."""
     rng = np.random.default_rng(2)
     ps = []
-    for _ in range(100):
+    for _ in range(40):
         label, scanner = rng.permutation(np.arange(10) % 2), rng.integers(0, 2, 10)
         if len(set(scanner)) == 2:
             groups = np.repeat(np.arange(10), 50)
             ps.append(predict_label(label[groups], groups, scanner[groups]).p)
-    assert np.mean(np.array(ps) <= 0.05) <= 0.11
+    assert np.mean(np.array(ps) <= 0.05) <= 0.15
 
 
 def test_folds_need_groups_of_both_classes():
