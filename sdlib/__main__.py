@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,10 +25,7 @@ DevicesOption = Annotated[
     typer.Option(help="GPUs, or CPU cores where there is none, to train on; 1 by default"),
 ]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="begin anew, whatever is there")]
-PositiveOption = Annotated[
-    list[str] | None,
-    typer.Option(help="the positive label, such as tumour; again, or with commas, for several"),
-]
+PositiveOption = Annotated[list[str] | None, typer.Option(help="a positive label, such as tumour")]
 
 
 def one_sentence(command):
@@ -174,8 +172,6 @@ def check(
     positive: PositiveOption = None,
 ) -> None:
     """Read a folder of your own images, or of shards, and say what is wrong or odd."""
-    from pathlib import Path
-
     from sdlib.datasets.folder_checks import check_folder
     from sdlib.datasets.shards import INDEX_FILE, check_shards
 
