@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 __all__ = ["STEPS", "Step", "graph_figure"]
 
-WIDTH, HEIGHT = 1.45, 2.3  # inches per step, and of the figure
+WIDTH, HEIGHT = 1.3, 2.0  # inches per step, and of the figure
 BOX = {"boxstyle": "round,pad=0.5", "facecolor": "#F3F3F3", "edgecolor": "#1A1A1A"}
 SEED = "#0072B2"
 
@@ -54,11 +54,11 @@ def graph_figure() -> Figure:
     fig, ax = plt.subplots(figsize=(WIDTH * len(STEPS), HEIGHT))
     middle = {"ha": "center", "va": "center"}
     for k, step in enumerate(STEPS):
-        ax.text(k, 1, step.name, bbox=BOX, weight="bold", **middle)
-        ax.text(k, 0.45, step.leaves, size=9, **middle)
-        ax.text(k, -0.1, step.seed, size=9, color=SEED, style="italic", **middle)
+        ax.text(k, 1, step.name, bbox=BOX, weight="bold", size=11, **middle)
+        ax.text(k, 0.45, step.leaves, size=10, **middle)
+        ax.text(k, -0.1, step.seed, size=10, color=SEED, style="italic", **middle)
         if k:
-            ax.annotate("", (k - 0.34, 1), (k - 0.62, 1), arrowprops={"arrowstyle": "-|>"})
+            ax.annotate("", (k - 0.4, 1), (k - 0.6, 1), arrowprops={"arrowstyle": "-|>"})
     ax.set(xlim=(-0.6, len(STEPS) - 0.4), ylim=(-0.4, 1.3))
     ax.set_axis_off()
     return fig

@@ -14,7 +14,6 @@ from matplotlib.figure import FigureBase
 
 from sdlib.experiments.covid import DECAY, HIDDEN, SD
 from sdlib.metrics import Interval
-from sdlib.plotting import note
 from sdlib.report.covid.situations import INSIDE, PAIRS, counted, in_order, situation_of
 from sdlib.report.intervals import interval_plot
 from sdlib.report.rule import FEWEST
@@ -93,10 +92,13 @@ def draw_hidden(places: Sequence[Place], arms: Sequence[str], missing: str) -> F
         A place is of another experiment.
     """
     ordered = [place for _, _, mine in in_order(places) for place in mine]
-    titled = {f"{situation_of(place)}, {place.name}": place for place in ordered}
-    if not titled:
-        return note(missing)
-    headings = {f"{cohort}.auroc": f"AUROC, {seen}" for seen, cohort in VISIBLE.items()}
+    # A long title would move the panels apart: the letter of the situation, and two lines.
+    titled = {}
+    for place in ordered:
+        letter = situation_of(place).split()[0]
+        origin, _, where = place.name.partition(": ")
+        titled[f"{letter}  {origin}:\n{where}"] = place
+    headings = {f"{cohort}.auroc": seen for seen, cohort in VISIBLE.items()}
     return interval_plot(titled, headings, arms, missing=missing)
 
 
