@@ -250,6 +250,13 @@ EFFECTS = (
     Effect(
         _SITUATION, "AUROC", PairedDifference("test.auroc", _AS_GIVEN, "weight_decay"), 2, _CHAPTER
     ),
+    Effect(
+        "the price: the same networks on tiles without squares",
+        "accuracy",
+        PairedDifference("clean.accuracy", _AS_GIVEN, "weight_decay"),
+        2,
+        _CHAPTER,
+    ),
 )
 
 EXPERIMENTS = (
