@@ -23,6 +23,7 @@ __all__ = [
     "Elsewhere",
     "EnsembleDeLong",
     "Kind",
+    "MapShare",
     "Measured",
     "OverAllLevels",
     "OwnValue",
@@ -188,6 +189,32 @@ class AboveChance:
     def __call__(self, place: Any) -> Measured:
         """Mean distance from .5 with its t interval."""
         return _of_values(place.values(self.metric, self.arm) - 0.5)
+
+
+@dataclass(frozen=True)
+class MapShare:
+    """Share of the activation maps on the squares: arm minus rival, paired over seeds.
+
+    The largest effect is that of an arm that does not look at squares at all: the distance of the
+    rival's share from the squares' share of the area.
+
+    Parameters
+    ----------
+    class_name, arm, rival : str
+        ``class_name`` is ``benign`` or ``cancer``: which class the maps explain.
+    """
+
+    class_name: str
+    arm: str
+    rival: str
+
+    def __call__(self, place: Any) -> Measured:
+        """Mean difference over seeds with its t interval."""
+        metric = f"cam.{self.class_name}_share"
+        values = place.paired(metric, self.arm, self.rival)
+        above = place.by_seed(metric, self.rival) - place.by_seed("cam.area_share", self.rival)
+        largest = abs(float(above.mean())) if len(above) else float("nan")
+        return Measured(mean_interval(values) if len(values) else None, largest)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ The arms of Table 2, with claims C1, C2 and C4. Claim C3 has an experiment of it
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Any
 
 from sdlib.datasets.cutout import make_cutout_set
 from sdlib.experiments.arm import Arm, Look
@@ -17,7 +15,7 @@ from sdlib.experiments.comparisons import (
     Comparison,
     Elsewhere,
     Kind,
-    Measured,
+    MapShare,
     PairedDifference,
 )
 from sdlib.experiments.effects import Effect
@@ -38,7 +36,6 @@ from sdlib.experiments.searches import (
     Space,
     eq2_values,
 )
-from sdlib.metrics import mean_interval
 
 __all__ = ["CUTOUT", "EVALUATION", "EXPERIMENTS", "OVERRIDES", "TRAINING", "TUNED", "gain_premise"]
 
@@ -161,32 +158,6 @@ OVERRIDES = {
 MORE_SEEDS = {
     ("laptop", "open"): dict.fromkeys(("weight_decay", "weight_decay_tuned", "sd_eq2"), 10)
 }
-
-
-@dataclass(frozen=True)
-class MapShare:
-    """Share of the activation maps on the squares: arm minus rival, paired over seeds.
-
-    The largest effect is that of an arm that does not look at squares at all: the distance of the
-    rival's share from the squares' share of the area.
-
-    Parameters
-    ----------
-    class_name, arm, rival : str
-        ``class_name`` is ``benign`` or ``cancer``: which class the maps explain.
-    """
-
-    class_name: str
-    arm: str
-    rival: str
-
-    def __call__(self, place: Any) -> Measured:
-        """Mean difference over seeds with its t interval."""
-        metric = f"cam.{self.class_name}_share"
-        values = place.paired(metric, self.arm, self.rival)
-        above = place.by_seed(metric, self.rival) - place.by_seed("cam.area_share", self.rival)
-        largest = abs(float(above.mean())) if len(above) else float("nan")
-        return Measured(mean_interval(values) if len(values) else None, largest)
 
 
 def _paper_difference(metric: str, arm: str, rival: str) -> float:

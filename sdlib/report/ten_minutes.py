@@ -161,7 +161,7 @@ def _draw(ax: Axes, values: Mapping[str, Mapping[str, pd.Series]]) -> None:
 def _title(place: Place) -> str:
     """What a reader calls a place."""
     title = place.definition.source(place.source).title
-    seeds = f"n = {place.seeds}"
+    seeds = f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{place.seeds}"
     return f"{title}, {seeds}" if place.recorded else f"your run: {title}, {seeds}"
 
 
