@@ -21,6 +21,7 @@ from sdlib.theory.moons_grid import MoonsGrid, run_grid
 
 __all__ = ["control_figure", "control_sentence", "control_table", "positive_control"]
 
+NO_BREAK = "\u00a0"
 STRENGTHS = {"weight_decay": "strength of weight decay", "sd": "λ of spectral decoupling"}
 
 
@@ -65,7 +66,7 @@ def control_table(grid: MoonsGrid | None = None) -> pd.DataFrame:
             "training": f"{means['training']:.3f}",
             "validation": f"{means['validation']:.3f}",
             "test": f"{means['test']:.3f}",
-            "test, 95 % interval": f"{interval.low:.3f} to {interval.high:.3f}",
+            "test, 95 % interval": _ends(interval),
             "SD gains": gain,
         }
     return pd.DataFrame(lines).T
@@ -146,7 +147,16 @@ def _gain(grid: MoonsGrid, arm: str) -> Interval:
     return mean_interval(grid.test("sd") - grid.test(arm))
 
 
+def _ends(interval: Interval) -> str:
+    """The ends of an interval, which no line breaks; empty below three seeds."""
+    if np.isnan(interval.low):
+        return ""
+    return f"{interval.low:.3f} to {interval.high:.3f}".replace(" ", NO_BREAK)
+
+
 def _points(gain: Interval) -> str:
     """A difference in points with its interval, which no line breaks."""
     mean, low, high = 100 * gain.mean, 100 * gain.low, 100 * gain.high
-    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})".replace(" ", "\u00a0")
+    if np.isnan(low):
+        return f"{mean:+.1f}"
+    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})".replace(" ", NO_BREAK)
