@@ -143,9 +143,9 @@ def agreement(reports: Mapping[str, pd.DataFrame]) -> str:
 
 #: What a margin is called, by what a comparison expects.
 MARGINS = {
-    Kind.LEVEL: "within {} points of the paper's value",
-    Kind.LOSS: "a loss of up to {} points is none",
-    Kind.NO_DIFFERENCE: "a difference of up to {} points is none",
+    Kind.LEVEL: "within {} of the paper's value",
+    Kind.LOSS: "a loss of up to {} is none",
+    Kind.NO_DIFFERENCE: "a difference of up to {} is none",
 }
 
 
@@ -178,4 +178,5 @@ def _what_counts(part: Comparison) -> str:
         return f"an AUROC more than {VISIBLY:g} from .5"
     if part.margin_share:
         return f"a difference of up to {part.margin_share:.0%} of the largest possible is none"
-    return MARGINS[part.kind].format(f"{100 * part.margin:g}")
+    points = f"{100 * part.margin:g} point{'s' if part.margin != 0.01 else ''}"
+    return MARGINS[part.kind].format(points)

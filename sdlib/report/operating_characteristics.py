@@ -11,7 +11,7 @@ nothing to do with each other, and parts that a seed moves all in step.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -123,7 +123,9 @@ def characteristics(place: Place, draws: int = DRAWS, seed: int = 0) -> pd.DataF
     -------
     pandas.DataFrame
         One line per claim, truth and way in which a seed moves the parts (claims of one part have
-        one); seeds, and the share of simulated experiments by verdict.
+        one); seeds, how many parts expect a gain, and the share of simulated experiments by
+        verdict. Claims whose gains were not attempted are left out, as the rule does not judge
+        them.
     """
     lines = {}
     for claim_id, parts in parts_of(place).items():
@@ -137,16 +139,26 @@ def characteristics(place: Place, draws: int = DRAWS, seed: int = 0) -> pd.DataF
         usable = [(part, measured.interval.sd, measured.largest) for part, measured in judged]
         if not [part for part, _, _ in usable if not part.premise]:
             continue
+        gains = _gains(part for part, _, _ in usable)
+        if gains < 1 <= _gains(part for _, _, part, _ in parts):
+            continue  # the rule does not judge a claim none of whose gains was attempted
         n = min(measured.interval.n for _, measured in judged)
         ways = {ALONE: False, IN_STEP: True} if len(usable) > 1 else {ALONE: False}
         for truth, (way, in_step) in itertools.product(TRUTHS, ways.items()):
             shares = simulated_verdicts(usable, n, truth, draws, seed, in_step)
-            lines[claim_id, truth, way] = {"seeds": n, **shares}
+            lines[claim_id, truth, way] = {"seeds": n, "gains": gains, **shares}
     return pd.DataFrame(lines).T
 
 
+def _gains(parts: Iterable[Comparison]) -> int:
+    """How many parts expect a gain."""
+    return sum(part.kind == Kind.GAIN and not part.premise for part in parts)
+
+
 def error_sentence(table: pd.DataFrame) -> str:
-    """The rule's largest errors over all claims at a place, in a sentence.
+    """The rule's largest errors over all claims on gains at a place, in a sentence.
+
+    A claim without gains, such as *no difference*, holds of a method that does nothing.
 
     Parameters
     ----------
@@ -156,8 +168,9 @@ def error_sentence(table: pd.DataFrame) -> str:
     Returns
     -------
     str
-        Empty without lines.
+        Empty without such claims.
     """
+    table = table[table["gains"] > 0] if len(table) else table
     if not len(table):
         return ""
     found = table[["reproduced", "partly"]].sum(axis=1).astype(float)
@@ -165,7 +178,7 @@ def error_sentence(table: pd.DataFrame) -> str:
     false, power = (found[truths == truth].groupby(level=0) for truth in TRUTHS)
     false, power = false.max(), power.min()
     return (
-        f"Without any effect, the rule finds the claim at least partly reproduced in at most "
+        f"Without any effect, the rule finds a claimed gain at least partly in at most "
         f"{false.max():.1%} of simulated experiments ({false.idxmax()}). If the paper is exactly "
         f"right, it finds that in {power.min():.0%} ({power.idxmin()}) to {power.max():.0%} "
         f"({power.idxmax()})."
