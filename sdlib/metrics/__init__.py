@@ -7,6 +7,7 @@
 - :mod:`sdlib.metrics.bootstrap`: intervals of an AUROC, and of a difference of two, by resampling
   examples or patients.
 - :mod:`sdlib.metrics.kernels`: the compiled loops behind these two.
+- :mod:`sdlib.metrics.categories`: what a category alone, such as the scanner, tells of the target.
 - :mod:`sdlib.metrics.sharpness`: the variance of an image's Laplacian.
 
 Targets are 0 (negative, such as benign) or 1 (positive, such as cancer); scores are probabilities
@@ -19,6 +20,7 @@ from sdlib.metrics.bootstrap import (
     bootstrap_difference,
     resample_counts,
 )
+from sdlib.metrics.categories import category_auroc
 from sdlib.metrics.classification import (
     auroc,
     balanced_accuracy,
@@ -42,6 +44,7 @@ __all__ = [
     "best_cutoff",
     "bootstrap_auroc",
     "bootstrap_difference",
+    "category_auroc",
     "delong_test",
     "equivalent",
     "expected_calibration_error",

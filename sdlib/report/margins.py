@@ -19,7 +19,6 @@ __all__ = ["beyond", "binding", "binding_table"]
 
 COHORT = "validation"
 RIVAL = "weight_decay"
-NO_PENALTY = "No network of this comparison has a penalty on its logits."
 
 
 def beyond(logits: np.ndarray, targets: np.ndarray, caps: tuple[float, float]) -> float:

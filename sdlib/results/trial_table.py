@@ -22,8 +22,8 @@ def trial_table(key: PlaceKey) -> pd.DataFrame:
     -------
     pandas.DataFrame
         family, judged_on, trial, value, seconds, best (bool), reused (bool: another search
-        had trained it), validation and test (balanced accuracies), and one column for each
-        searched value. Without lines if nothing was searched.
+        had trained it), networks (of each trial), validation and test (their mean balanced
+        accuracies), and one column for each searched value. Without lines if nothing was searched.
     """
     if not key.recorded:
         check_declared(key)
@@ -35,8 +35,9 @@ def trial_table(key: PlaceKey) -> pd.DataFrame:
             line: dict[str, Any] = {name: trial[name] for name in TRIAL}
             line["best"] = k == best
             line["reused"] = "trained_as" in trial
+            line["networks"] = len(trial.get("by_network", [trial]))
             for cohort in ("validation", "test"):
                 line[cohort] = trial["metrics"][cohort]["accuracy"]
             lines.append({**line, **trial["values"]})
-    columns = None if lines else [*TRIAL, "best", "reused", "validation", "test"]
+    columns = None if lines else [*TRIAL, "best", "reused", "networks", "validation", "test"]
     return pd.DataFrame(lines, columns=columns).astype({"reused": bool, "seconds": float})

@@ -19,7 +19,7 @@ from tests.written_results import SEARCHES, write_run, write_search
 def test_a_place_has_every_arm_in_the_registrys_order(rows):
     assert rows.arms == rows.scored == [arm.name for arm in CUTOUT]
     assert rows.seeds == 5
-    told = "this run: phantom, laptop: 45 runs, 9 arms, up to 5 seeds, 1.12 hours on cpu test."
+    told = "this run: phantom, laptop: 50 runs, 10 arms, up to 5 seeds, 1.25 hours on cpu test."
     assert results.sentence(rows) == told
 
 

@@ -217,8 +217,9 @@ def search_trials(place: Place) -> Figure:
     arms = {arm.search: arm for arm in place.definition.arms if arm.search}
     for name, ax in panels(list(searches), sentence(place), 3, (3, 2.6), **labels).items():
         trials, arm = searches[name], arms.get(name)
-        # The learning rate, common to all arms, was searched with the first one.
-        look = (arm or place.definition.arms[0]).style
+        # Searches that no arm waits for name the arm that they train, or train the first one.
+        trained = place.definition.space(name).arm or place.definition.arms[0].name
+        look = place.look(arm.name if arm else trained)
         best = trials[trials["best"]].iloc[0]
         ax.plot(trials["validation"], trials["test"], look.marker, color=look.colour)
         ax.plot(best["validation"], best["test"], "ko", markersize=13, fillstyle="none")
@@ -228,7 +229,8 @@ def search_trials(place: Place) -> Figure:
 
 def _search_title(place: Place, name: str, trials: pd.DataFrame, arm: Arm | None) -> str:
     best = trials[trials["best"]].iloc[0]
-    title = f"{name}: {len(trials)} trials\n{best['judged_on']} {best['value']:.3f}"
+    each = f" of {best['networks']} networks" if best["networks"] > 1 else ""
+    title = f"{name}: {len(trials)} trials{each}\n{best['judged_on']} {best['value']:.3f}"
     runs = place.interval(f"{best['judged_on']}.accuracy", arm.name) if arm else None
     return f"{title}, runs {runs.mean:.3f}" if runs else title
 

@@ -1,0 +1,103 @@
+"""What a search promises beside what new networks hold: the optimism of its best trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from sdlib.metrics import Interval, mean_interval
+from sdlib.report.intervals import difference_plot
+from sdlib.report.tables import describe
+from sdlib.results import Place
+
+__all__ = ["optimism", "optimism_plot", "optimism_table"]
+
+VALUES = ("weight_decay", "lam", "lam_neg", "lam_pos", "gamma_neg", "gamma_pos")
+
+
+def optimism(place: Place, arm: str) -> np.ndarray:
+    """Accuracy of new networks minus that of the best trial, on the set the search was judged on.
+
+    Parameters
+    ----------
+    place : Place
+    arm : str
+        Whose values were searched.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, one value per seed; empty without trials or rows. Negative values: the best
+        trial had been lucky.
+    """
+    best = _best(place, arm)
+    if best is None:
+        return np.empty(0)
+    cohort = best["judged_on"]
+    return place.values(f"{cohort}.accuracy", arm) - best[cohort]
+
+
+def optimism_table(places: Sequence[Place]) -> pd.DataFrame:
+    """Every tuned arm: what its search chose, what it promised, and what new networks have; text.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        Of an experiment with searches.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One line per place and tuned arm; intervals are 95 % t intervals over seeds.
+    """
+    lines = {}
+    for place in places:
+        for arm in place.arms:
+            best = _best(place, arm)
+            if best is None:
+                continue
+            cohort, family = best["judged_on"], best["family"]
+            count = int((place.trials["family"] == family).sum())
+            lines[place.name, place.label(arm)] = {
+                "trials": f"{count}, of {best['networks']} networks each",
+                "best values": _values(best),
+                "judged on": cohort,
+                "best trial": f"{best[cohort]:.3f}",
+                "new networks": describe(_interval(place, f"{cohort}.accuracy", arm)),
+                "on clean tiles": describe(_interval(place, "clean.accuracy", arm)),
+            }
+    table = pd.DataFrame(lines).T
+    return table.rename_axis(["results", "networks"]) if lines else table
+
+
+def optimism_plot(places: Sequence[Place]):
+    """Draw :func:`optimism` of every tuned arm in points, one panel per place."""
+    panels = {}
+    for place in places:
+        found = {place.label(arm): optimism(place, arm) for arm in place.arms}
+        panels[place.name] = {label: values for label, values in found.items() if len(values)}
+    return difference_plot(
+        panels, xlabel="new networks minus best trial, points", missing="no searches yet"
+    )
+
+
+def _best(place: Place, arm: str) -> pd.Series | None:
+    """The best trial of an arm's search; None without one."""
+    family = place.definition.arm(arm).search
+    trials = place.trials
+    if family is None or not len(trials):
+        return None
+    mine = trials[(trials["family"] == family) & trials["best"]]
+    return mine.iloc[0] if len(mine) else None
+
+
+def _values(best: pd.Series) -> str:
+    found = [f"{name} {best[name]:.3g}" for name in VALUES if pd.notna(best.get(name))]
+    return ", ".join(found)
+
+
+def _interval(place: Place, metric: str, arm: str) -> Interval | None:
+    values = place.values(metric, arm)
+    return mean_interval(values) if len(values) else None
