@@ -26,6 +26,7 @@ __all__ = [
 
 WORTH = 0.02  # a difference within two points, whole interval, is called none worth having
 LEVEL = 0.95  # of the intervals
+NO_BREAK = "\N{NO-BREAK SPACE}"  # an interval stays on one line
 HELPS, HARMS, NONE, OPEN = "helps", "harms", "makes no difference", "undecided"
 WORDS = (HELPS, HARMS, NONE, OPEN)
 
@@ -169,8 +170,10 @@ def effect_sentences(found: Sequence[Found], links: bool = True) -> str:
             head = f"[{head}]({effect.chapter})"
         said = []
         for where, there in grouped(mine, lambda one: one.where).items():
-            numbers = ", ".join(one.numbers for one in there)
-            text = f"{where}: **{_verdict(there)}**, {numbers}, n = {there[0].n}"
+            numbers = ", ".join(one.numbers for one in there).replace(" (", f"{NO_BREAK}(")
+            numbers = numbers.replace(" to ", f"{NO_BREAK}to{NO_BREAK}")
+            count = f"n{NO_BREAK}={NO_BREAK}{there[0].n}"
+            text = f"{where}: **{_verdict(there)}**, {numbers}, {count}"
             if not there[0].decidable:
                 text += f" ({effect.missing})"
             said.append(text)

@@ -56,6 +56,8 @@ def test_the_overview_counts_each_comparison_once_and_names_doubts():
 
 def test_a_line_has_every_number_with_its_sign_and_n():
     line = effects.effect_sentences([found(1, 3), found(-4, 6, metric="AUROC")])
+    assert "+2.0\xa0(+1.0\xa0to\xa0+3.0)" in line  # no interval is broken
+    line = line.replace("\xa0", " ")
     assert line.startswith("- [Squares](a/b) (Equation 2). PatchCamelyon (lymph nodes): ")
     assert "accuracy +2.0 (+1.0 to +3.0), AUROC +1.0 (-4.0 to +6.0), n = 5" in line
     assert "[" not in effects.effect_sentences([found(1, 3)], links=False)
