@@ -23,7 +23,7 @@ STYLE = {
     Verdict.NOT_ATTEMPTED: ("white", "#777777", "–"),
 }
 LIVE = " (judged live)"
-WIDTH, ROW, LINE = 7.5, 0.44, 46  # inches; characters of a claim in a line
+WIDTH, ROW, LINE = 5.6, 0.46, 36  # inches, readable on a phone; characters of a claim in a line
 
 
 def verdict_grid(table: pd.DataFrame) -> Figure:
@@ -46,9 +46,9 @@ def verdict_grid(table: pd.DataFrame) -> Figure:
         for column, verdict in enumerate(verdicts):
             _cell(ax, row, column, str(verdict))
     names = [_name(claim_id, text) for claim_id, text in table["claim"].items()]
-    ax.set_yticks(range(len(table)), names, fontsize=8.5)
+    ax.set_yticks(range(len(table)), names, fontsize=9)
     heads = [column.replace(": ", ":\n").replace(", ", ",\n") for column in columns]
-    ax.set_xticks(range(len(columns)), heads, fontsize=8.5)
+    ax.set_xticks(range(len(columns)), heads, fontsize=9)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
     ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(table) - 0.5, -0.5))
