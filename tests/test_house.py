@@ -18,7 +18,11 @@ NOTEBOOKS = sorted((ROOT / "book").rglob("*.ipynb"))
 PROSE = [ROOT / "README.md", *sorted((ROOT / "book").rglob("*.md"))]
 LAB = ROOT / "book" / "lab" / "shift_lab.ipynb"  # a page of widgets, which the site leaves out
 CHAPTERS = [path for path in NOTEBOOKS if path != LAB]
-FULL = [path for path in CHAPTERS if not path.stem.startswith(("11_", "12_"))]
+# The page for a reader who has ten minutes, at about 120 words of such text a minute.
+# It has questions with folded answers in place of exercises, and points to the chapters for more.
+SHORT = [path for path in CHAPTERS if path.stem == "in_ten_minutes"]
+SHORT_WORDS, SHORT_CELLS = (900, 1300), (8, 16)
+FULL = [path for path in CHAPTERS if not path.stem.startswith(("11_", "12_")) and path not in SHORT]
 REQUIREMENTS = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 DIRECT, RESOLVED = REQUIREMENTS.split("# -- Resolved", 1)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([\w.]+)(\s+# .+)?$")
@@ -178,7 +182,7 @@ def test_a_chapter_has_its_parts(path):
     exercises = set(re.findall(r"\{exercise(?:-start)?\}.*?\n:label: (\S+)", "\n".join(text)))
     solutions = set(re.findall(r"\{solution-start\} (\S+)\n:class: dropdown", "\n".join(text)))
     assert exercises == solutions
-    assert len(exercises) in (2, 3)
+    assert len(exercises) in ((0,) if path in SHORT else (2, 3))
 
 
 @each_notebook
@@ -223,6 +227,20 @@ def test_a_chapter_has_the_length_of_one(path):
     assert 1200 <= len(prose(path).split()) <= 2300
     unfolded = [c for c in cells(path, "code") if "hide-cell" not in c.metadata.get("tags", [])]
     assert 10 <= len(unfolded) <= 22
+
+
+def test_the_short_page_is_read_in_ten_minutes():
+    (path,) = SHORT
+    assert SHORT_WORDS[0] <= len(prose(path).split()) <= SHORT_WORDS[1]
+    assert SHORT_CELLS[0] <= len(cells(path, "code")) <= SHORT_CELLS[1]
+    text = "\n".join(cell.source for cell in cells(path, "markdown"))
+    assert text.count("*Answer.*") >= 2
+
+
+def test_the_short_page_comes_first():
+    assert chapters()[0].stem == "in_ten_minutes"
+    index = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+    assert re.search(r"\{doc\}`[^`<]*<?([\w/]+)>?`", index)[1] == "in_ten_minutes"
 
 
 def test_the_table_of_contents_lists_every_notebook_and_no_other():

@@ -23,7 +23,9 @@ __all__ = [
     "Elsewhere",
     "EnsembleDeLong",
     "Kind",
+    "MapShare",
     "Measured",
+    "OverAllLevels",
     "OwnValue",
     "PairedDifference",
     "Slope",
@@ -190,6 +192,32 @@ class AboveChance:
 
 
 @dataclass(frozen=True)
+class MapShare:
+    """Share of the activation maps on the squares: arm minus rival, paired over seeds.
+
+    The largest effect is that of an arm that does not look at squares at all: the distance of the
+    rival's share from the squares' share of the area.
+
+    Parameters
+    ----------
+    class_name, arm, rival : str
+        ``class_name`` is ``benign`` or ``cancer``: which class the maps explain.
+    """
+
+    class_name: str
+    arm: str
+    rival: str
+
+    def __call__(self, place: Any) -> Measured:
+        """Mean difference over seeds with its t interval."""
+        metric = f"cam.{self.class_name}_share"
+        values = place.paired(metric, self.arm, self.rival)
+        above = place.by_seed(metric, self.rival) - place.by_seed("cam.area_share", self.rival)
+        largest = abs(float(above.mean())) if len(above) else float("nan")
+        return Measured(mean_interval(values) if len(values) else None, largest)
+
+
+@dataclass(frozen=True)
 class DifferenceInChange:
     """How much less one arm loses than another from one metric to the next.
 
@@ -249,6 +277,30 @@ class Slope:
         )
         shared = sorted(own.keys() & rival.keys())
         return _of_values(np.array([own[seed] - rival[seed] for seed in shared]))
+
+
+@dataclass(frozen=True)
+class OverAllLevels:
+    """``arm - rival`` in accuracy, mean over every level of shift, paired over seeds.
+
+    Parameters
+    ----------
+    arm, rival : str
+    """
+
+    arm: str
+    rival: str
+
+    def __call__(self, place: Any) -> Measured:
+        """Mean difference over seeds with its t interval; nothing where no seed was swept."""
+        table = place.sweep.accuracy()
+        shifted = table[table["strength"].notna()]  # the unshifted tiles have none
+        means = shifted.groupby(["arm", "seed"])["accuracy"].mean()
+        own, rivals = (
+            means[means.index.isin([name], "arm")].droplevel("arm")
+            for name in (self.arm, self.rival)
+        )
+        return _of_values((own - rivals).dropna().to_numpy(np.float64))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ The arms of Table 2, with claims C1, C2 and C4. Claim C3 has an experiment of it
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Any
 
 from sdlib.datasets.cutout import make_cutout_set
 from sdlib.experiments.arm import Arm, Look
@@ -17,9 +15,10 @@ from sdlib.experiments.comparisons import (
     Comparison,
     Elsewhere,
     Kind,
-    Measured,
+    MapShare,
     PairedDifference,
 )
+from sdlib.experiments.effects import Effect
 from sdlib.experiments.experiment import Experiment
 from sdlib.experiments.measurements import ACTIVATION_MAPS
 from sdlib.experiments.paper import (
@@ -37,7 +36,6 @@ from sdlib.experiments.searches import (
     Space,
     eq2_values,
 )
-from sdlib.metrics import mean_interval
 
 __all__ = ["CUTOUT", "EVALUATION", "EXPERIMENTS", "OVERRIDES", "TRAINING", "TUNED", "gain_premise"]
 
@@ -162,32 +160,6 @@ MORE_SEEDS = {
 }
 
 
-@dataclass(frozen=True)
-class MapShare:
-    """Share of the activation maps on the squares: arm minus rival, paired over seeds.
-
-    The largest effect is that of an arm that does not look at squares at all: the distance of the
-    rival's share from the squares' share of the area.
-
-    Parameters
-    ----------
-    class_name, arm, rival : str
-        ``class_name`` is ``benign`` or ``cancer``: which class the maps explain.
-    """
-
-    class_name: str
-    arm: str
-    rival: str
-
-    def __call__(self, place: Any) -> Measured:
-        """Mean difference over seeds with its t interval."""
-        metric = f"cam.{self.class_name}_share"
-        values = place.paired(metric, self.arm, self.rival)
-        above = place.by_seed(metric, self.rival) - place.by_seed("cam.area_share", self.rival)
-        largest = abs(float(above.mean())) if len(above) else float("nan")
-        return Measured(mean_interval(values) if len(values) else None, largest)
-
-
 def _paper_difference(metric: str, arm: str, rival: str) -> float:
     means = paper_table("table2").set_index(["metric", "arm"])["mean"]
     return float(means[metric, arm] - means[metric, rival])
@@ -271,6 +243,22 @@ COMPARISONS = (
     ),
 )
 
+_SITUATION, _CHAPTER = "squares betray the class", "2_simulations/04_dominant_features"
+EFFECTS = (
+    # The paper's gain is that of values tuned on its own test split.
+    Effect(_SITUATION, "accuracy", _accuracy(_AS_GIVEN), 2, _CHAPTER, _GAIN),
+    Effect(
+        _SITUATION, "AUROC", PairedDifference("test.auroc", _AS_GIVEN, "weight_decay"), 2, _CHAPTER
+    ),
+    Effect(
+        "the price: the same networks on tiles without squares",
+        "accuracy",
+        PairedDifference("clean.accuracy", _AS_GIVEN, "weight_decay"),
+        2,
+        _CHAPTER,
+    ),
+)
+
 EXPERIMENTS = (
     Experiment(
         "cutout",
@@ -284,6 +272,7 @@ EXPERIMENTS = (
         main_only=("long",),
         measurements=(ACTIVATION_MAPS,),
         comparisons=COMPARISONS,
+        effects=EFFECTS,
         printed="table2",
     ),
 )

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from sdlib.experiments import EXPERIMENTS, paper_table
+from sdlib.experiments.comparisons import Comparison, Kind
+from sdlib.report.rule import VISIBLY
 from sdlib.report.verdicts import Verdict, attempted_claims, report
 from sdlib.results import Place, sentence
 
@@ -15,6 +17,7 @@ __all__ = [
     "attempted_verdicts",
     "claim_table",
     "count_sentence",
+    "margin_table",
     "place_list",
     "reports_of",
 ]
@@ -136,3 +139,44 @@ def agreement(reports: Mapping[str, pd.DataFrame]) -> str:
     same = judged.nunique(axis=1) == 1
     agreed, split = (", ".join(judged.index[chosen]) or "none" for chosen in (same, ~same))
     return f"judged in several places, same verdict: {agreed}; verdicts differ: {split}"
+
+
+#: What a margin is called, by what a comparison expects.
+MARGINS = {
+    Kind.LEVEL: "within {} of the paper's value",
+    Kind.LOSS: "a loss of up to {} is none",
+    Kind.NO_DIFFERENCE: "a difference of up to {} is none",
+}
+
+
+def margin_table() -> pd.DataFrame:
+    """The numbers of the rule, from the rule and from the comparisons that the experiments declare.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text: one line per kind of comparison and margin, with the claims that it belongs to.
+
+    Examples
+    --------
+    >>> list(margin_table())
+    ['claims', 'what counts']
+    """
+    lines: dict[tuple[str, str], dict[str, None]] = {}
+    for experiment in EXPERIMENTS.values():
+        for part in experiment.comparisons:
+            lines.setdefault((str(part.kind), _what_counts(part)), {})[part.claim] = None
+    table = [(kind, ", ".join(claims), what) for (kind, what), claims in lines.items()]
+    return pd.DataFrame(table, columns=["expected", "claims", "what counts"]).set_index("expected")
+
+
+def _what_counts(part: Comparison) -> str:
+    """From where on a part of a claim is found, or is nothing."""
+    if part.kind in (Kind.GAIN, Kind.NO_GAIN):
+        return "half of the paper's gain" if part.paper else "any gain"
+    if part.kind == Kind.APART:
+        return f"an AUROC more than {VISIBLY:g} from .5"
+    if part.margin_share:
+        return f"a difference of up to {part.margin_share:.0%} of the largest possible is none"
+    points = f"{100 * part.margin:g} point{'s' if part.margin != 0.01 else ''}"
+    return MARGINS[part.kind].format(points)

@@ -83,6 +83,7 @@ def forest_figure(places: Sequence[Place], missing: str) -> None:
 def _draw(ax: Axes, row: int, interval: Interval) -> None:
     ax.plot([100 * interval.low, 100 * interval.high], [row, row], "|-", color="black")
     ax.plot(100 * interval.mean, row, "o", color="black")
+    ax.text(ENDS[1], row, f"n = {interval.n}", ha="right", va="bottom", fontsize=8, color="0.3")
 
 
 def _statistic(experiment: str, comparison: Comparison) -> tuple[str, object]:

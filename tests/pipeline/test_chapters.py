@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import shlex
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
@@ -388,6 +390,32 @@ def outputs(tmp_path_factory):
 
 
 @together
+def test_without_an_address_of_the_code_the_configuration_stays_as_it_is():
+    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    unset = re.sub(r'^  url: ".*"$', '  url: ""', config, flags=re.M)
+    assert site.with_address(unset) == unset
+    assert site.with_address("title: a book") == "title: a book"
+
+
+def test_the_address_of_the_code_is_linked_from_the_first_page_and_every_foot():
+    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    address = "https://example.org/name/code"
+    given = re.sub(r'^  url: ".*"$', f'  url: "{address}"', config, flags=re.M)
+    before, after = yaml.safe_load(config), yaml.safe_load(site.with_address(given))
+    assert after["parse"]["myst_substitutions"]["code_address"] == f"[{address}]({address})"
+    assert f'href="{address}"' in after["html"]["extra_footer"]
+    assert before["html"]["extra_footer"] in after["html"]["extra_footer"]
+    assert after["sphinx"] == before["sphinx"]
+    assert "{{ code_address }}" in (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("address", ["git@example.org:name/code", "https://a b", 'https://a"b', 7])
+def test_an_address_that_is_none_is_refused(address):
+    config = yaml.safe_dump({"repository": {"url": address}})
+    with pytest.raises(ConfigError, match=r"expected repository.url in _config.yml as https"):
+        site.with_address(config)
+
+
 @pytest.mark.parametrize("chapter", chapters.chapters(), ids=lambda path: path.stem)
 def test_chapter_runs_and_is_clean(outputs, chapter):
     out = outputs / "site" / chapter

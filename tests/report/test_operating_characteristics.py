@@ -6,7 +6,11 @@ from scipy import stats
 
 from sdlib.errors import ConfigError
 from sdlib.experiments.comparisons import Comparison, Kind, Measured
-from sdlib.report.operating_characteristics import characteristics, simulated_verdicts
+from sdlib.report.operating_characteristics import (
+    characteristics,
+    error_sentence,
+    simulated_verdicts,
+)
 
 GAIN = Comparison("C1", "", Kind.GAIN, lambda place: Measured(None), paper=0.1)
 
@@ -38,6 +42,15 @@ def test_a_wide_spread_decides_nothing():
     assert shares["not reproduced"] < 0.1
 
 
+def test_parts_in_step_stand_or_fall_together():
+    """Two equal parts that a seed moves in step are one part: never one found and the other not."""
+    parts = [(GAIN, 0.1, np.nan)] * 2
+    together = simulated_verdicts(parts, 5, "the paper is right", draws=500, in_step=True)
+    alone = simulated_verdicts(parts, 5, "the paper is right", draws=500)
+    assert together["partly"] == 0  # the mean is at least half of the paper's wherever it is found
+    assert alone["partly"] > 0.05
+
+
 def test_bad_input():
     with pytest.raises(ConfigError, match="expected a truth of"):
         simulated_verdicts([(GAIN, 0.1, np.nan)], 5, "half an effect")
@@ -51,8 +64,20 @@ def test_a_place_has_a_line_per_claim_and_truth(rows):
     assert {"C1, tuned on test", "C1, paper's values", "C2", "C4"} <= claims
     assert set(table.index.get_level_values(1)) == {"no effect", "the paper is right"}
     assert (table["seeds"] >= 3).all()
-    np.testing.assert_allclose(table.drop(columns="seeds").sum(axis=1).astype(float), 1)
+    np.testing.assert_allclose(table.drop(columns=["seeds", "gains"]).sum(axis=1).astype(float), 1)
 
 
 def test_without_rows_there_is_no_spread_to_simulate_with(nothing):
     assert characteristics(nothing, draws=50).empty
+
+
+def test_the_largest_errors_are_said(rows):
+    table = characteristics(rows, draws=50)
+    said = error_sentence(table)
+    # "No difference" (C4) is true of a method that does nothing: no error.
+    assert table.xs("C4")["gains"].eq(0).all()
+    table = table[table["gains"] > 0]
+    under_none = table[table.index.get_level_values(1) == "no effect"]
+    worst = under_none[["reproduced", "partly"]].sum(axis=1).max()
+    assert f"at most {worst:.1%} of simulated" in said
+    assert error_sentence(table.iloc[:0]) == ""

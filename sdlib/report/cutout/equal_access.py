@@ -54,15 +54,16 @@ def worth(place: Place, arm: str = ARM) -> float:
     return cutoff_worth(setting["lam"] or 0.0, setting["gamma"] or (0.0, 0.0))
 
 
-def _share(place: Place, arm: str) -> pd.Series:
-    return logit_shift(place, arm)["share"].astype(np.float64)
+def _dependence(place: Place, arm: str) -> pd.Series:
+    """The size of the share by which squares move the logit: its sign says only which way."""
+    return logit_shift(place, arm)["share"].astype(np.float64).abs()
 
 
 #: The rival at the cut-off that the arm's values are worth: neither sees labels.
 WORTH = "accuracy, at .5 against the cut-off its values are worth"
 #: The one comparison with unequal access: the rival alone sees validation labels.
 HALF = "accuracy, at .5 against a cut-off from validation"
-SHARE = "share r of the squares (times 100)"
+SHARE = "dependence on squares, size of r (times 100; below 0 is less)"
 #: What is compared, by heading: a place and an arm to one value per seed.
 MEASURES: Mapping[str, Callable[[Place, str], pd.Series]] = {
     "accuracy, both at .5": _metric("test.accuracy"),
@@ -72,7 +73,7 @@ MEASURES: Mapping[str, Callable[[Place, str], pd.Series]] = {
     "accuracy, both at their best cut-off on test": _at_best_cutoff("test"),
     HALF: _metric("test.accuracy"),
     "AUROC": _metric("test.auroc"),
-    SHARE: _share,
+    SHARE: _dependence,
     "accuracy on clean tiles, both at .5": _metric("clean.accuracy"),
 }
 PRINTED = {"accuracy, both at .5": "accuracy", "recall, both at .5": "recall"}
