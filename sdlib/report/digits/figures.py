@@ -12,13 +12,11 @@ from matplotlib.figure import Figure
 from sdlib.datasets.coloured_digits import Digits
 from sdlib.metrics import mean_interval
 from sdlib.plotting import ARMS, panels
-from sdlib.report.digits.runs import RECIPE, Course, best_readers
+from sdlib.report.digits.runs import PUBLISHED_RESULTS, RECIPE, Course, best_readers
 
 __all__ = ["courses_figure", "digits_figure", "map_figure", "step_figure", "use_figure"]
 
 INSIDE, OUTSIDE, PATH, UNLABELLED = "#555555", "#0072B2", "#0072B2", "#CC79A7"
-#: Published by Pezeshki et al.: accuracy in training and in test, points.
-PUBLISHED = {"published, cross-entropy": (91.1, 23.7), "published, SD": (70.0, 68.4)}
 CHOICES = ("last step", "step chosen on validation", "step chosen on test")
 
 
@@ -72,9 +70,17 @@ def map_figure(maps: Mapping[str, Mapping[str, Course]], grey: Mapping[str, Cour
         for name, course in courses.items():
             _draw_end(ax, name, course)
         _draw_point(ax, grey[title].inside, grey[title].outside, "D", "0.45", "grey digits")
-        for (name, point), style in zip(PUBLISHED.items(), ("h", "o"), strict=True):
+        for (name, point), style in zip(PUBLISHED_RESULTS.items(), ("h", "o"), strict=True):
             colour = "black" if style == "h" else PATH
-            ax.plot(*point, style, mfc="none", mec=colour, markersize=11, ls="none", label=name)
+            ax.plot(
+                *point,
+                style,
+                mfc="none",
+                mec=colour,
+                markersize=11,
+                ls="none",
+                label=f"published, {name}",
+            )
         n = courses["cross-entropy"].inside.shape[1]
         ax.set_title(f"{title}; n = {n} seeds", loc="left")
         ax.set(xlim=(43, 97), ylim=(0, 85), xlabel="accuracy in distribution, %")

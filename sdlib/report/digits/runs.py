@@ -13,14 +13,20 @@ from sdlib.metrics import Interval, mean_interval
 from sdlib.theory.two_phases import Recipe, train_recipe
 
 __all__ = [
+    "ALWAYS",
     "APART",
     "CONSTANT",
     "DECAYS",
+    "FEW",
     "LAMBDAS",
+    "PUBLISHED_RESULTS",
     "RECIPE",
     "Course",
     "best_readers",
     "gain_table",
+    "published_table",
+    "seeds_at",
+    "step_rows",
     "strongest_on_test",
     "train_recipes",
 ]
@@ -51,6 +57,30 @@ APART: dict[str, Recipe] = {
     "Adam restarted at the switch": replace(RECIPE, restart=True),
     "SGD in place of Adam": replace(RECIPE, optimiser="sgd", learning_rate=0.2, steps=LONG),
 }
+
+
+#: A part of them, for the second set of digits.
+FEW: dict[str, Recipe] = {
+    name: recipe
+    for name, recipe in {**CONSTANT, **APART}.items()
+    if name in {"cross-entropy", "the recipe, trained on"}
+    or name.endswith((" 0.003", " 0.01", " 0.03", "= 0.1", "= 1", "= 10"))
+}
+#: For colour that is always right.
+ALWAYS: dict[str, Recipe] = {
+    **{
+        name: CONSTANT[name]
+        for name in (
+            "cross-entropy",
+            "weight decay 0.01",
+            *(f"SD, λ = {k:g}" for k in (0.01, 0.1, 1)),
+        )
+    },
+    "the recipe": RECIPE,
+}
+
+#: Published by Pezeshki et al. (arXiv 2011.09468): accuracy in training and in test, points.
+PUBLISHED_RESULTS = {"cross-entropy": (91.1, 23.7), "the recipe": (70.0, 68.4)}
 
 
 @dataclass(frozen=True)
@@ -165,6 +195,75 @@ def best_readers(agreement: tuple[float, float, float] = AGREEMENT) -> pd.DataFr
     )
 
 
+def seeds_at(profile: str) -> int:
+    """How many seeds the page trains: three at ``quick`` and ``smoke``, else ten.
+
+    >>> seeds_at("laptop")
+    10
+    """
+    return 3 if profile in ("quick", "smoke") else 10
+
+
+def published_table(digits: Mapping[str, Course], mnist: Mapping[str, Course]) -> pd.DataFrame:
+    """Put the published accuracies beside ours at the recipe's last step, in points.
+
+    Parameters
+    ----------
+    digits, mnist : mapping of str to Course
+        With cross-entropy and the recipe, trained on.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Lines ``cross-entropy`` and ``the recipe``. For each of the published experiment,
+        scikit-learn's digits and MNIST: the first accuracy, the one with colours reversed, and of
+        ours the 95 % t interval of the latter over seeds.
+    """
+    columns: dict[tuple[str, str], list[str]] = {}
+    for part, name in enumerate(("training", "reversed")):
+        values = [f"{pair[part]:.1f}" for pair in PUBLISHED_RESULTS.values()]
+        columns["published", name] = values
+    for source, courses in {"scikit-learn": digits, "MNIST": mnist}.items():
+        # The recipe ends where the others do; its course goes on.
+        chosen = [courses["cross-entropy"], courses["the recipe, trained on"]]
+        inside = [100 * course.inside[course.at(RECIPE.steps)] for course in chosen]
+        outside = [100 * course.outside[course.at(RECIPE.steps)] for course in chosen]
+        title = f"{source}, n = {len(inside[0])}"
+        columns[title, "in distribution"] = [f"{values.mean():.1f}" for values in inside]
+        columns[title, "reversed"] = [f"{values.mean():.1f}" for values in outside]
+        columns[title, "interval"] = [_ends(mean_interval(values), "") for values in outside]
+    return pd.DataFrame(columns, index=list(PUBLISHED_RESULTS))
+
+
+def step_rows(courses: Mapping[str, Course], grey: Mapping[str, Course]) -> dict[str, Course]:
+    """The rows of the figure on the choice of the step.
+
+    Parameters
+    ----------
+    courses : mapping of str to Course
+        Of :data:`CONSTANT` and :data:`APART`.
+    grey : mapping of str to Course
+        Networks on grey digits.
+
+    Returns
+    -------
+    dict of str to Course
+        Cross-entropy, both penalties at the strength that is best on test, the parts of the
+        recipe, and grey digits.
+    """
+    best = [strongest_on_test(courses, start) for start in ("weight decay", "SD")]
+    recipe = courses["the recipe, trained on"]
+    end = recipe.at(RECIPE.steps) + 1
+    parts = ("steps", "inside", "outside", "shape", "colour")
+    ended = Course(*(getattr(recipe, part)[:end] for part in parts))
+    return {
+        **{name: courses[name] for name in ("cross-entropy", *best)},
+        "the recipe": ended,
+        **{name: courses[name] for name in APART},
+        **grey,
+    }
+
+
 def strongest_on_test(courses: Mapping[str, Course], start: str) -> str:
     """The recipe with the best mean test accuracy at its last step, of those with a name's start.
 
@@ -208,7 +307,8 @@ def _accuracy(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return ((logits > 0) == targets).mean(axis=2)
 
 
-def _ends(interval: Interval) -> str:
+def _ends(interval: Interval, sign: str = "+") -> str:
+    """The ends of an interval, which no line breaks; empty below three seeds."""
     if np.isnan(interval.low):
         return ""
-    return f"{interval.low:+.1f} to {interval.high:+.1f}".replace(" ", "\u00a0")
+    return f"{interval.low:{sign}.1f} to {interval.high:{sign}.1f}".replace(" ", "\u00a0")
