@@ -12,8 +12,8 @@ label is whether the digit is below five, and a quarter of the labels is then fl
 agrees with the flipped label in 90 % of one half of the training digits and in 80 % of the other,
 and in 10 % of the test digits. Validation digits are drawn like training digits.
 
-A digit has two channels, of which one is empty: it is red or green. Grey digits have half of the
-ink in both. Nobody is identified by a digit: the set has no groups.
+A digit has two channels, one per colour, of which one is empty. Grey digits have half of the ink in
+both. The writers are not known, so the sets have no groups.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ from sdlib.report.digits.runs import PUBLISHED_RESULTS, RECIPE, Course, best_rea
 
 __all__ = ["courses_figure", "digits_figure", "map_figure", "step_figure", "use_figure"]
 
+#: Orange and blue on black paper, which colour-blind readers tell apart.
+INKS = np.array([[1.0, 0.6, 0.1], [0.35, 0.7, 1.0]])
 INSIDE, OUTSIDE, PATH, UNLABELLED = "#555555", "#0072B2", "#0072B2", "#CC79A7"
 CHOICES = ("last step", "step chosen on validation", "step chosen on test")
 
@@ -33,9 +35,8 @@ def digits_figure(digits: Digits, n: int = 12) -> Figure:
     side = round((digits.images.shape[2] / 2) ** 0.5)
     fig, axes = plt.subplots(1, n, figsize=(9, 1.25))
     for k, ax in enumerate(axes):
-        red, green = digits.images[0, k].reshape(2, side, side)
-        # Ink on black paper: a third, empty channel makes red and green.
-        ax.imshow(np.stack([red, 0.75 * green, 0 * red], axis=2), vmin=0, vmax=1)
+        channels = digits.images[0, k].reshape(2, side, side)
+        ax.imshow(np.einsum("cij,ck->ijk", channels, INKS))
         ax.set_title(f"{int(digits.targets[0, k])}", fontsize=11)
         ax.set_axis_off()
     return fig
@@ -49,7 +50,7 @@ def map_figure(maps: Mapping[str, Mapping[str, Course]], grey: Mapping[str, Cour
     maps : mapping of str to mapping of str to Course
         By the title of the panel: the courses of constant losses and of the published recipe.
     grey : mapping of str to Course
-        By the same titles: networks that see no colour.
+        By the same titles: networks that see no colour, at the step chosen on validation digits.
 
     Returns
     -------
@@ -60,7 +61,8 @@ def map_figure(maps: Mapping[str, Mapping[str, Course]], grey: Mapping[str, Cour
     fig, axes = plt.subplots(1, len(maps), figsize=(9.6, 5), sharey=True, squeeze=False)
     for ax, (title, courses) in zip(axes[0], maps.items(), strict=True):
         ax.plot([0, 100], [0, 100], ":", color="0.6", linewidth=1.2)
-        ax.text(47, 49, "colour not used", rotation=39, color="0.45", size=9, ha="left")
+        along = {"rotation": 45, "rotation_mode": "anchor", "transform_rotates_text": True}
+        ax.text(46, 47.5, "colour not used", color="0.45", size=9, **along)
         for (_, point), text in zip(best_readers().iterrows(), ("colour", "shape"), strict=True):
             ax.scatter(*(100 * point), s=190, marker="*", color="0.45", zorder=4)
             ax.annotate(
@@ -69,7 +71,7 @@ def map_figure(maps: Mapping[str, Mapping[str, Course]], grey: Mapping[str, Cour
         _draw_path(ax, courses["the recipe, trained on"])
         for name, course in courses.items():
             _draw_end(ax, name, course)
-        _draw_point(ax, grey[title].inside, grey[title].outside, "D", "0.45", "grey digits")
+        _draw_point(ax, *_at_choice(grey[title], CHOICES[1]), "D", "0.45", "grey digits")
         for (name, point), style in zip(PUBLISHED_RESULTS.items(), ("h", "o"), strict=True):
             colour = "black" if style == "h" else PATH
             ax.plot(
@@ -222,14 +224,15 @@ def _draw_end(ax: Axes, name: str, course: Course) -> None:
             look = ARMS[arm]
             known = ax.get_legend_handles_labels()[1]
             shown = "" if label in known else label
-            _draw_point(ax, course.inside, course.outside, look.marker, look.colour, shown)
+            ends = course.inside[-1], course.outside[-1]
+            _draw_point(ax, *ends, look.marker, look.colour, shown)
 
 
 def _draw_point(
     ax: Axes, inside: np.ndarray, outside: np.ndarray, marker: str, colour: str, label: str
 ) -> None:
-    """The last step: a faint dot per seed, and the mean."""
-    across, up = 100 * inside[-1], 100 * outside[-1]
+    """A faint dot per seed, and the mean."""
+    across, up = 100 * inside, 100 * outside
     ax.scatter(across, up, s=12, color=colour, alpha=0.25, linewidths=0)
     style = {"s": 75, "marker": marker, "edgecolors": "white", "linewidths": 0.8}
     ax.scatter(across.mean(), up.mean(), color=colour, zorder=4, label=label or None, **style)
