@@ -9,6 +9,7 @@ from sdlib.experiments import (
     cutout,
     cutout_sensitivity,
     hospitals,
+    own_data,
     prostate,
     robustness,
     stain_transfer,
@@ -58,6 +59,7 @@ MODULES = (
     *(cutout, cutout_sensitivity, robustness),
     *(prostate, stain_transfer, hospitals),
     *(covid, covid_lambdas),
+    own_data,
 )
 
 for _module in MODULES:
