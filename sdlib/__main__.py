@@ -24,6 +24,10 @@ DevicesOption = Annotated[
     typer.Option(help="GPUs, or CPU cores where there is none, to train on; 1 by default"),
 ]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="begin anew, whatever is there")]
+PositiveOption = Annotated[
+    list[str] | None,
+    typer.Option(help="the positive label, such as tumour; again, or with commas, for several"),
+]
 
 
 def one_sentence(command):
@@ -186,11 +190,14 @@ def audit(
     folder: Annotated[str, typer.Argument(help="a folder with manifest.csv")],
     column: Annotated[str, typer.Option(help="the manifest's column that tells it")] = "source",
     size: Annotated[int, typer.Option(help="side in pixels that images are read with")] = 224,
+    positive: PositiveOption = None,
 ) -> None:
     """Tell whether the source of your images predicts their label, and shows in them."""
+    from sdlib.datasets import ManifestDataset
     from sdlib.report.covid.audit import audit_sources
 
-    print(audit_sources(folder, column, size=size, log=_log))
+    images = ManifestDataset(folder, positive=positive or None)
+    print(audit_sources(images, column, size=size, log=_log))
 
 
 @app.command()
