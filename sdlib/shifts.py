@@ -27,6 +27,7 @@ from sdlib.errors import ConfigError
 from sdlib.stain import Separation, check_multipliers, recombine, separate
 
 __all__ = [
+    "STAINS",
     "LEVELS",
     "Level",
     "Shift",

@@ -131,12 +131,17 @@ def make_comparison(
     for name, found in tiles.items():
         log(f"{name}: {found!r}")
     searches = list(dict.fromkeys(run.search for run in runs if run.search))
+    networks = runs[0].settings.networks
     trials = [search.space.count(search.run.settings.trials) for search in searches]
-    progress = Progress(sum(trials) + len(runs))
-    log(f"{sum(trials)} trials of {len(searches)} searches, then {len(runs)} networks")
+    progress = Progress(networks * sum(trials) + len(runs))
+    log(
+        f"{sum(trials)} trials of {networks} networks each, then {len(runs)} networks"
+        if searches
+        else f"{len(runs)} networks"
+    )
     for number, search in enumerate(searches, start=1):
         _search(search, progress, log)
-        progress.reach(sum(trials[:number]))
+        progress.reach(networks * sum(trials[:number]))
     for run in runs:
         _run(run, progress, log)
     _sweep(experiment, profile, source, log)
@@ -146,8 +151,10 @@ def make_comparison(
 def _search(search: Search, progress: Progress, log: Log) -> None:
     """Run a search; each of its lines is of a trial that has finished."""
 
+    networks = search.run.settings.networks
+
     def told(line: str) -> None:
-        log(f"{line} ({progress.step()})")
+        log(f"{line} ({progress.step(networks)})")
 
     searching.execute(search, log=told)
 
