@@ -193,11 +193,9 @@ def audit(
     positive: PositiveOption = None,
 ) -> None:
     """Tell whether the source of your images predicts their label, and shows in them."""
-    from sdlib.datasets import ManifestDataset
     from sdlib.report.covid.audit import audit_sources
 
-    images = ManifestDataset(folder, positive=positive or None)
-    print(audit_sources(images, column, size=size, log=_log))
+    print(audit_sources(folder, column, size=size, positive=positive or None, log=_log))
 
 
 @app.command()

@@ -7,7 +7,7 @@ source be seen in the images? Where both are so, a network can be right without 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,6 +161,7 @@ def audit_sources(
     *,
     hidden: TileSet | None = None,
     size: int = 224,
+    positive: str | Sequence[str] | None = None,
     most: int = 2000,
     seed: int = 0,
     cache: str | os.PathLike[str] | None = None,
@@ -184,6 +185,9 @@ def audit_sources(
         what surrounds the lungs, as the loaders' ``visible="surroundings"`` gives them.
     size : int
         Side in pixels that a manifest's images are read with; those of a set stay as they are.
+    positive : str or sequence of str, optional
+        The labels of a folder that are positive, as
+        :class:`~sdlib.datasets.manifest.ManifestDataset` takes them.
     most : int
         Of sources with more images, so many are drawn for the heads to see.
     seed : int
@@ -219,7 +223,7 @@ def audit_sources(
     check_number("most", most, 1, whole=True)
     check_number("seed", seed, 0, whole=True)
     if isinstance(images, (str, os.PathLike)):
-        images = ManifestDataset(images)
+        images = ManifestDataset(images, positive=positive)
     targets, groups, sources = source_columns(images, column)
     _check_filled(images, column)
     if hidden is not None and not (
