@@ -27,8 +27,8 @@ from sdlib.errors import ConfigError
 from sdlib.stain import Separation, check_multipliers, recombine, separate
 
 __all__ = [
-    "STAINS",
     "LEVELS",
+    "STAINS",
     "Level",
     "Shift",
     "add_cutouts",

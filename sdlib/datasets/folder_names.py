@@ -61,7 +61,7 @@ def folder_name(folder: str | os.PathLike[str], positive: Sequence[str] = ()) ->
         path.encode()
     except ValueError as error:  # a zero byte, or bytes that are no text
         raise ConfigError(
-            f"expected the path of a folder as valid text, got {ascii(folder)}: rename the "
+            f"expected the path of a folder as valid text, got {folder!a}: rename the "
             "folder, or make a link to it"
         ) from error
     named = [f"{POSITIVE}{_escaped(label)}" for label in sorted(set(positive))]

@@ -15,7 +15,7 @@ from sdlib.results.sweeps import levels_of
 from sdlib.training import run as training, search as searching, sweep
 from sdlib.training.data import load_tiles
 
-__all__ = ["Progress", "compared_runs", "make_comparison"]
+__all__ = ["Progress", "compared_runs", "in_words", "make_comparison"]
 
 Log = Callable[[str], None]
 
@@ -134,11 +134,7 @@ def make_comparison(
     networks = runs[0].settings.networks
     trials = [search.space.count(search.run.settings.trials) for search in searches]
     progress = Progress(networks * sum(trials) + len(runs))
-    log(
-        f"{sum(trials)} trials of {networks} networks each, then {len(runs)} networks"
-        if searches
-        else f"{len(runs)} networks"
-    )
+    log(f"{networks * sum(trials)} networks for the searches, {len(runs)} for the comparison")
     for number, search in enumerate(searches, start=1):
         _search(search, progress, log)
         progress.reach(networks * sum(trials[:number]))

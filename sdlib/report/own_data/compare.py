@@ -18,7 +18,7 @@ from sdlib.paths import outputs_folder, outputs_in
 from sdlib.report.own_data.findings import find
 from sdlib.report.own_data.page import write_html
 from sdlib.report.own_data.stained import STAIN, is_stained
-from sdlib.report.own_data.verdict import headline
+from sdlib.report.own_data.verdict import difference_sentence, headline
 from sdlib.results import THIS_RUN, Place
 from sdlib.training.comparison import make_comparison
 from sdlib.training.data import TRAINING, load_tiles
@@ -98,7 +98,7 @@ def compare_folder(
             content = write_html(found, command, dealt="split" not in data.table)
             with atomic_path(page) as temporary:
                 temporary.write_text(content, encoding="utf-8")
-    return page, headline(found)
+    return page, f"{headline(found)} {difference_sentence(found)}"
 
 
 def _page_parts(profile: str, search: bool, pretrained: bool) -> list[str]:

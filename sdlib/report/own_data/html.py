@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from sdlib.datasets.group_names import visible
 from sdlib.report.own_data.tables import Table
 
-__all__ = ["document", "details", "items", "paragraph", "picture", "section", "table", "text"]
+__all__ = ["details", "document", "items", "paragraph", "picture", "section", "table", "text"]
 
 DPI = 160
+UNBROKEN = "\N{NO-BREAK SPACE}"
 NARROW_SCREEN = 600  # px, up to which a telephone's picture is shown
 #: Whatever a manifest's text holds, the browser runs nothing and fetches nothing.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -65,7 +66,9 @@ def text(content: str) -> str:
     >>> text('<script>alert("1")</script>')
     '&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;'
     """
-    return html.escape(visible(content), quote=True)
+    # Non-breaking spaces stay: an interval is not broken over lines.
+    seen = UNBROKEN.join(visible(part) for part in content.split(UNBROKEN))
+    return html.escape(seen, quote=True)
 
 
 def paragraph(content: str, name: str = "") -> str:

@@ -29,6 +29,7 @@ def write_html(found: Findings, command: str, dealt: bool) -> str:
     title = f"Weight decay and spectral decoupling on {short_name(found.place.source)}"
     answer = [
         verdict.headline(found),
+        verdict.difference_sentence(found),
         verdict.shift_sentence(found),
         verdict.penalty_sentence(found),
     ]
@@ -49,7 +50,7 @@ def write_html(found: Findings, command: str, dealt: bool) -> str:
 
 
 def _compared(found: Findings, dealt: bool) -> str:
-    place, settings = found.place, found.place.runs[0].settings
+    settings = found.place.runs[0].settings
     used = len(found.test)
     start = "from ImageNet weights" if settings.pretrained else "from random weights"
     return html.section(
@@ -73,18 +74,18 @@ def _compared(found: Findings, dealt: bool) -> str:
 
 def _tuning(found: Findings) -> str:
     place = found.place
-    decay = place.setting(found.rival)["weight_decay"]
-    lam = place.setting(found.arm)["lam"]
+    decay = verdict.decimal(place.setting(found.rival)["weight_decay"])
+    lam = verdict.decimal(place.setting(found.arm)["lam"])
     if place.definition.arm(found.arm).search is None:
         return (
-            f"Neither was tuned: weight decay {decay:g} and λ = {lam:g} are the paper's values. "
+            f"Neither was tuned: weight decay {decay} and λ = {lam} are the paper's values. "
             "Without --no-search both are tuned."
         )
     networks = place.runs[0].settings.networks
     trials = len(place.definition.space(place.definition.arm(found.arm).search).grid["lam"])
     return (
         f"Each was tuned by {trials} trials of {networks} network{'s' if networks > 1 else ''}, "
-        f"judged by AUROC on validation images: weight decay {decay:g}, λ = {lam:g}."
+        f"judged by AUROC on validation images: weight decay {decay}, λ = {lam}."
     )
 
 

@@ -37,7 +37,7 @@ def pink_or_purple(image: np.ndarray) -> float:
 
     Examples
     --------
-    >>> purple, grey = np.full((8, 8, 3), (150, 90, 160), np.uint8), np.full((8, 8, 3), 90, np.uint8)
+    >>> purple, grey = (np.full((8, 8, 3), c, np.uint8) for c in ((150, 90, 160), 90))
     >>> pink_or_purple(purple), pink_or_purple(grey)
     (1.0, 0.0)
     """

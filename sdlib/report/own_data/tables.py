@@ -14,7 +14,7 @@ from sdlib.datasets.manifest import SPLITS
 from sdlib.metrics import Interval, balanced_accuracy
 from sdlib.report.own_data.findings import ALL_LEVELS, BOTH, METRICS, NONE, ONE, Findings
 from sdlib.report.own_data.paired import Paired
-from sdlib.report.own_data.verdict import points
+from sdlib.report.own_data.verdict import decimal, points
 
 __all__ = [
     "MOST_VALUES",
@@ -27,6 +27,7 @@ __all__ = [
     "penalty_table",
     "search_table",
     "shift_table",
+    "split_sentence",
 ]
 
 MOST_VALUES = 8  # of a column that images are grouped by
@@ -145,7 +146,7 @@ def search_table(found: Findings) -> Table | None:
         (name,) = found.place.definition.space(family).names
         mine = trials[trials["family"] == family].sort_values("value", ascending=False)
         for trial in mine.itertuples():
-            value = f"{getattr(trial, name):g}"
+            value = decimal(getattr(trial, name))
             chosen = "chosen" if trial.best else ""
             rows.append((family.replace("_", " "), value, f"{trial.value:.3f}", chosen))
     return Table(("search", "value", "validation AUROC", ""), rows)
@@ -178,9 +179,7 @@ def _by_value(found: Findings, column: str, values: np.ndarray, names: list[str]
         images = np.bincount(found.test.targets[chosen], minlength=2)
         cells = ["–", "–", "–"]
         if images.min() >= FEWEST:
-            rival, own = (
-                _accuracy_in(found, arm, chosen) for arm in (found.rival, found.arm)
-            )
+            rival, own = (_accuracy_in(found, arm, chosen) for arm in (found.rival, found.arm))
             cells = [f"{rival:.3f}", f"{own:.3f}", f"{100 * (own - rival):+.1f}"]
         rows.append((name or "(empty)", f"{images[0]} + {images[1]}", *cells))
     return Table(headings, rows)

@@ -1,4 +1,4 @@
-"""The findings of a comparison in plain sentences: does spectral decoupling help on these images?"""
+"""The findings of a comparison in plain sentences: does spectral decoupling help here?"""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ __all__ = [
     "Answer",
     "answer",
     "cutoff_sentence",
+    "decimal",
+    "difference_sentence",
     "headline",
     "next_steps",
+    "patients",
     "penalty_sentence",
     "points",
     "shift_sentence",
@@ -28,6 +31,7 @@ __all__ = [
 MARGIN = 0.02
 """Differences of accuracy within this count as the same."""
 HARDLY, PARTLY = 0.05, 0.25  # shares of margins beyond the cap
+UNBROKEN = "\N{NO-BREAK SPACE}"
 CHANCE = 0.6  # an AUROC below it: next to nothing was learned
 FEW_PATIENTS = 20
 
@@ -65,11 +69,21 @@ def answer(found: Paired) -> Answer:
 
 
 def points(found: Paired) -> str:
-    """A difference in hundredths with its interval, such as ``+1.2 (-0.5 to +2.9)``."""
+    """A difference in hundredths with its interval, such as ``+1.2 (-0.5 to +2.9)``, unbroken."""
     mean = f"{100 * found.mean:+.1f}"
     if not np.isfinite(found.low):
-        return f"{mean} (no interval)"
-    return f"{mean} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+        return f"{mean} (no interval)".replace(" ", UNBROKEN)
+    ends = f"({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    return f"{mean} {ends}".replace(" ", UNBROKEN)
+
+
+def decimal(value: float) -> str:
+    """A number without an exponent.
+
+    >>> decimal(1e-05), decimal(0.0), decimal(0.1)
+    ('0.00001', '0', '0.1')
+    """
+    return np.format_float_positional(value, trim="-")
 
 
 def patients(found: Findings) -> str:
@@ -81,23 +95,26 @@ def patients(found: Findings) -> str:
 
 
 def headline(found: Findings) -> str:
-    """The first sentences of the page: the answer, with the difference and its interval."""
-    kind = answer(found.main)
+    """The first sentence of the page: the answer."""
     name = short_name(found.place.source)
-    opening = {
+    return {
         Answer.HELPS: f"Spectral decoupling helps on the images of {name}.",
         Answer.HARMS: f"Spectral decoupling does not help on the images of {name}: it does harm.",
         Answer.SAME: f"Spectral decoupling does not help on the images of {name}: it makes no "
         "difference that matters.",
         Answer.UNDECIDED: f"Whether spectral decoupling helps on the images of {name} cannot be "
         "decided.",
-    }[kind]
+    }[answer(found.main)]
+
+
+def difference_sentence(found: Findings) -> str:
+    """The difference behind the answer, and what could have been found where there is none."""
     text = (
-        f"{opening} Its balanced accuracy on test images minus that of weight decay is "
-        f"{points(found.main)} points: the mean and the 95 % interval over {len(found.seeds)} "
-        f"seeds and {patients(found)}."
+        f"Its balanced accuracy on test images minus that of weight decay is {points(found.main)} "
+        f"points: the mean and the 95 % interval over {len(found.seeds)} seeds and "
+        f"{patients(found)}."
     )
-    if kind == Answer.UNDECIDED and np.isfinite(found.main.detectable):
+    if answer(found.main) == Answer.UNDECIDED and np.isfinite(found.main.detectable):
         text += (
             " An experiment of this size would find a difference of "
             f"{100 * found.main.detectable:.0f} points or more in four of five cases."
@@ -126,7 +143,9 @@ def cutoff_sentence(found: Findings) -> str:
     """Whether a cut-off that is tuned on validation images changes the answer."""
     plain, tuned = found.cutoffs[NONE], found.cutoffs[BOTH]
     auroc = found.metrics["auroc"]
-    first = f"With both cut-offs tuned on validation images, the difference is {points(tuned)} points"
+    first = (
+        f"With both cut-offs tuned on validation images, the difference is {points(tuned)} points"
+    )
     if answer(plain) == Answer.HELPS and answer(tuned) != Answer.HELPS:
         second = "a part of the gain, or all of it, is a moved cut-off, which needs no penalty"
     elif answer(plain) == answer(tuned):
@@ -146,7 +165,7 @@ def penalty_sentence(found: Findings) -> str:
     """Whether the penalty was binding."""
     penalty, share = found.penalty, found.penalty.beyond[found.rival]
     text = (
-        f"With λ = {penalty.lam:g} the penalty stops a network at a margin of {penalty.cap:.1f}. "
+        f"With λ = {decimal(penalty.lam)} the penalty stops a network at a margin of {penalty.cap:.1f}. "
         f"Networks with weight decay go beyond it on {share:.0%} of the images"
     )
     if share < HARDLY:
@@ -223,7 +242,7 @@ def _of_values(found: Findings) -> list[str]:
         if chosen == _strong_end(space):
             steps.append(
                 f"The search for {found.place.label(name)} chose the strongest value of its grid, "
-                f"{chosen:g}: a stronger one may be better still."
+                f"{decimal(chosen)}: a stronger one may be better still."
             )
     return steps
 
