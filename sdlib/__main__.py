@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from sdlib.datasets.folder_names import whole_name
 from sdlib.errors import SdlibError
-
-INTERRUPTED = 130  # what a shell reports after Ctrl-C
+from sdlib.report.own_data.command import compare
 
 app = typer.Typer(
     help="Train, search, record and check the experiments of the book.",
@@ -20,23 +20,11 @@ app = typer.Typer(
 )
 
 ProfileOption = Annotated[str, typer.Option(help="smoke, quick, laptop, long, gpu or paper")]
-
-
-def _whole_name(source: str) -> str:
-    """The name of a source; a folder's with its absolute path, and its positive labels behind."""
-    from sdlib.datasets.folder_names import FOLDER, folder_name, is_folder
-
-    if not is_folder(source):
-        return source
-    folder, separator, labels = source.removeprefix(FOLDER).partition("?")
-    return f"{folder_name(folder)}{separator}{labels}"
-
-
 SourceOption = Annotated[
     str,
     typer.Option(
         help="phantom, open, pcam, camelyon17, panda, or folder:PATH with a manifest.csv of yours",
-        callback=_whole_name,
+        callback=whole_name,
     ),
 ]
 DevicesOption = Annotated[
@@ -218,40 +206,7 @@ def audit(
     print(audit_sources(folder, column, size=size, positive=positive or None, log=_log))
 
 
-@app.command()
-@one_sentence
-def compare(
-    folder: Annotated[str, typer.Argument(help="a folder with manifest.csv")],
-    profile: ProfileOption = "quick",
-    positive: PositiveOption = None,
-    search: Annotated[
-        bool,
-        typer.Option(help="tune both on validation images; else both have the paper's values"),
-    ] = True,
-    pretrained: Annotated[
-        bool, typer.Option("--pretrained", help="begin with ImageNet weights")
-    ] = False,
-    stain: Annotated[
-        str, typer.Option(help="fade stains: yes, no, or auto, where the images look like H&E")
-    ] = "auto",
-    out: Annotated[
-        str | None, typer.Option(help="the folder of results; by default SDLIB_OUTPUTS")
-    ] = None,
-) -> None:
-    """Train weight decay and spectral decoupling on your own images, and write a page on both.
-
-    A killed command goes on where it stopped when it is called again.
-    """
-    from sdlib.report.own_data.compare import compare_folder
-
-    chosen = (profile, positive or (), search, pretrained, stain, out)
-    try:
-        page, sentence = compare_folder(folder, *chosen, _log)
-    except KeyboardInterrupt:
-        _log("stopped: the same command goes on from here")
-        raise typer.Exit(INTERRUPTED) from None
-    print(sentence)
-    print(page)
+app.command("compare")(one_sentence(compare))
 
 
 @app.command()

@@ -15,7 +15,15 @@ from pathlib import Path
 
 from sdlib.errors import ConfigError
 
-__all__ = ["FOLDER", "file_name", "folder_name", "is_folder", "name_parts", "short_name"]
+__all__ = [
+    "FOLDER",
+    "file_name",
+    "folder_name",
+    "is_folder",
+    "name_parts",
+    "short_name",
+    "whole_name",
+]
 
 FOLDER = "folder:"
 POSITIVE = "positive="
@@ -90,6 +98,18 @@ def name_parts(source: str) -> tuple[Path, tuple[str, ...]]:
             f"got {source!r}"
         )
     return Path(_plain(path)), tuple(_plain(label.removeprefix(POSITIVE)) for label in labels)
+
+
+def whole_name(source: str) -> str:
+    """The name of a source as a user may write it: of a folder with the absolute path.
+
+    >>> whole_name("folder:/data/../data/mine?positive=tumour"), whole_name("phantom")
+    ('folder:/data/mine?positive=tumour', 'phantom')
+    """
+    if not is_folder(source):
+        return source
+    path, separator, labels = source.removeprefix(FOLDER).partition("?")
+    return f"{folder_name(_plain(path))}{separator}{labels}"
 
 
 def short_name(source: str) -> str:
