@@ -45,8 +45,8 @@ def test_patients_are_dealt_into_the_shares(folder):
     rows = write_folder(folder, patients=40, each=3)
     parts = {part: tiles_of(folder, part) for part in PARTS}
     assert sum(map(len, parts.values())) == len(rows)
-    groups = [set(tiles.groups) for tiles in parts.values()]
-    assert not groups[0] & groups[1] and not groups[1] & groups[2] and not groups[0] & groups[2]
+    groups = [patient for tiles in parts.values() for patient in set(tiles.groups)]
+    assert len(groups) == len(set(groups)) == 40
     for part, tiles in parts.items():
         assert len(tiles) == pytest.approx(len(rows) * SHARES[part], abs=6)
         assert tiles.targets.mean() == pytest.approx(0.5, abs=0.1)
