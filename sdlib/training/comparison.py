@@ -82,8 +82,9 @@ def in_words(seconds: float) -> str:
     >>> in_words(42), in_words(60), in_words(200), in_words(9000)
     ('42 seconds', '1 minute', '3 minutes', '2.5 hours')
     """
-    if seconds < MINUTE:
-        return f"{max(1, round(seconds))} seconds"
+    whole = max(1, round(seconds))
+    if whole < MINUTE:
+        return f"{whole} second{'s' if whole > 1 else ''}"
     if seconds < SHOWN_IN_SECONDS:
         return "1 minute"
     if seconds < 2 * HOUR:

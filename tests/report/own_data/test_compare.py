@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,9 +23,11 @@ from sdlib.experiments.searches import Space
 from sdlib.report.own_data import verdict
 from sdlib.report.own_data.compare import compare_folder
 from sdlib.theory.optima import resting_logits
+from sdlib.training.lock import only_process
 from tests.folders import write_folder, write_manifest
 
 BAD = "<script>alert('x')&"
+UNBROKEN = "\N{NO-BREAK SPACE}"
 SEEDS, RIVAL, ARM = range(3), "weight_decay", "sd_eq1"
 
 
@@ -64,7 +67,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """A folder with tags in its texts, compared once: its rows, its outputs, its page."""
-    folder = tmp_path_factory.mktemp("images") / "my <b>images</b>"
+    folder = tmp_path_factory.mktemp("images") / "my <b>images"
     centres = [f"{BAD} {number % 2}" for number in range(60)]
     rows = write_folder(
         folder,
@@ -124,7 +127,7 @@ def paired(arrays, measure):
     everything = np.ones(len(groups), bool)
     without = [np.mean(differences(groups != patient)) for patient in np.unique(groups)]
     mean, low, high = (100 * value for value in interval(differences(everything), without))
-    return f"{mean:+.1f}\N{NO-BREAK SPACE}({low:+.1f}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{high:+.1f})"
+    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})".replace(" ", UNBROKEN)
 
 
 def at_half(one, kept):
@@ -172,11 +175,11 @@ class TestNumbers:
         assert page.row(heading) == [*cells, paired(arrays, measure)]
 
     def test_the_first_sentence(self, page, arrays, compared):
-        found = paired(arrays, at_half).replace("\N{NO-BREAK SPACE}", " ")
+        found = paired(arrays, at_half).replace(UNBROKEN, " ")
         groups = len(np.unique(arrays[ARM, 0]["test.groups"]))
         assert f"minus that of weight decay is {found} points" in page.text
         assert f"over 3 seeds and {groups} test patients" in page.text
-        assert found in compared[4].replace("\N{NO-BREAK SPACE}", " ")
+        assert found in compared[4].replace(UNBROKEN, " ")
 
     def test_the_cut_off_control(self, page, arrays):
         """Every cut-off between two scores is tried on validation; the nearest to .5 is kept."""
@@ -254,7 +257,7 @@ class TestPage:
         }
         assert f"{BAD} 0.png" in page.text or f"{BAD} 1.png" in page.text
         assert page.row(f"{BAD} 0")[0].count("+") == 1  # of the centre
-        assert "on my <b>images</b>" in page.text
+        assert "on my <b>images" in page.text
         assert f"{BAD} tumour" in page.text
 
     def test_it_is_one_file_that_loads_nothing(self, page, compared):
@@ -313,7 +316,7 @@ def test_a_stopped_command_goes_on_to_the_same_rows(compared, tmp_path, monkeypa
                 raise Stopped
 
         try:
-            page, _ = compare_folder(*arguments, log=log)
+            compare_folder(*arguments, log=log)
         except Stopped:
             assert not list(tmp_path.rglob("*.html"))
     again = tmp_path / outputs.parent.parent.name / "smoke" / "own_data"
@@ -334,12 +337,13 @@ def test_both_are_tuned_by_as_many_trials(tmp_path, monkeypatch, outputs):
         Space("weight_decay", "validation", grid={"weight_decay": (0.1, 0.0)}, metric="auroc"),
         Space("sd_eq1", "validation", grid={"lam": (0.1, 0.01)}, metric="auroc"),
     )
-    small = dataclasses.replace(OWN_DATA, searches=searches, overrides={"smoke": {"seeds": 3}})
+    small = dataclasses.replace(OWN_DATA, searches=searches, overrides={"smoke": {"seeds": 1}})
     monkeypatch.setitem(EXPERIMENTS, "own_data", small)
     write_folder(tmp_path / "mine")
     path, _ = compare_folder(tmp_path / "mine", "smoke", log=lambda line: None)
     page = Page(path.read_text(encoding="utf-8"))
     assert path.parent.parent == outputs
+    assert "(no interval)" in page.text.replace(UNBROKEN, " ")  # of a single seed
     assert "Each was tuned by 2 trials of 1 network" in page.text
     trials = [row for row in page.rows if row and row[0] in ("weight decay", "sd eq1")]
     chosen = [row for row in trials if row[-1] == "chosen"]
@@ -415,16 +419,24 @@ def test_ctrl_c_is_a_sentence(outputs, tmp_path, monkeypatch):
     assert not list(outputs.rglob("*.lock"))
 
 
-def test_another_process_at_the_same_comparison_is_told(outputs, tmp_path):
-    from sdlib.training.lock import only_process
+def hold(path, held, done):
+    """Hold the lock of a comparison in a process of its own."""
+    with only_process(path, "a comparison"):
+        held.set()
+        done.wait(60)
 
+
+def test_another_process_at_the_same_comparison_is_told(outputs, tmp_path, processes):
     write_folder(tmp_path / "mine")
-    place = outputs / file_name(folder_name(tmp_path / "mine"))
-    with only_process(place / ".comparison.lock", "a comparison"):
-        # A lock is not held against its own process: the file is what another would meet.
-        assert (place / ".comparison.lock").exists()
-    with pytest.raises(SdlibError, match="unknown profile"):
-        compare_folder(tmp_path / "mine", "none")
+    lock = outputs / file_name(folder_name(tmp_path / "mine")) / ".comparison.lock"
+    held, done = processes.event(), processes.event()
+    other = processes(hold, lock, held, done)
+    other.start()
+    assert held.wait(60)
+    with pytest.raises(SdlibError, match=f"at work in process {other.pid}"):
+        compare_folder(tmp_path / "mine", "smoke")
+    done.set()
+    other.join()
 
 
 @pytest.mark.parametrize(
@@ -438,8 +450,6 @@ def test_another_process_at_the_same_comparison_is_told(outputs, tmp_path):
     ],
 )
 def test_answers_by_the_interval(low, high, answer):
-    from types import SimpleNamespace
-
     mean = (low + high) / 2
     error = (high - low) / 2 / stats.t.ppf(0.975, 4)
     found = SimpleNamespace(low=low, high=high, mean=mean, error=error, freedom=4)
