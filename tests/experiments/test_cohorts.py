@@ -27,6 +27,9 @@ def unequal(monkeypatch):
     [
         (Cohort(("test",), whole=True), [10, 10]),
         (Cohort(("test",)), [8, 8]),  # the test part's share of 100 tiles is 17
+        (Cohort(("test",), most=6), [3, 3]),
+        (Cohort(("test",), most=60), [8, 8]),
+        (Cohort(("test",), most=60, whole=True), [10, 10]),
         (Cohort(("test",), balanced=False), [30, 10]),
         (Cohort(("test",), whole=True, balanced=False), [30, 10]),
         (Cohort(("validation", "test"), balanced=False), [60, 20]),

@@ -40,6 +40,15 @@ from tests.toy_experiments import TOY_SCANNERS, TOY_SHIFTS
         ({"main_only": ("lng",)}, "unknown profile of toy_shifts 'lng'"),
         ({"profiles": ("smok",)}, "unknown profile of toy_shifts 'smok'"),
         ({"sources": ("phantm",)}, "unknown source of toy_shifts 'phantm'"),
+        (
+            {"more_seeds": {("laptop", "open"): {"nobody": 9}}},
+            "unknown arm with more seeds of toy_shifts 'nobody'",
+        ),
+        ({"more_seeds": {("laptop", "opne"): {}}}, "unknown source with more seeds of toy_shifts"),
+        (
+            {"searches": (Space("s", "validation", grid={"lam": (0.1,)}, arm="nobody"),)},
+            "unknown arm of the search s 'nobody'",
+        ),
         ({"recorded_at": "lng"}, "unknown profile of toy_shifts 'lng'"),
         ({"images": "filsm"}, "unknown kind of images of toy_shifts 'filsm'; expected one of: ti"),
         ({"images": "films", "sources": ("pcam",)}, "unknown source of toy_shifts 'pcam'"),

@@ -5,10 +5,18 @@
   to the logit.
 - :mod:`~sdlib.report.cutout.equal_access`: the paper's values against weight decay, with equal
   access to labels; the ceiling; what speaks against the method.
+- :mod:`~sdlib.report.cutout.starved`: is there a feature that the penalty could free?
 - :mod:`~sdlib.report.cutout.sensitivity`: one step around the tuned values.
 - :mod:`~sdlib.report.cutout.figures`: the figures of chapter 4.
 """
 
-from sdlib.report.cutout import cutoff_control, equal_access, figures, sensitivity, settings
+from sdlib.report.cutout import (
+    cutoff_control,
+    equal_access,
+    figures,
+    sensitivity,
+    settings,
+    starved,
+)
 
-__all__ = ["cutoff_control", "equal_access", "figures", "sensitivity", "settings"]
+__all__ = ["cutoff_control", "equal_access", "figures", "sensitivity", "settings", "starved"]

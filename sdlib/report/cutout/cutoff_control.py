@@ -22,6 +22,7 @@ from sdlib.results import Place
 
 __all__ = [
     "CutoffControl",
+    "accuracy_at",
     "conclusion",
     "control_table",
     "cutoff_control",
@@ -54,6 +55,26 @@ def tuned_accuracy(place: Place, arm: str, judged_on: str) -> pd.Series:
         cutoff = best_cutoff(place.targets(judged_on), expit(seen[seed].astype(np.float64)))
         scores = expit(test[seed].astype(np.float64))
         found[seed] = balanced_accuracy(place.targets("test"), scores, cutoff)
+    return pd.Series(found, dtype=np.float64)
+
+
+def accuracy_at(place: Place, arm: str, cutoff: float) -> pd.Series:
+    """Balanced accuracy on the test set at one cut-off for all networks.
+
+    Parameters
+    ----------
+    cutoff : float
+        A probability; predictions above it are cancer.
+
+    Returns
+    -------
+    pandas.Series
+        float64, by seed; empty without predictions.
+    """
+    found = {
+        seed: balanced_accuracy(place.targets("test"), expit(logits.astype(np.float64)), cutoff)
+        for seed, logits in place.logits(arm, "test").items()
+    }
     return pd.Series(found, dtype=np.float64)
 
 

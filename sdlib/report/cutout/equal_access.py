@@ -2,7 +2,9 @@
 
 The paper's values saw no label here. So both arms are compared at the cut-off .5, or each at its
 own best cut-off on validation tiles, or each at its own best cut-off on test tiles. In one line the
-rival alone sees labels: it is handicapped in favour of weight decay, and says so.
+rival alone sees labels: it is handicapped in favour of weight decay, and says so. In another line
+the rival has the cut-off that the values of Equation 2 are worth by themselves, in a whole
+population (:func:`sdlib.theory.population.cutoff_worth`): it needs no labels at all.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 from sdlib.metrics import Interval, mean_interval
-from sdlib.report.cutout.cutoff_control import logit_shift, tuned_accuracy
+from sdlib.report.cutout.cutoff_control import accuracy_at, logit_shift, tuned_accuracy
 from sdlib.report.rule import FEWEST
 from sdlib.report.tables import paper_interval
 from sdlib.results import Place
+from sdlib.theory.population import cutoff_worth
 
-__all__ = ["access_table", "ceiling_table", "equal_access", "finding", "unflattering"]
+__all__ = ["access_table", "ceiling_table", "equal_access", "finding", "unflattering", "worth"]
 
 ARM, RIVAL, CONTROL = "sd_eq2", "weight_decay", "control"
 
@@ -31,15 +34,30 @@ def _at_best_cutoff(judged_on: str) -> Callable[[Place, str], pd.Series]:
     return lambda place, arm: tuned_accuracy(place, arm, judged_on)
 
 
+def _at(cutoff: float) -> Callable[[Place, str], pd.Series]:
+    return lambda place, arm: accuracy_at(place, arm, cutoff)
+
+
+def worth(place: Place, arm: str = ARM) -> float:
+    """The cut-off that an arm's values are worth in a whole population; NaN without rows of it."""
+    if arm not in place.arms:
+        return float("nan")
+    setting = place.setting(arm)
+    return cutoff_worth(setting["lam"] or 0.0, setting["gamma"] or (0.0, 0.0))
+
+
 def _share(place: Place, arm: str) -> pd.Series:
     return logit_shift(place, arm)["share"].astype(np.float64)
 
 
+#: The rival at the cut-off that the arm's values are worth: neither sees labels.
+WORTH = "accuracy, at .5 against the cut-off its values are worth"
 #: The one comparison with unequal access: the rival alone sees validation labels.
 HALF = "accuracy, at .5 against a cut-off from validation"
 #: What is compared, by heading: a place and an arm to one value per seed.
 MEASURES: Mapping[str, Callable[[Place, str], pd.Series]] = {
     "accuracy, both at .5": _metric("test.accuracy"),
+    WORTH: _metric("test.accuracy"),
     "recall, both at .5": _metric("test.recall"),
     "accuracy, both at their best cut-off on validation": _at_best_cutoff("validation"),
     "accuracy, both at their best cut-off on test": _at_best_cutoff("test"),
@@ -68,7 +86,11 @@ def equal_access(place: Place, arm: str = ARM, rival: str = RIVAL) -> dict[str, 
     """
     found = {}
     for heading, measure in MEASURES.items():
-        other = _at_best_cutoff("validation") if heading == HALF else measure
+        other = measure
+        if heading == HALF:
+            other = _at_best_cutoff("validation")
+        if heading == WORTH:
+            other = _at(worth(place, arm))
         difference = (measure(place, arm) - other(place, rival)).dropna()
         if len(difference):
             found[heading] = mean_interval(difference.to_numpy(np.float64))

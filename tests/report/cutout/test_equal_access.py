@@ -45,6 +45,19 @@ def test_a_moved_threshold_gains_at_a_half_and_nothing_at_equal_cutoffs(rows):
     assert "AUROC does not differ clearly" in said
 
 
+def test_the_cutoff_that_values_are_worth_needs_no_labels(rows):
+    """Weight decay at .391, the posterior at which the paper's values have a logit of 0."""
+    cutoff = (0.5 - 0.0969 * 1.83) / (1 + 0.000698 * 2.61 - 0.0969 * 1.83)
+    assert equal_access.worth(rows) == pytest.approx(cutoff)
+    own = rows.by_seed("test.accuracy", "sd_eq2")
+    rival = [
+        sk.balanced_accuracy_score(TARGETS, expit(f.astype(float)) > cutoff)
+        for f in rows.logits("weight_decay", "test").values()
+    ]
+    found = equal_access.equal_access(rows)[equal_access.WORTH]
+    assert found.mean == pytest.approx(own.mean() - np.mean(rival))
+
+
 def test_the_table_is_side_by_side_with_the_papers(rows):
     elsewhere = Place("cutout", "laptop", "open")
     table = equal_access.access_table([rows, elsewhere])

@@ -15,7 +15,7 @@ def test_every_arm_has_its_values_training_set_and_search(rows):
     assert table.loc[EQ2, "lam"] == pytest.approx(list(PAPER_EQ2_LAM))
     assert table.loc[EQ2, "gamma"] == list(PAPER_EQ2_GAMMA)
     assert table.loc[EQ2, "weight_decay"] == ""
-    assert table["trained on"].tolist() == ["train"] * 8 + ["control"]
+    assert table["trained on"].tolist() == ["train"] * 9 + ["control"]
     assert table.loc[EQ2, "search"] == "none"
     assert table.loc["SD Eq. 2, tuned on the test split", "search"] == "sd_eq2_test"
 

@@ -1,0 +1,137 @@
+"""Is anything starved? What squares do to the logit, beside what they are worth by Bayes' rule.
+
+A network that has read its training data exactly lowers its logit by the price of the coincidence
+where it sees squares. Less tells of squares that were not learned, more of squares that have grown
+at the cost of the tissue: those would be what a method against starvation can undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sdlib.datasets.cutout import RATES
+from sdlib.experiments.cutout_interpolation import FITTED
+from sdlib.metrics import Interval, mean_interval
+from sdlib.report.cutout.cutoff_control import logit_shift
+from sdlib.report.intervals import difference_plot
+from sdlib.report.margins import binding
+from sdlib.report.rule import FEWEST
+from sdlib.report.tables import describe
+from sdlib.results import Place
+
+__all__ = ["bayes_price", "starved_plot", "starved_sentence", "starved_table", "surplus"]
+
+RIVAL = "weight_decay"
+
+
+def bayes_price() -> float:
+    """What squares are worth in the training set, in logits: the log of their likelihood ratio.
+
+    Cutouts against none, cancerous against benign: the best possible reader of the training data
+    changes its logit by so much where squares are laid on a tile.
+
+    Examples
+    --------
+    >>> round(bayes_price(), 3)
+    -2.565
+    """
+    benign, cancer = RATES["train"]
+    with_squares = np.log(cancer / benign)
+    without = np.log((1 - cancer) / (1 - benign))
+    return float(with_squares - without)
+
+
+def surplus(place: Place, arm: str) -> np.ndarray:
+    """The shift of the logit by squares minus Bayes' price, one value per seed; empty without any.
+
+    Negative values: squares count more than the training data say.
+    """
+    return logit_shift(place, arm)["shift"].to_numpy(np.float64) - bayes_price()
+
+
+def starved_table(place: Place) -> pd.DataFrame:
+    """How well networks fit, whether their penalty was binding, and what squares do; text.
+
+    Parameters
+    ----------
+    place : Place
+        Of ``cutout_interpolation``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One line per arm. Means over networks; intervals are 95 % t intervals over seeds.
+    """
+    lines = {}
+    for arm in place.arms:
+        bound = binding(place, arm, FITTED)
+        cells = {
+            "accuracy, training tiles": _mean(place.values(f"{FITTED}.accuracy", arm)),
+            "accuracy, clean test tiles": _mean(place.values("clean.accuracy", arm)),
+            "cap of the margin": f"{bound['positive']:.2f}" if bound else "–",
+            "mean margin, training tiles": _mean(_margins(place, arm), 2),
+            "beyond the cap": f"{bound['own']:.0%}" if bound else "–",
+            "shift s minus Bayes' price": describe(_interval(surplus(place, arm)), True, 2),
+        }
+        lines[place.label(arm)] = cells
+    return pd.DataFrame(lines).T
+
+
+def starved_plot(places: Sequence[Place]) -> Figure:
+    """Draw the surplus of every arm, one panel per place: zero is what Bayes' rule says."""
+    panels: Mapping[str, Mapping[str, np.ndarray]] = {
+        place.name: {place.label(arm): surplus(place, arm) for arm in place.scored}
+        for place in places
+        if place.scored
+    }
+    label = "shift of the logit by squares, minus Bayes' price"
+    return difference_plot(panels, xlabel=label, scale=1, missing="no rows of this experiment yet")
+
+
+def starved_sentence(place: Place, rival: str = RIVAL) -> str:
+    """Whether squares count for more than they are worth, as a sentence of Markdown.
+
+    Parameters
+    ----------
+    place : Place
+        Of ``cutout`` or ``cutout_interpolation``.
+    rival : str
+        The arm without penalty that is looked at.
+
+    Returns
+    -------
+    str
+        Empty with fewer than three seeds.
+    """
+    found = _interval(surplus(place, rival))
+    if found is None or found.n < FEWEST:
+        return ""
+    price = bayes_price()
+    said = "cannot be told from what Bayes' rule says: nothing is seen to be starved by them"
+    if found.high < 0:
+        said = "is larger than Bayes' rule says: squares count for more than they are worth"
+    if found.low > 0:
+        said = "is smaller than Bayes' rule says: squares have not been learned in full"
+    numbers = f"{found.mean + price:+.2f}, {found.low + price:+.2f} to {found.high + price:+.2f}"
+    return (
+        f"Squares shift the logit of *{place.label(rival)}* by {numbers} (mean and 95 % interval "
+        f"over {found.n} seeds), which {said} ({price:+.3f})."
+    )
+
+
+def _interval(values: np.ndarray) -> Interval | None:
+    return mean_interval(values) if len(values) else None
+
+
+def _mean(values: np.ndarray, digits: int = 3) -> str:
+    return f"{np.mean(values):.{digits}f}" if len(values) else "–"
+
+
+def _margins(place: Place, arm: str) -> np.ndarray:
+    """Mean margin on the training tiles, one value per seed."""
+    signs = 2.0 * place.targets(FITTED) - 1
+    return np.array([(signs * logits).mean() for logits in place.logits(arm, FITTED).values()])

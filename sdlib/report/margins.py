@@ -1,0 +1,127 @@
+"""Was the penalty binding? Margins of networks beside the logits at which their penalty rests.
+
+The penalty acts on a tile once its logit has come near the place where the penalised loss of its
+class is least (the *cap*). A network whose tiles stay far below it was trained almost as if there
+were no penalty, whatever its results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from sdlib.losses import resting_logits
+from sdlib.results import Place
+
+__all__ = ["beyond", "binding", "binding_table"]
+
+COHORT = "validation"
+RIVAL = "weight_decay"
+
+
+def beyond(logits: np.ndarray, targets: np.ndarray, caps: tuple[float, float]) -> float:
+    """Share of tiles whose logit lies beyond the cap of their class.
+
+    Parameters
+    ----------
+    logits, targets : numpy.ndarray
+        float and int, shape ``(n,)``; targets are 0 or 1.
+    caps : pair of float
+        (negative, positive), of :func:`sdlib.losses.resting_logits`.
+
+    Examples
+    --------
+    >>> beyond(np.array([-4.0, -1.0, 2.0, 5.0]), np.array([0, 0, 1, 1]), (-3.0, 3.0))
+    0.5
+    """
+    outside = np.where(targets == 1, logits > caps[1], logits < caps[0])
+    return float(outside.mean())
+
+
+def _caps(place: Place, arm: str) -> tuple[float, float] | None:
+    """The resting logits of an arm's penalty; None if it has none."""
+    setting = place.setting(arm)
+    if not np.any(setting["lam"] or 0):
+        return None
+    return resting_logits(setting["lam"], setting["gamma"] or (0.0, 0.0))
+
+
+def _mean_share(place: Place, arm: str, cohort: str, caps: tuple[float, float]) -> float:
+    """Mean over an arm's networks of the share of tiles beyond caps; NaN without predictions."""
+    targets = place.targets(cohort)
+    found = [beyond(logits, targets, caps) for logits in place.logits(arm, cohort).values()]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _margin(place: Place, arm: str, cohort: str) -> float:
+    """Mean over networks of the mean margin."""
+    signs = 2.0 * place.targets(cohort) - 1
+    found = [(signs * logits).mean() for logits in place.logits(arm, cohort).values()]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def binding(place: Place, arm: str, cohort: str = COHORT, rival: str = RIVAL) -> dict[str, float]:
+    """How near an arm's networks came to the cap of their penalty, and whether it held them back.
+
+    Parameters
+    ----------
+    place : Place
+    arm : str
+        With a penalty.
+    cohort : str
+        Whose predictions are looked at: ``validation`` tiles are like training tiles.
+    rival : str
+        An arm without penalty.
+
+    Returns
+    -------
+    dict of str to float
+        ``negative`` and ``positive``: the caps; ``margin``: mean margin of the arm; ``own``: share
+        of tiles beyond their cap; ``free``: the rival's share beyond the same caps, which is the
+        share of tiles that the penalty would pull back. Empty without penalty or predictions.
+    """
+    caps = _caps(place, arm) if arm in place.arms else None
+    if caps is None or not place.logits(arm, cohort):
+        return {}
+    return {
+        "negative": caps[0],
+        "positive": caps[1],
+        "margin": _margin(place, arm, cohort),
+        "own": _mean_share(place, arm, cohort, caps),
+        "free": _mean_share(place, rival, cohort, caps),
+    }
+
+
+def binding_table(
+    places: Sequence[Place], cohort: str = COHORT, rival: str = RIVAL
+) -> pd.DataFrame:
+    """Whether the penalty was binding, one line per place and arm with a penalty.
+
+    Parameters
+    ----------
+    places : sequence of Place
+    cohort, rival : str
+        As for :func:`binding`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text; columns say caps, mean margin, and shares of tiles in per cent, means over networks.
+    """
+    lines = {}
+    for place in places:
+        for arm in place.arms:
+            found = binding(place, arm, cohort, rival)
+            if not found:
+                continue
+            without = "–" if np.isnan(found["free"]) else f"{found['free']:.0%}"
+            lines[place.name, place.label(arm)] = {
+                "caps (negative, positive)": f"{found['negative']:+.1f}, {found['positive']:+.1f}",
+                "mean margin": f"{found['margin']:.1f}",
+                "its tiles beyond their cap": f"{found['own']:.0%}",
+                "weight decay's tiles beyond it": without,
+            }
+    table = pd.DataFrame(lines).T
+    return table.rename_axis(["results", "networks"]) if lines else table
