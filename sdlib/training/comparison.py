@@ -174,7 +174,8 @@ def _sweep(experiment: str, profile: str, source: str, log: Log) -> None:
     log(f"shifting the test images to {progress.total} levels")
 
     def told(line: str) -> None:
-        levels = line.rpartition(" at ")[2].count(",") + 1
-        log(f"{line} ({progress.step(levels)})")
+        levels = line.rpartition(" at ")[2].split(", ")
+        last = f" to {levels[-1]}" if len(levels) > 1 else ""
+        log(f"shifted by {levels[0]}{last} ({progress.step(len(levels))})")
 
     sweep.make(experiment, profile, source, told)
