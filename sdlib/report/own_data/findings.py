@@ -42,7 +42,8 @@ class Penalty:
     lam : float
         Lambda of the method's networks.
     cap : float
-        Margin at which the penalty stops a network that separates the classes.
+        Margin at which a network rests that separates its training images; single images may lie
+        beyond it.
     beyond : mapping of str to float
         By arm: share of the validation and test images whose margin is beyond the cap.
     medians : mapping of str to float

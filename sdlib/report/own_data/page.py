@@ -103,9 +103,9 @@ def _results(found: Findings) -> str:
         ),
         html.table(tables.metric_table(found)),
         html.paragraph(
-            "Mean over seeds (SD over seeds), at a cut-off of .5. The interval of a difference is "
-            "over seeds and test patients. It is one interval per measure: of six, one may leave "
-            "out 0 by chance.",
+            "Differences in points, with their 95 % interval over seeds and test patients; then "
+            "the mean of each method over seeds (SD over seeds), at a cut-off of .5. Of six "
+            "intervals, one may leave out 0 by chance.",
             "quiet",
         ),
     )
@@ -216,7 +216,7 @@ def _method(found: Findings, command: str) -> str:
     if searched is not None:
         parts.append(html.details("All trials", html.table(searched)))
     parts += [
-        html.paragraph(f"Training took {in_words(seconds)} on {devices}, with {codes}."),
+        html.paragraph(f"Training took {in_words(seconds)} on {devices}, with sdlib {codes}."),
         html.paragraph(f"This page: {provenance()}."),
         f"<p>Make it again: <code>{html.text(command)}</code></p>",
     ]

@@ -58,10 +58,10 @@ def _mean(found: Interval) -> str:
 
 
 def _compared(found: Findings, first: str, lines: Sequence[tuple[str, Paired]]) -> Table:
-    """One line per measure: rival, method, difference."""
+    """One line per measure: the difference, which a phone shows first, then rival and method."""
     place = found.place
-    headings = (first, place.label(found.rival), place.label(found.arm), "difference, points")
-    rows = [(name, _mean(one.rival), _mean(one.own), points(one)) for name, one in lines]
+    headings = (first, "SD minus weight decay", place.label(found.rival), place.label(found.arm))
+    rows = [(name, points(one), _mean(one.rival), _mean(one.own)) for name, one in lines]
     return Table(headings, rows)
 
 
@@ -79,7 +79,7 @@ def cutoff_table(found: Findings) -> Table:
     names = {
         NONE: "both at .5",
         BOTH: "both tuned on validation",
-        ONE: f"{found.place.label(found.rival)}: tuned; the other at .5",
+        ONE: "weight decay tuned, SD at .5",
     }
     lines = [(names[key], found.cutoffs[key]) for key in names]
     return _compared(found, "cut-offs", lines)

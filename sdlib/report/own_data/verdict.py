@@ -165,8 +165,9 @@ def penalty_sentence(found: Findings) -> str:
     """Whether the penalty was binding."""
     penalty, share = found.penalty, found.penalty.beyond[found.rival]
     text = (
-        f"With λ = {decimal(penalty.lam)} the penalty stops a network at a margin of "
-        f"{penalty.cap:.1f}. Networks with weight decay go beyond it on {share:.0%} of the images"
+        f"With λ = {decimal(penalty.lam)} a network that separates its training images rests at a "
+        f"margin of {penalty.cap:.1f} on average, the cap. Networks with weight decay go beyond it "
+        f"on {share:.0%} of the images"
     )
     if share < HARDLY:
         return f"{text}: the penalty had hardly anything to hold back, and can change little here."

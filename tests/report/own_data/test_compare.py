@@ -172,7 +172,7 @@ class TestNumbers:
         for arm in (RIVAL, ARM):
             values = [measure(arrays[arm, seed], everything) for seed in SEEDS]
             cells.append(f"{np.mean(values):.3f} ({np.std(values, ddof=1):.3f})")
-        assert page.row(heading) == [*cells, paired(arrays, measure)]
+        assert page.row(heading) == [paired(arrays, measure), *cells]
 
     def test_the_first_sentence(self, page, arrays, compared):
         found = paired(arrays, at_half).replace(UNBROKEN, " ")
@@ -197,8 +197,8 @@ class TestNumbers:
             positive = expit(one["test.logits"].astype(float))[kept] >= cutoff
             return sk.balanced_accuracy_score(one["test.targets"][kept], positive)
 
-        assert page.row("both at .5")[-1] == paired(arrays, at_half)
-        assert page.row("both tuned on validation")[-1] == paired(arrays, tuned)
+        assert page.row("both at .5")[0] == paired(arrays, at_half)
+        assert page.row("both tuned on validation")[0] == paired(arrays, tuned)
 
     def test_the_sweep(self, page, arrays, compared):
         levels = sorted((compared[2] / "sweep").glob("*.npz"))
@@ -222,9 +222,9 @@ class TestNumbers:
         names = [file.stem for file in levels]
         assert len(names) == 13
         blurred = [name for name in names if name.startswith("blur")]
-        assert page.row("blur")[-1] == paired(shifted, mean_over(blurred))
-        assert page.row("all levels of shift")[-1] == paired(shifted, mean_over(names))
-        assert page.row("unshifted (the price)")[-1] == paired(arrays, at_half)
+        assert page.row("blur")[0] == paired(shifted, mean_over(blurred))
+        assert page.row("all levels of shift")[0] == paired(shifted, mean_over(names))
+        assert page.row("unshifted (the price)")[0] == paired(arrays, at_half)
 
     def test_margins_against_the_cap(self, page, arrays):
         for arm, label in ((RIVAL, "weight decay"), (ARM, "SD Eq. 1, paper's λ")):
