@@ -237,27 +237,17 @@ def tile(
     ] = None,
 ) -> None:
     """Cut whole slides into shards of tiles; a killed command goes on where it stopped."""
+    from sdlib.checks import whole_numbers
     from sdlib.datasets.tiling import Tiling, tile_slides
     from sdlib.slides import LabelRule
 
     rule = None
     if positive or masks is not None:
-        values = (_whole_numbers(text) for text in (positive, negative, ignored))
+        values = (whole_numbers(text) for text in (positive, negative, ignored))
         rule = LabelRule(*values, threshold=share)
     tiling = Tiling(size, overlap, mpp, border, max_background, rule=rule, unscanned=unscanned)
     inputs = (workers, resolution, damaged, masks, groups, changed)
     print(tile_slides(slides, out, tiling, *inputs, _log))
-
-
-def _whole_numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers that are separated by commas."""
-    from sdlib.errors import ConfigError
-
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    wrong = [part for part in parts if not part.isdecimal()]
-    if wrong:
-        raise ConfigError(f"expected whole numbers such as 3,4,5, got {text!r}")
-    return tuple(map(int, parts))
 
 
 @app.command()
