@@ -77,6 +77,8 @@ class Cohort:
         The run's sources on which it is tested; on all of them where this is empty.
     balanced : bool
         Whether the larger class is cut down to the smaller one; if not, all images are used.
+    most : int
+        At most so many tiles, as many of each class; 0 where the profile alone sets a limit.
     metrics_only : bool
         Whether rows hold its metrics while its logits are not kept, which would fill the disk
         where an experiment has many cohorts.
@@ -94,12 +96,15 @@ class Cohort:
     whole: bool = False
     sources: tuple[str, ...] = ()
     balanced: bool = True
+    most: int = 0
     metrics_only: bool = False
 
     def __post_init__(self) -> None:
         unknown = [part for part in self.parts if part not in PARTS]
         if unknown or not self.parts:
             raise ConfigError(f"expected parts among {', '.join(PARTS)}, got {self.parts}")
+        if self.most and not self.balanced:
+            raise ConfigError("expected a cohort of at most so many tiles to be balanced")
 
     def same_tiles(self, other: Cohort) -> bool:
         """Whether both hold the same tiles, however prepared: then they share their targets.
@@ -112,7 +117,8 @@ class Cohort:
     @property
     def _tiles(self) -> tuple:
         """All that decides which tiles it holds."""
-        return self.parts, dict(self.where), self.source, self.whole, self.balanced, self.sources
+        where = self.parts, dict(self.where), self.source, self.sources
+        return *where, self.whole, self.balanced, self.most
 
 
 def load_cohort(
@@ -148,4 +154,6 @@ def load_cohort(
     if not cohort.whole:
         limits = [source.most(part, count) for part in cohort.parts]
         most = None if None in limits else sum(limits)
+    if cohort.most:
+        most = min(cohort.most, most or cohort.most)
     return balanced(tiles, seed, most)

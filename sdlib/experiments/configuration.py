@@ -26,7 +26,8 @@ HASHED = (
 #: Settings that change no number of a run: names, counts, resources, looks. A step is not among
 #: the settings either: lambda and gamma have been moved by it.
 UNHASHED = (
-    *("name", "seeds", "trials", "workers", "memory_mb", "minutes", "gpu", "runs_per_job"),
+    *("name", "seeds", "trials", "networks", "workers", "memory_mb", "minutes", "gpu"),
+    "runs_per_job",
     *("label", "search", "training", "look", "main", "headline", "step"),
 )
 
@@ -76,6 +77,8 @@ def configuration(experiment: Experiment, arm: Arm, profile: str, source: str, s
         values["train_parts"] = list(training.parts)
     if training.whole:
         values["train_whole"] = True
+    if training.most:
+        values["train_most"] = training.most
     if not training.balanced:
         values["train_balanced"] = False
     if experiment.images != TILES:

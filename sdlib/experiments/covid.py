@@ -25,7 +25,7 @@ from sdlib.experiments.cutout import CUTOUT
 from sdlib.experiments.experiment import Experiment
 from sdlib.experiments.measurements import LINEAR_HEADS
 from sdlib.experiments.paper import paper_table
-from sdlib.experiments.searches import EQ2_RANGES, LAMBDA_RANGE, Space
+from sdlib.experiments.searches import EQ2_RANGES, LAMBDA_RANGE, Space, eq2_values
 
 __all__ = [
     "ADDED_EXPERIMENT",
@@ -69,7 +69,13 @@ SEARCHES = (
     Space(
         "weight_decay", "validation", ranges={"weight_decay": (*LAMBDA_RANGE, True)}, metric="auroc"
     ),
-    Space("sd_eq2", "validation", ranges=EQ2_RANGES, metric="auroc"),
+    Space(
+        "sd_eq2",
+        "validation",
+        ranges=EQ2_RANGES,
+        metric="auroc",
+        first=(eq2_values(FILM_LAM, FILM_GAMMA),),
+    ),
 )
 
 #: The regimen of DeGrave et al. 2021: its rate is .01 for a batch of 16, here given for 512.

@@ -53,6 +53,9 @@ class Experiment:
     overrides : mapping
         Settings of a profile that are different here, by profile or by (profile, source):
         ``{"paper": {"seeds": 3}, ("laptop", "open"): {"size": 96}}``.
+    more_seeds : mapping
+        Arms that have more networks than the profile says, by (profile, source):
+        ``{("laptop", "open"): {"sd_eq2": 10}}``.
     main_only : tuple of str
         Profiles at which only the main arms are run.
     images : str
@@ -89,6 +92,9 @@ class Experiment:
     trial: Arm = TRIAL
     networks_of: str = ""
     overrides: Mapping[Scale, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    more_seeds: Mapping[tuple[str, str], Mapping[str, int]] = field(
+        default_factory=dict, hash=False
+    )
     main_only: tuple[str, ...] = ()
     images: str = TILES
     profiles: tuple[str, ...] = tuple(PROFILES)
@@ -114,6 +120,9 @@ class Experiment:
         self._check_sweep()
         self._check_scales()
         spaces = {space.name for space in self.searches}
+        for space in self.searches:
+            if space.arm:
+                known(f"arm of the search {space.name}", space.arm, names)
         for arm in self.arms:
             if arm.search and not self.searched_in and arm.search not in spaces:
                 raise ConfigError(
@@ -150,6 +159,11 @@ class Experiment:
                 known(f"source in the overrides of {self.name}", name, sources)
             for name in changed:
                 known(f"setting in the overrides of {self.name}", name, fields)
+        for (profile, source), arms in self.more_seeds.items():
+            known(f"profile with more seeds of {self.name}", profile, PROFILES)
+            known(f"source with more seeds of {self.name}", source, sources)
+            for name in arms:
+                known(f"arm with more seeds of {self.name}", name, [arm.name for arm in self.arms])
         for profile in (*self.profiles, *self.main_only, self.recorded_at):
             known(f"profile of {self.name}", profile, PROFILES)
         for cohort in self.evaluation.values():
@@ -213,6 +227,16 @@ class Experiment:
             **self.overrides.get((profile, source), {}),
         }
         return dataclasses.replace(PROFILES[profile], **changed)
+
+    def seeds(self, arm: str, profile: str, source: str) -> int:
+        """How many networks an arm has.
+
+        >>> from sdlib.experiments import EXPERIMENTS
+        >>> EXPERIMENTS["cutout"].seeds("control", "laptop", "phantom")
+        5
+        """
+        more = self.more_seeds.get((profile, source), {})
+        return more.get(arm, self.settings(profile, source).seeds)
 
     def cohort_of_targets(self, name: str) -> str:
         """The first evaluation cohort with the same tiles: its targets are stored for both.

@@ -25,6 +25,9 @@ class Profile:
         Networks per arm.
     trials : int
         Budget of each Bayesian search.
+    networks : int
+        Networks that each trial of a search trains, from initialisations of their own; their mean
+        score is the trial's.
     dropout, drop_path : float
         Shares of features and of residual branches that are dropped in training.
     pretrained : bool
@@ -63,6 +66,7 @@ class Profile:
     pretrained: bool = False
     falling: str = "cosine"
     kept: str = "last"
+    networks: int = 1
 
 
 PROFILES = {
@@ -113,7 +117,7 @@ PROFILES = {
             epochs=12,
             batch_size=32,
             learning_rate=0.4,
-            seeds=3,
+            seeds=5,
             trials=20,
             minutes=30,
             runs_per_job=2,

@@ -187,7 +187,6 @@ EXPERIMENTS = (
         {**COHORTS, **_taken_apart()},
         searched_in="robustness",
         networks_of="robustness",
-        overrides={"long": {"seeds": 5}},
         main_only=("quick", "gpu"),
         # Not at laptop, where training has not settled: the penalty acts on large margins alone.
         profiles=("smoke", "quick", "long", "gpu", "paper"),

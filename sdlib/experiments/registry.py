@@ -7,6 +7,7 @@ from sdlib.experiments import (
     covid,
     covid_lambdas,
     cutout,
+    cutout_interpolation,
     cutout_sensitivity,
     hospitals,
     prostate,
@@ -55,7 +56,8 @@ def register(experiment: Experiment) -> None:
 
 
 MODULES = (
-    *(cutout, cutout_sensitivity, robustness),
+    *(cutout, cutout_sensitivity, cutout_interpolation),
+    robustness,
     *(prostate, stain_transfer, hospitals),
     *(covid, covid_lambdas),
 )

@@ -74,14 +74,18 @@ class Search:
     def config_hash(self) -> str:
         """A hash of everything that the trials have in common: others are stale."""
         definition = experiment_of(self.experiment)
-        values = configuration(
-            definition, definition.trial, self.profile, self.source, definition.search_seed
-        )
+        arm = definition.arm(self.space.arm) if self.space.arm else definition.trial
+        values = configuration(definition, arm, self.profile, self.source, definition.search_seed)
         for field in dataclasses.fields(Profile):  # settings that are on trial themselves
             if field.name in self.space.names:
                 del values[field.name]
         if self.space.metric != "accuracy":  # younger than the recorded trials, which keep theirs
             values["judged_by"] = self.space.metric
+        if self.space.arm:
+            values["arm"] = self.space.arm
+        networks = definition.settings(self.profile, self.source).networks
+        if networks > 1:
+            values["networks"] = networks
         return config_hash(values)
 
 
@@ -238,11 +242,10 @@ def runs_of(experiment: str, profile: str, source: str) -> list[Run]:
     definition = EXPERIMENTS[experiment]
     if profile not in definition.profiles or source not in definition.sources:
         return []
-    seeds = definition.settings(profile, source).seeds
     return [
         Run(experiment, arm.name, seed, profile, source)
         for arm in definition.arms_at(profile)
-        for seed in range(seeds)
+        for seed in range(definition.seeds(arm.name, profile, source))
     ]
 
 

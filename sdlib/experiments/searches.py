@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sdlib.checks import known
@@ -16,6 +16,7 @@ __all__ = [
     "LAMBDA_RANGE",
     "RATE_GRID",
     "Space",
+    "eq2_values",
 ]
 
 LAMBDA_GRID = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # S1 of the paper
@@ -30,6 +31,7 @@ SEARCHABLE = (
     *("lam_neg", "lam_pos", "gamma_neg", "gamma_pos"),
 )
 METRICS = ("accuracy", "auroc")
+MOST_BEYOND = 3  # values tried beyond an end of a grid whose best value lies there
 #: Lowest value, highest value, whether logarithmic.
 EQ2_RANGES = {
     "lam_neg": (*LAMBDA_RANGE, True),
@@ -37,6 +39,23 @@ EQ2_RANGES = {
     "gamma_neg": (*GAMMA_RANGE, False),
     "gamma_pos": (*GAMMA_RANGE, False),
 }
+
+
+def eq2_values(lam: tuple[float, float], gamma: tuple[float, float]) -> dict[str, float]:
+    """The values of Equation 2 by the names that searches give them.
+
+    Parameters
+    ----------
+    lam, gamma : pair of float
+        (negative, positive), or (benign, cancer).
+
+    Examples
+    --------
+    >>> eq2_values((0.01, 0.001), (0.0, 1.0))
+    {'lam_neg': 0.01, 'lam_pos': 0.001, 'gamma_neg': 0.0, 'gamma_pos': 1.0}
+    """
+    names = ("lam_neg", "lam_pos", "gamma_neg", "gamma_pos")
+    return dict(zip(names, (*lam, *gamma), strict=True))
 
 
 @dataclass(frozen=True)
@@ -55,12 +74,24 @@ class Space:
         What the best trial has most of: ``accuracy`` or ``auroc``.
     ranges : mapping of str to (low, high, logarithmic), optional
         For Bayesian optimisation, with the profile's budget of trials.
+    first : tuple of mapping of str to float
+        Values that a Bayesian search tries before any others, such as the paper's.
+    extends : bool
+        Whether a grid of one value goes on beyond an end at which its best value lies.
+    arm : str
+        The arm whose other values its trials have; if empty, they are those of the experiment's
+        ``trial``, or of its first arm where the learning rate is on trial.
 
     Raises
     ------
     ConfigError
         Neither a grid nor ranges, or both; a value that no arm can take from a search; a metric
-        that does not choose.
+        that does not choose; first values outside the ranges.
+
+    Examples
+    --------
+    >>> Space("decay", "validation", grid={"weight_decay": (0.1, 0.01)}, extends=True).names
+    ('weight_decay',)
     """
 
     name: str
@@ -68,6 +99,9 @@ class Space:
     grid: Mapping[str, tuple[float, ...]] | None = field(default=None, hash=False)
     ranges: Mapping[str, tuple[float, float, bool]] | None = field(default=None, hash=False)
     metric: str = "accuracy"
+    first: tuple[Mapping[str, float], ...] = field(default=(), hash=False)
+    extends: bool = False
+    arm: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.grid) == bool(self.ranges):
@@ -79,6 +113,27 @@ class Space:
                 f"the search {self.name!r} tries {unknown[0]!r}; expected names among: "
                 f"{', '.join(SEARCHABLE)}"
             )
+        if self.extends and (not self.grid or len(self.grid) > 1 or self.count(0) < 2):
+            raise ConfigError(
+                f"expected two points or more of one value in the search {self.name!r}, whose "
+                "grid is to go on beyond its ends"
+            )
+        for point in self.first:
+            self._check_first(point)
+
+    def _check_first(self, point: Mapping[str, float]) -> None:
+        """Raise a ConfigError if values that are to be tried first could not be proposed."""
+        if not self.ranges or set(point) != set(self.ranges):
+            raise ConfigError(
+                f"expected first values of {', '.join(self.names)} for a Bayesian search, got "
+                f"{', '.join(point)} for the search {self.name!r}"
+            )
+        for name, (low, high, _) in self.ranges.items():
+            if not low <= point[name] <= high:
+                raise ConfigError(
+                    f"expected a first {name} from {low:g} to {high:g} in the search "
+                    f"{self.name!r}, got {point[name]:g}"
+                )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,4 +150,37 @@ class Space:
 
     def same_values(self, other: Space) -> bool:
         """Whether both try the same values: then trials of the one serve the other."""
-        return (self.grid, self.ranges) == (other.grid, other.ranges)
+        return (self.grid, self.ranges, self.arm) == (other.grid, other.ranges, other.arm)
+
+    def beyond(self, tried: Sequence[tuple[Mapping[str, float], float]]) -> dict[str, float] | None:
+        """The next value beyond an end of a grid, or None if the best value lies inside.
+
+        An end at 0 has no beyond. At most :data:`MOST_BEYOND` values are tried beyond an end, each
+        as many times the last as that one was the one before it.
+
+        Parameters
+        ----------
+        tried : sequence of (values, score)
+            The trials of the whole grid, and of what has been tried beyond it.
+
+        Examples
+        --------
+        >>> space = Space("decay", "validation", grid={"weight_decay": (0.1, 0.01)}, extends=True)
+        >>> space.beyond([({"weight_decay": 0.1}, 0.8), ({"weight_decay": 0.01}, 0.7)])
+        {'weight_decay': 1.0}
+        >>> inside = {0.01: 0.7, 0.1: 0.8, 1.0: 0.6}
+        >>> space.beyond([({"weight_decay": v}, score) for v, score in inside.items()])
+        """
+        if not self.extends:
+            return None
+        ((name, points),) = self.grid.items()
+        scores = {values[name]: score for values, score in tried}
+        ordered = sorted(scores)
+        best = [value for value in ordered if scores[value] == max(scores.values())]
+        for end, neighbour in ((ordered[0], ordered[1]), (ordered[-1], ordered[-2])):
+            outside = [
+                v for v in ordered if v not in points and (v < min(points)) == (end < neighbour)
+            ]
+            if best == [end] and end > 0 and len(outside) < MOST_BEYOND:
+                return {name: float(f"{end * end / neighbour:.6g}")}
+        return None

@@ -18,6 +18,7 @@ from sdlib.errors import ConfigError, DataError, SdlibError
 from sdlib.experiments import EXPERIMENTS, experiment_of
 from sdlib.files import atomic_path
 from sdlib.paths import ROOT
+from sdlib.pipeline.page_tables import keep_intervals_whole
 from sdlib.results.key import READS
 
 __all__ = ["chapters", "execute", "parameters", "reads"]
@@ -183,6 +184,7 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
     for cell in notebook.cells:  # readers want the picture first, not papermill's bookkeeping
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata["tags"].append("remove-input")
+    keep_intervals_whole(notebook)
     with atomic_path(out) as temporary:
         nbformat.write(notebook, temporary)
 

@@ -6,15 +6,17 @@ validation and on the test split, whichever of the two it was judged on.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
+import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
-from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sdlib.checks import check_number
 from sdlib.datasets.tiles import TileSet
@@ -27,40 +29,25 @@ from sdlib.training import run as running
 from sdlib.training.data import load_tiles
 from sdlib.training.lock import only_process
 from sdlib.training.own_files import read_or_none
+from sdlib.training.proposals import distributions, next_values
 
 __all__ = ["execute"]
 
-Objective = Callable[[optuna.trial.BaseTrial], float]
+Objective = Callable[[dict[str, float], int], dict]
 Log = Callable[[str], None]
 
 LARGEST_SEED = 2**32 - 1  # of optuna's samplers
+KEPT = ("metrics", "seconds", "by_network")  # of what a trial's training returns
 
 
-def _suggest(trial: optuna.trial.BaseTrial, space: Space) -> dict[str, float]:
-    if space.grid:
-        return {n: trial.suggest_categorical(n, list(v)) for n, v in space.grid.items()}
-    return {
-        name: trial.suggest_float(name, low, high, log=log)
-        for name, (low, high, log) in space.ranges.items()
-    }
-
-
-def _points(space: Space, seed: int) -> list[dict[str, float]]:
-    """A grid in the order in which optuna's sampler, seeded, visits it."""
-    grid = {name: list(values) for name, values in space.grid.items()}
-    study = optuna.create_study(sampler=optuna.samplers.GridSampler(grid, seed=seed))
-    return [_suggest(study.ask(), space) for _ in range(space.count(0))]
-
-
-def _evaluated(objective: Objective, values: dict[str, float], number: int) -> FrozenTrial:
+def _evaluated(objective: Objective, space: Space, values: dict, number: int) -> FrozenTrial:
     """A finished trial at the given values."""
-    trial = FixedTrial(values, number)
-    value = objective(trial)
+    found = objective(values, number)
     return create_trial(
-        value=value,
-        params=trial.params,
-        distributions=trial.distributions,
-        user_attrs=trial.user_attrs,
+        value=found.pop("value"),
+        params=values,
+        distributions=distributions(space, values),
+        user_attrs=found,
     )
 
 
@@ -117,34 +104,16 @@ def _study(search: Search, journal: Path, fresh: bool, log: Log) -> optuna.Study
     )
 
 
-def _next(space: Space, finished: list[FrozenTrial], run: Run) -> dict[str, float] | None:
-    """The values to try next, or None if enough has been tried.
-
-    The samplers see the finished trials alone: to GridSampler, a trial that failed or was killed
-    would be a point visited, and TPE would propose something else.
-    """
-    seed = run.definition.search_seed
-    if space.grid:
-        tried = [trial.params for trial in finished]
-        return next((point for point in _points(space, seed) if point not in tried), None)
-    if len(finished) >= space.count(run.settings.trials):
-        return None
-    sampler = optuna.samplers.TPESampler(seed=seed + len(finished))
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials(finished)
-    return _suggest(study.ask(), space)
-
-
 def _complete(
     study: optuna.Study, space: Space, objective: Objective, run: Run
 ) -> list[FrozenTrial]:
     """Run trials until none is left to run; the finished ones, in order."""
     while True:
         finished = study.get_trials(states=(TrialState.COMPLETE,))
-        values = _next(space, finished, run)
+        values = next_values(space, finished, run.settings.trials, run.definition.search_seed)
         if values is None:
             return finished
-        study.add_trial(_evaluated(objective, values, len(finished)))
+        study.add_trial(_evaluated(objective, space, values, len(finished)))
 
 
 def _own_trials(search: Search, log: Log) -> list[dict]:
@@ -161,35 +130,59 @@ def _trials_of_others(search: Search, log: Log) -> list[dict]:
     return [trial for trial in found if trial.get("config_hash") == search.config_hash]
 
 
-def _tried(run: Run, names: Iterable[str]) -> Arm:
-    """The arm that trials train: the first, if they try the learning rate."""
-    return run.definition.arms[0] if "learning_rate" in names else run.definition.trial
+def _tried(space: Space, run: Run) -> Arm:
+    """The arm that trials train, apart from the values on trial."""
+    if space.arm:
+        return run.definition.arm(space.arm)
+    return run.definition.arms[0] if "learning_rate" in space.names else run.definition.trial
 
 
-def _train(run: Run, values: dict[str, float], tiles: Mapping[str, TileSet]) -> dict:
-    """Metrics of one training at the given values, by cohort, and the seconds it took."""
+def _train(space: Space, run: Run, values: dict[str, float], tiles: Mapping[str, TileSet]) -> dict:
+    """Mean metrics of the networks of a trial, by cohort, and the seconds they took."""
     start, rate = time.perf_counter(), values.get("learning_rate")
-    arm = _tried(run, values)
-    arm = arm if rate else arm.tuned(values)
-    logits = running.train_and_evaluate(run, arm, tiles, lambda line: None, learning_rate=rate)
-    scores = {
-        name: summary(tiles[name].targets, found, from_logits=True)
-        for name, found in logits.items()
+    arm = _tried(space, run).tuned(values)
+    found = []
+    for number in range(run.settings.networks):
+        one = dataclasses.replace(run, seed=run.seed + number)
+        logits = running.train_and_evaluate(one, arm, tiles, lambda line: None, learning_rate=rate)
+        found.append(
+            {
+                name: summary(tiles[name].targets, scores, from_logits=True)
+                for name, scores in logits.items()
+            }
+        )
+    trained = {"metrics": _mean(found), "seconds": round(time.perf_counter() - start, 1)}
+    if len(found) > 1:
+        trained["by_network"] = [
+            {cohort: one[cohort][space.metric] for cohort in ("validation", "test")}
+            for one in found
+        ]
+    return trained
+
+
+def _mean(found: list[dict]) -> dict:
+    """Each metric of each cohort, averaged over networks."""
+    return {
+        cohort: {
+            name: statistics.fmean(one[cohort][name] for one in found) for name in found[0][cohort]
+        }
+        for cohort in found[0]
     }
-    return {"metrics": scores, "seconds": round(time.perf_counter() - start, 1)}
 
 
 def execute(search: Search, fresh: bool = False, log: Log = print) -> list[dict]:
     """Run a search to the end of its budget and write its trials, one per line.
 
-    Every trial trains with the same initialisation and order (the experiment's search seed, which
-    no reported run uses), so trials differ by their values alone. What comes next depends only on
-    the trials that were finished: a resumed search proposes what the unbroken one would.
+    Every trial trains with the same initialisations and orders (from the experiment's search seed
+    on, which no reported run uses), so trials differ by their values alone. The score of a trial is
+    the mean of its networks, of which the profile says how many. What comes next depends only
+    on the trials that were finished: a resumed search proposes what the unbroken one would.
 
     Returns
     -------
     list of dict
-        family, trial, values, value (of the space's metric on the set judged on), metrics, seconds.
+        family, trial, values, value (of the space's metric on the set judged on), metrics, seconds;
+        by_network, the same metric of each network on validation and test, if there are several.
 
     Raises
     ------
@@ -199,13 +192,23 @@ def execute(search: Search, fresh: bool = False, log: Log = print) -> list[dict]
         The search's folder cannot be written to, or another process is at this search.
     """
     space, run = search.space, search.run  # either raises an error for a name that is not known
-    if not fresh and _own_trials(search, log) and (finished := read_trials(search)):
-        return finished
+    if not fresh and _own_trials(search, log):
+        finished = read_trials(search)
+        if finished and _is_whole(space, finished):
+            return finished
     with _writing(search.folder / "journal.log"):
         search.folder.mkdir(parents=True, exist_ok=True)
     # Two processes would both make every trial, and neither would end with the unbroken search's.
     with only_process(search.folder / ".lock", f"the search {search.id}"):
         return _execute(search, space, run, fresh, log)
+
+
+def _is_whole(space: Space, finished: list[dict]) -> bool:
+    """Whether trials that were read leave none to run: not those of a smaller search of old."""
+    tried = [trial["values"] for trial in finished]
+    if any(dict(point) not in tried for point in space.first):
+        return False
+    return space.beyond([(trial["values"], trial["value"]) for trial in finished]) is None
 
 
 def _execute(search: Search, space: Space, run: Run, fresh: bool, log: Log) -> list[dict]:
@@ -214,19 +217,17 @@ def _execute(search: Search, space: Space, run: Run, fresh: bool, log: Log) -> l
     siblings = _trials_of_others(search, log)
     last = LARGEST_SEED - space.count(run.settings.trials)
     check_number(f"the search seed of {search.experiment}", run.seed, 0, last, whole=True)
-    tiles = load_tiles(run, _tried(run, space.names))
+    tiles = load_tiles(run, _tried(space, run))
 
-    def objective(trial: optuna.trial.BaseTrial) -> float:
-        values = _suggest(trial, space)
+    def objective(values: dict[str, float], number: int) -> dict:
         known = next((other for other in siblings if other["values"] == values), None)
-        tried = known or _train(run, values, tiles)
-        for name in ("metrics", "seconds"):
-            trial.set_user_attr(name, tried[name])
+        tried = known or _train(space, run, values, tiles)
+        found = {name: tried[name] for name in KEPT if name in tried}
         if known:
-            trial.set_user_attr("trained_as", f"{known['family']} trial {known['trial']}")
-        value = tried["metrics"][space.judged_on][space.metric]
-        log(f"{search.id} trial {trial.number}: {values} -> {space.judged_on} {value:.4f}")
-        return value
+            found["trained_as"] = f"{known['family']} trial {known['trial']}"
+        found["value"] = tried["metrics"][space.judged_on][space.metric]
+        log(f"{search.id} trial {number}: {values} -> {space.judged_on} {found['value']:.4f}")
+        return found
 
     journal = search.folder / "journal.log"
     with _writing(journal):

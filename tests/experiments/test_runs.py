@@ -53,6 +53,7 @@ SCALE = {
     "name": "other",
     "seeds": 77,
     "trials": 77,
+    "networks": 7,
     "workers": 7,
     "memory_mb": 7,
     "minutes": 7,
@@ -121,7 +122,7 @@ class TestHash:
 
     def test_runs_of_an_experiment_have_hashes_of_their_own(self):
         plain = [run for run in runs_of("cutout", "laptop", "phantom") if not run.search]
-        assert len({config_hash(run.config()) for run in plain}) == len(plain) == 4 * 5
+        assert len({config_hash(run.config()) for run in plain}) == len(plain) == 5 * 5
 
 
 class TestRegistry:
