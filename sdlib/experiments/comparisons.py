@@ -24,6 +24,7 @@ __all__ = [
     "EnsembleDeLong",
     "Kind",
     "Measured",
+    "OverAllLevels",
     "OwnValue",
     "PairedDifference",
     "Slope",
@@ -249,6 +250,30 @@ class Slope:
         )
         shared = sorted(own.keys() & rival.keys())
         return _of_values(np.array([own[seed] - rival[seed] for seed in shared]))
+
+
+@dataclass(frozen=True)
+class OverAllLevels:
+    """``arm - rival`` in accuracy, mean over every level of shift, paired over seeds.
+
+    Parameters
+    ----------
+    arm, rival : str
+    """
+
+    arm: str
+    rival: str
+
+    def __call__(self, place: Any) -> Measured:
+        """Mean difference over seeds with its t interval; nothing where no seed was swept."""
+        table = place.sweep.accuracy()
+        shifted = table[table["strength"].notna()]  # the unshifted tiles have none
+        means = shifted.groupby(["arm", "seed"])["accuracy"].mean()
+        own, rivals = (
+            means[means.index.isin([name], "arm")].droplevel("arm")
+            for name in (self.arm, self.rival)
+        )
+        return _of_values((own - rivals).dropna().to_numpy(np.float64))
 
 
 @dataclass(frozen=True)

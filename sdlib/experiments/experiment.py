@@ -15,6 +15,7 @@ from sdlib.errors import ConfigError
 from sdlib.experiments.arm import Arm
 from sdlib.experiments.cohorts import Cohort
 from sdlib.experiments.comparisons import Comparison
+from sdlib.experiments.effects import Effect
 from sdlib.experiments.measurements import SWEEP, Measurement
 from sdlib.experiments.profiles import PROFILES, Profile
 from sdlib.experiments.searches import Space
@@ -68,6 +69,8 @@ class Experiment:
         Of :mod:`sdlib.experiments.measurements`.
     comparisons : tuple of Comparison
         Behind the paper's claims, or our own.
+    effects : tuple of Effect
+        What the book's first page shows of it, the most important metric first.
     printed : str
         The paper's table with numbers of these arms, such as ``table2``; empty without one.
     data_seed, search_seed : int
@@ -102,6 +105,7 @@ class Experiment:
     recorded_at: str = "laptop"
     measurements: tuple[Measurement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    effects: tuple[Effect, ...] = ()
     printed: str = ""
     data_seed: int = 0
     search_seed: int = 1000

@@ -19,6 +19,7 @@ from sdlib.experiments.comparisons import (
     Kind,
     PairedDifference,
 )
+from sdlib.experiments.effects import Effect
 from sdlib.experiments.experiment import Experiment
 from sdlib.experiments.measurements import SWEEP
 from sdlib.experiments.paper import paper_table
@@ -194,5 +195,15 @@ EXPERIMENTS = (
         recorded_at="long",
         measurements=(STAIN_SWEEP,),
         comparisons=COMPARISONS,
+        effects=(
+            Effect(
+                "another medical centre",
+                "accuracy",
+                PairedDifference("external.accuracy", SD, DECAY),
+                1,
+                "3_clinical/06_prostate",
+                PAPER_GAINS["external"],
+            ),
+        ),
     ),
 )

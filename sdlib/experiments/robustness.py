@@ -16,9 +16,11 @@ from sdlib.experiments.comparisons import (
     Comparison,
     Kind,
     Measured,
+    OverAllLevels,
     OwnValue,
     PairedDifference,
 )
+from sdlib.experiments.effects import Effect
 from sdlib.experiments.experiment import Experiment
 from sdlib.experiments.measurements import SHARPNESS, SWEEP
 from sdlib.experiments.paper import PAPER_EQ1, PAPER_WEIGHT_DECAY, paper_table
@@ -193,5 +195,14 @@ EXPERIMENTS = (
         main_only=("quick", "long"),  # the rest would double what a newcomer waits for
         measurements=(SWEEP, SHARPNESS),
         comparisons=COMPARISONS,
+        effects=(
+            Effect(
+                "blur, sharpening and fading stains",
+                "accuracy",
+                OverAllLevels("sd_eq1_uniform", "weight_decay_uniform"),
+                1,
+                "2_simulations/05_distribution_shift",
+            ),
+        ),
     ),
 )

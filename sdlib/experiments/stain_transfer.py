@@ -12,6 +12,7 @@ from dataclasses import replace
 from sdlib.experiments.arm import Arm
 from sdlib.experiments.cohorts import Cohort
 from sdlib.experiments.comparisons import Comparison, Kind, PairedDifference
+from sdlib.experiments.effects import Effect
 from sdlib.experiments.experiment import Experiment
 from sdlib.experiments.prostate import (
     DECAY,
@@ -93,6 +94,16 @@ def _trained_on(cluster: str, other: str) -> Experiment:
         profiles=("smoke", "quick", "laptop"),
         sources=("open",),
         comparisons=_comparisons(f"{cluster} to {other}"),
+        effects=tuple(
+            Effect(
+                f"other stains ({cluster} to {other})",
+                heading,
+                PairedDifference(f"across.{metric}", SD, DECAY),
+                1,
+                "3_clinical/06_prostate",
+            )
+            for heading, metric in (("accuracy", "accuracy"), ("AUROC", "auroc"))
+        ),
     )
 
 

@@ -32,7 +32,7 @@ def chapters(root: Path = ROOT) -> list[Path]:
     """The notebooks of ``_toc.yml``, in its order, relative to ``root``.
 
     >>> [chapter.stem for chapter in chapters()][0]
-    '01_shortcuts'
+    'in_ten_minutes'
     """
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     files = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]

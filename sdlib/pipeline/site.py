@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -10,11 +11,13 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from sdlib.errors import SdlibError
+import yaml
+
+from sdlib.errors import ConfigError, SdlibError
 from sdlib.files import obstacle
 from sdlib.paths import ROOT, outputs_folder
 
-__all__ = ["build", "first_page", "show", "site_folder", "stage"]
+__all__ = ["build", "first_page", "show", "site_folder", "stage", "with_address"]
 
 
 def site_folder() -> Path:
@@ -32,6 +35,8 @@ def stage(root: Path = ROOT) -> Path:
 
     Raises
     ------
+    ConfigError
+        The code's address in ``_config.yml`` is not one of the web.
     SdlibError
         The folder cannot be written.
     """
@@ -41,14 +46,53 @@ def stage(root: Path = ROOT) -> Path:
     ignored = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_static")
     try:
         site.mkdir(parents=True, exist_ok=True)
-        for name in ("_config.yml", "_toc.yml"):
-            shutil.copy2(root / name, site / name)
+        shutil.copy2(root / "_toc.yml", site / "_toc.yml")
+        config = with_address((root / "_config.yml").read_text(encoding="utf-8"))
+        (site / "_config.yml").write_text(config, encoding="utf-8")
         shutil.copytree(root / "book", site / "book", ignore=ignored, dirs_exist_ok=True)
         # Jupyter Book takes style sheets from the top folder alone.
         shutil.copytree(root / "book" / "_static", site / "_static", dirs_exist_ok=True)
     except OSError as error:
         raise SdlibError(f"cannot write the site to {site}: {error}") from error
     return site
+
+
+def with_address(config: str) -> str:
+    """Let the pages link to the code, where ``_config.yml`` says its public address.
+
+    Parameters
+    ----------
+    config : str
+        What ``_config.yml`` says.
+
+    Returns
+    -------
+    str
+        The same text where ``repository.url`` is empty. Else a configuration in which the first
+        page's ``code_address`` is a link, and the foot of every page has one.
+
+    Raises
+    ------
+    ConfigError
+        The address is not one of the web.
+
+    Examples
+    --------
+    >>> with_address("repository: {url: ''}")
+    "repository: {url: ''}"
+    """
+    found = yaml.safe_load(config)
+    address = (found.get("repository") or {}).get("url") or ""
+    if not address:
+        return config
+    if not re.fullmatch(r"https?://[^\s\"'<>()]+", str(address)):
+        raise ConfigError(
+            f"expected repository.url in _config.yml as https://..., or empty, got {address!r}"
+        )
+    found["parse"]["myst_substitutions"]["code_address"] = f"[{address}]({address})"
+    foot = found["html"]["extra_footer"]
+    found["html"]["extra_footer"] = f'<p><a href="{address}">Code of this book</a></p>{foot}'
+    return yaml.safe_dump(found, allow_unicode=True, sort_keys=False)
 
 
 def build(root: Path = ROOT) -> Path:

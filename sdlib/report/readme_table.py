@@ -1,6 +1,7 @@
-"""The tables of README and of the book's first page, made from recorded rows and never by hand.
+"""What README and the book's first page say of results: made from recorded rows, never by hand.
 
-``python -m sdlib.report.readme_table`` rewrites the parts of both between their two markers.
+``python -m sdlib.report.readme_table`` rewrites the parts of both between their markers, and the
+first page's picture.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from sdlib.markdown import as_markdown
 from sdlib.metrics import mean_interval
 from sdlib.paths import ROOT
 from sdlib.report.cutout.equal_access import access_table
+from sdlib.report.effects import effect_sentences, overview_sentence, recorded_effects
+from sdlib.report.effects_figure import save_figure
 from sdlib.results import MAIN_PROFILE, Place
 from sdlib.results.sweeps import CLEAN
 
-__all__ = ["index_table", "readme_table", "rewrite"]
+__all__ = ["PICTURE", "between", "index_effects", "index_table", "readme_table", "rewrite"]
 
-MARKERS = ("<!-- results -->", "<!-- /results -->")
+PICTURE = ROOT / "book" / "images" / "effects.svg"
 HEADINGS = (
     "experiment",
     "arm: test accuracy (SD)",
@@ -107,35 +110,66 @@ def index_table() -> str:
     return "\n".join(lines)
 
 
-def _replaced(page: Path, table: str) -> str:
-    """Put a table between a page's markers; returns the page's new text.
+def index_effects() -> str:
+    """What the book's first page says was found: a paragraph, then a line per situation.
+
+    >>> index_effects().splitlines()[2].startswith("- [")
+    True
+    """
+    found = recorded_effects()
+    return f"{overview_sentence(found)}\n\n{effect_sentences(found)}"
+
+
+def _parts(page: Path, name: str) -> tuple[str, str, str]:
+    """A page's text before, between and after the markers of one name.
 
     Raises
     ------
     DataError
-        A marker is missing.
+        A marker is missing, or they are in the wrong order.
     """
-    text = page.read_text(encoding="utf-8")
-    if not all(marker in text for marker in MARKERS):
-        raise DataError(f"expected the markers {MARKERS} in {page.name}")
-    before, rest = text.split(MARKERS[0])
-    after = rest.split(MARKERS[1])[1]
-    text = f"{before}{MARKERS[0]}\n{table}\n{MARKERS[1]}{after}"
+    first, last = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(first)
+    inside, closed, after = rest.partition(last)
+    if not (found and closed):
+        raise DataError(f"expected the markers {first} and {last}, in this order, in {page.name}")
+    return before + first, inside.strip(), last + after
+
+
+def between(page: Path, name: str) -> str:
+    """What a page has between the markers ``<!-- name -->`` and ``<!-- /name -->``.
+
+    Raises
+    ------
+    DataError
+        A marker is missing, or they are in the wrong order.
+    """
+    return _parts(page, name)[1]
+
+
+def _replace(page: Path, name: str, text: str) -> None:
+    """Put a text between a page's markers."""
+    before, _, after = _parts(page, name)
     with atomic_path(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return text
+        temporary.write_text(f"{before}\n{text}\n{after}", encoding="utf-8")
 
 
-def rewrite(readme: Path = ROOT / "README.md", index: Path = ROOT / "book" / "index.md") -> None:
-    """Put today's tables between the markers of README and of the book's first page.
+def rewrite(
+    readme: Path = ROOT / "README.md",
+    index: Path = ROOT / "book" / "index.md",
+    picture: Path = PICTURE,
+) -> None:
+    """Put what today's rows say into README and the book's first page, and draw its picture.
 
     Raises
     ------
     DataError
-        A marker is missing.
+        A marker is missing, or they are in the wrong order.
     """
-    _replaced(readme, readme_table())
-    _replaced(index, index_table())
+    _replace(readme, "results", readme_table())
+    _replace(index, "effects", index_effects())
+    _replace(index, "results", index_table())
+    save_figure(recorded_effects(), picture)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What git holds in data/results is whole, today's, and says what its own predictions say."""
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from sdlib.experiments import EXPERIMENTS, PROFILES, Search
 from sdlib.experiments.trials import read_trials
 from sdlib.metrics import summary
 from sdlib.paths import ROOT, recorded_folder
-from sdlib.report.readme_table import MARKERS, index_table, readme_table
+from sdlib.report import readme_table
+from sdlib.report.effects import recorded_effects
+from sdlib.report.effects_figure import shown_numbers
 from sdlib.results import Place
 from sdlib.results.sweeps import levels_of
 
@@ -127,10 +130,20 @@ def test_the_profiles_learning_rate_is_the_one_its_search_chose():
 
 
 @pytest.mark.parametrize(
-    ("page", "table"), [("README.md", readme_table), ("book/index.md", index_table)]
+    ("page", "name", "made"),
+    [
+        ("README.md", "results", readme_table.readme_table),
+        ("book/index.md", "results", readme_table.index_table),
+        ("book/index.md", "effects", readme_table.index_effects),
+    ],
 )
-def test_readme_and_first_page_show_the_recorded_rows(page, table):
-    text = (ROOT / page).read_text()
-    between = text.split(MARKERS[0])[1].split(MARKERS[1])[0]
+def test_readme_and_first_page_show_the_recorded_rows(page, name, made):
     message = "python -m sdlib.report.readme_table rewrites it"
-    assert between.strip() == table(), message
+    assert readme_table.between(ROOT / page, name) == made(), message
+
+
+def test_the_first_pages_picture_shows_the_recorded_rows():
+    shown = shown_numbers(recorded_effects())
+    message = "python -m sdlib.report.readme_table draws it again"
+    description = ElementTree.parse(readme_table.PICTURE).find(".//{*}description")
+    assert description.text == shown, message

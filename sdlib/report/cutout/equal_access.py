@@ -31,8 +31,9 @@ def _at_best_cutoff(judged_on: str) -> Callable[[Place, str], pd.Series]:
     return lambda place, arm: tuned_accuracy(place, arm, judged_on)
 
 
-def _share(place: Place, arm: str) -> pd.Series:
-    return logit_shift(place, arm)["share"].astype(np.float64)
+def _dependence(place: Place, arm: str) -> pd.Series:
+    """The size of the share by which squares move the logit: its sign says only which way."""
+    return logit_shift(place, arm)["share"].astype(np.float64).abs()
 
 
 #: The one comparison with unequal access: the rival alone sees validation labels.
@@ -45,7 +46,7 @@ MEASURES: Mapping[str, Callable[[Place, str], pd.Series]] = {
     "accuracy, both at their best cut-off on test": _at_best_cutoff("test"),
     HALF: _metric("test.accuracy"),
     "AUROC": _metric("test.auroc"),
-    "share r of the squares (times 100)": _share,
+    "dependence on squares, size of r (times 100; below 0 is less)": _dependence,
     "accuracy on clean tiles, both at .5": _metric("clean.accuracy"),
 }
 PRINTED = {"accuracy, both at .5": "accuracy", "recall, both at .5": "recall"}

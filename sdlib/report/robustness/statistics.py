@@ -13,6 +13,7 @@ from scipy import stats
 
 from sdlib.errors import DataError
 from sdlib.experiments import experiment_of, paper_table
+from sdlib.experiments.comparisons import OverAllLevels
 from sdlib.experiments.paper import PAPER_EQ1
 from sdlib.metrics import Interval, mean_interval, smallest_effect
 from sdlib.report.rule import FEWEST
@@ -173,15 +174,7 @@ def over_all_levels(place: Place, arm: str, rival: str) -> Interval | None:
     Interval or None
         Student's over seeds, as fractions; None where no seed has both arms swept.
     """
-    levels = [name for name in place.sweep.levels if name != CLEAN]
-    if not levels:
-        return None
-    means = {
-        name: pd.DataFrame({level: place.by_seed(level, name) for level in levels}).mean(axis=1)
-        for name in (arm, rival)
-    }
-    difference = (means[arm] - means[rival]).dropna()
-    return mean_interval(difference.to_numpy(np.float64)) if len(difference) else None
+    return OverAllLevels(arm, rival)(place).interval
 
 
 def tuned_summary(place: Place) -> str:
