@@ -24,6 +24,10 @@ DevicesOption = Annotated[
     typer.Option(help="GPUs, or CPU cores where there is none, to train on; 1 by default"),
 ]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="begin anew, whatever is there")]
+PositiveOption = Annotated[
+    list[str] | None,
+    typer.Option(help="the positive label, such as tumour; again, or with commas, for several"),
+]
 
 
 def one_sentence(command):
@@ -167,17 +171,21 @@ def fetch(
 @one_sentence
 def check(
     folder: Annotated[str, typer.Argument(help="a folder with manifest.csv, or of shards")],
+    positive: PositiveOption = None,
 ) -> None:
-    """Read a folder of your own images, or of shards of tiles, to the last byte, and count."""
+    """Read a folder of your own images, or of shards, and say what is wrong or odd."""
     from pathlib import Path
 
-    from sdlib.datasets.folder_check import check_folder
+    from sdlib.datasets.folder_checks import check_folder
     from sdlib.datasets.shards import INDEX_FILE, check_shards
 
     if (Path(folder) / INDEX_FILE).is_file():
         print(check_shards(folder))
-    else:
-        print(check_folder(folder, _log))
+        return
+    report = check_folder(folder, positive or None, _log)
+    print(report)
+    if not report.usable:
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -186,11 +194,12 @@ def audit(
     folder: Annotated[str, typer.Argument(help="a folder with manifest.csv")],
     column: Annotated[str, typer.Option(help="the manifest's column that tells it")] = "source",
     size: Annotated[int, typer.Option(help="side in pixels that images are read with")] = 224,
+    positive: PositiveOption = None,
 ) -> None:
     """Tell whether the source of your images predicts their label, and shows in them."""
     from sdlib.report.covid.audit import audit_sources
 
-    print(audit_sources(folder, column, size=size, log=_log))
+    print(audit_sources(folder, column, size=size, positive=positive or None, log=_log))
 
 
 @app.command()

@@ -230,16 +230,20 @@ class TestCommands:
     def test_audit(self, sdlib, monkeypatch):
         asked = []
 
-        def audit_sources(folder, column, size, log):
-            asked.append((folder, column, size))
+        def audit_sources(folder, column, size, positive, log):
+            asked.append((folder, column, size, positive))
             log("features of 4 images")
             return "the source tells nothing"
 
         monkeypatch.setattr(audit, "audit_sources", audit_sources)
-        found = sdlib("audit", "mine", "--column", "view", "--size", "96")
+        options = ["--column", "view", "--size", "96", "--positive", "tumour", "--positive", "a,b"]
+        found = sdlib("audit", "mine", *options)
         assert found == (0, "the source tells nothing\n", "features of 4 images\n")
         sdlib("audit", "mine")
-        assert asked == [("mine", "view", 96), ("mine", "source", 224)]
+        assert asked == [
+            ("mine", "view", 96, ["tumour", "a,b"]),
+            ("mine", "source", 224, None),
+        ]
 
     def test_check_of_shards(self, sdlib, tmp_path):
         tile = ShardTile("a", np.zeros((8, 8, 3), np.uint8), 1, "patient")

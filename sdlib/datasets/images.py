@@ -6,7 +6,7 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +18,14 @@ from PIL import Image
 from sdlib.datasets.file_paths import is_file
 from sdlib.errors import DataError
 
-__all__ = ["check_side", "decode_image", "fit_square", "read_image"]
+__all__ = [
+    "SIXTEEN_BIT",
+    "TRANSPARENT",
+    "check_side",
+    "decode_image",
+    "fit_square",
+    "read_image",
+]
 
 # A transparent pixel shows what is behind the tissue: glass, which is white on a slide.
 BACKGROUND = "white"
@@ -36,7 +43,11 @@ JPEG_WARNINGS = ("Corrupt JPEG data", "Premature end of JPEG")
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 
 
-def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.ndarray:
+def read_image(
+    path: str | os.PathLike[str],
+    where: str | None = None,
+    observe: Callable[[Image.Image], object] | None = None,
+) -> np.ndarray:
     """Read an image file as 8-bit RGB: PNG, JPEG, TIFF, BMP, GIF, WebP, JPEG 2000 or PPM.
 
     - Grey, palette, CMYK and YCbCr images are converted to RGB.
@@ -57,6 +68,9 @@ def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.nda
     where : str, optional
         The place that names the path, for example ``"row 17 of manifest.csv"``; it is repeated
         in errors.
+    observe : callable, optional
+        Called with Pillow's image when it is loaded, before it is converted: it knows the file's
+        format, mode and tags.
 
     Returns
     -------
@@ -83,7 +97,7 @@ def read_image(path: str | os.PathLike[str], where: str | None = None) -> np.nda
         raise DataError(f"expected an image file at {name}, found none: check the path")
     try:
         with path.open("rb") as stream:
-            return _decode(stream, name)
+            return _decode(stream, name, observe)
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror or error}") from error
 
@@ -118,7 +132,9 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
     return _decode(io.BytesIO(content), name)
 
 
-def _decode(stream: BinaryIO, name: str) -> np.ndarray:
+def _decode(
+    stream: BinaryIO, name: str, observe: Callable[[Image.Image], object] | None = None
+) -> np.ndarray:
     """Read an image from a stream; ``name`` is the file in errors."""
     try:
         with Image.open(stream, formats=FORMATS) as image:
@@ -129,6 +145,8 @@ def _decode(stream: BinaryIO, name: str) -> np.ndarray:
                 raise DataError(
                     f"{name} is damaged inside ({damage}): copy it again from where it came from"
                 )
+            if observe is not None:
+                observe(image)
             return _to_rgb(image, name)
     except Image.DecompressionBombError as error:
         raise DataError(f"{name} is too large for a tile: cut it into tiles first") from error

@@ -4,7 +4,7 @@
 column   content
 ======== ============================================================================
 file     path of the image relative to the folder
-label    0 benign, 1 cancer
+label    0 negative, 1 positive; or words, of which ``positive`` names the positive ones
 group    patient, case or slide: images of one group are never in two splits
 split    optional: train, validation or test
 others   optional and kept: centre, scanner, or what else results are to be grouped by
@@ -16,7 +16,7 @@ others   optional and kept: centre, scanner, or what else results are to be grou
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ import pandas as pd
 from torch.utils.data import Dataset
 
 from sdlib.datasets.images import fit_square, read_image
-from sdlib.datasets.manifest_checks import LABELS, MANIFEST, SPLITS, check_manifest
+from sdlib.datasets.manifest_checks import MANIFEST, SPLITS, check_manifest
 from sdlib.datasets.splits import FRACTIONS, grouped_split
 from sdlib.datasets.store import cache_folder, cached_tiles, decode_tiles, fingerprint
 from sdlib.datasets.table import read_table
@@ -55,13 +55,19 @@ class ManifestDataset(Dataset):
         as it is.
     transform : callable, optional
         Called with each image, uint8 ``(H, W, 3)``; its result is the item's image.
+    positive : str or sequence of str, optional
+        The labels that are positive, such as ``"tumour"`` or ``("adenoma", "carcinoma")``; every
+        other label is negative. By default labels are 0 and 1. See
+        :func:`~sdlib.datasets.labels.binary_labels`.
 
     Attributes
     ----------
     table : pandas.DataFrame
-        The manifest's rows, all text except ``label``, indexed by row number.
+        The manifest's rows, all text except ``label`` (0 or 1), indexed by row number.
+    classes : Classes
+        What the manifest calls its two classes.
     targets : numpy.ndarray
-        int64, shape ``(n,)``: 0 benign, 1 cancer.
+        int64, shape ``(n,)``: 0 negative, 1 positive.
     groups : numpy.ndarray
         str, shape ``(n,)``: canonical names, so ``17.0`` is ``17`` (see
         :func:`~sdlib.datasets.group_names.canonical`).
@@ -70,9 +76,11 @@ class ManifestDataset(Dataset):
     ------
     DataError
         If the manifest is missing, empty, not a table or without a needed column; if a row has
-        an empty or surplus field, a label other than 0 or 1, an unknown split, or a file that is
-        missing, outside the folder or listed twice; if a group is in two splits; if there is
-        only one class, in all rows or in the train split.
+        an empty or surplus field, a label other than 0 or 1 (where ``positive`` names none), an
+        unknown split, or a file that is missing, outside the folder or listed twice; if a group
+        is in two splits; if there is only one class, in all rows or in the train split.
+    ConfigError
+        If ``positive`` names a label that the manifest has not.
 
     Examples
     --------
@@ -93,17 +101,17 @@ class ManifestDataset(Dataset):
         folder: str | os.PathLike[str],
         size: int | None = None,
         transform: Callable[[np.ndarray], Any] | None = None,
+        positive: str | Sequence[str] | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.size = size
         self.transform = transform
         self.table = read_table(self.folder / MANIFEST, COLUMNS)
-        check_manifest(self.table, self.folder)
-        self.table["label"] = self.table["label"].map(LABELS).astype(np.int64)
+        self.classes = check_manifest(self.table, self.folder, positive)
 
     @property
     def targets(self) -> np.ndarray:
-        """Labels of all rows: int64, shape ``(n,)``, 0 benign, 1 cancer."""
+        """Labels of all rows: int64, shape ``(n,)``, 0 negative, 1 positive."""
         return self.table["label"].to_numpy(np.int64)
 
     @property

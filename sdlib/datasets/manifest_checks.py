@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from sdlib.datasets.file_paths import check_files, inside_paths, is_file
 from sdlib.datasets.group_names import canonical, visible
+from sdlib.datasets.labels import Classes, binary_labels, check_classes
 from sdlib.errors import DataError
 
-__all__ = ["LABELS", "MANIFEST", "SPLITS", "check_manifest"]
+__all__ = ["MANIFEST", "SPLITS", "check_manifest"]
 
 MANIFEST = "manifest.csv"
 SPLITS = ("train", "validation", "test")
-# Spreadsheets and data frames may write whole numbers with a decimal point.
-LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 
 
-def check_manifest(table: pd.DataFrame, folder: Path) -> None:
+def check_manifest(
+    table: pd.DataFrame, folder: Path, positive: str | Sequence[str] | None = None
+) -> Classes:
     """Check every row of a manifest, then its splits, then that there are two classes.
 
-    Paths and groups are written in one form in place: ``./a.png`` becomes ``a.png``, and group
-    ``17.0`` becomes ``17`` (see :func:`~sdlib.datasets.group_names.canonical`).
+    Labels, paths and groups are rewritten in place: labels become 0 or 1, ``./a.png`` becomes
+    ``a.png``, and group ``17.0`` becomes ``17`` (see
+    :func:`~sdlib.datasets.group_names.canonical`).
 
     Parameters
     ----------
@@ -30,11 +33,20 @@ def check_manifest(table: pd.DataFrame, folder: Path) -> None:
         Text, indexed by row number, with the columns file, label, group and perhaps split.
     folder : pathlib.Path
         The folder that holds the files.
+    positive : str, sequence of str or None
+        The labels that are positive, as for :func:`~sdlib.datasets.labels.binary_labels`.
+
+    Returns
+    -------
+    Classes
+        What the manifest calls its classes.
 
     Raises
     ------
     DataError
         At the first rule that is broken; the sentence names the row.
+    ConfigError
+        If ``positive`` names no label of the manifest.
 
     Examples
     --------
@@ -47,12 +59,7 @@ def check_manifest(table: pd.DataFrame, folder: Path) -> None:
     """
     for name in table.columns.intersection(["label", "split"]):
         table[name] = table[name].map(visible)
-    for number, label in table["label"].items():
-        if label not in LABELS:
-            raise DataError(
-                f"expected label in {{0, 1}}, got {label} in row {number} of {MANIFEST}: "
-                f"write 0 for benign and 1 for cancer"
-            )
+    table["label"], classes = binary_labels(table["label"], positive, MANIFEST)
     table["file"] = inside_paths(table["file"].items(), MANIFEST)
     for number, file in table["file"].items():
         path = folder / file
@@ -67,10 +74,11 @@ def check_manifest(table: pd.DataFrame, folder: Path) -> None:
     table["group"] = [canonical(group) for group in written]
     if "split" in table:
         _check_splits(table, written)
-    _check_classes(table, MANIFEST)
+    check_classes(table["label"], classes, MANIFEST)
     if "split" in table:
-        training = table[table["split"] == "train"]
-        _check_classes(training, f"the train split of {MANIFEST}")
+        training = table.loc[table["split"] == "train", "label"]
+        check_classes(training, classes, f"the train split of {MANIFEST}")
+    return classes
 
 
 def _check_splits(table: pd.DataFrame, written: pd.Series) -> None:
@@ -92,12 +100,3 @@ def _check_splits(table: pd.DataFrame, written: pd.Series) -> None:
                 f"{split} (row {number}) of {MANIFEST}: images of one patient must stay "
                 f"together{spellings}"
             )
-
-
-def _check_classes(table: pd.DataFrame, place: str) -> None:
-    """Check that rows are not all of one class; a split without rows passes."""
-    if len(set(table["label"].map(LABELS))) == 1:
-        raise DataError(
-            f"expected both labels 0 and 1 in {place}, got only {table['label'].iloc[0]}: a "
-            f"classifier needs both classes"
-        )

@@ -8,6 +8,7 @@
   examples or patients.
 - :mod:`sdlib.metrics.margins`: margins of predictions, beside the cap that a penalty sets.
 - :mod:`sdlib.metrics.kernels`: the compiled loops behind these two.
+- :mod:`sdlib.metrics.categories`: what a category alone, such as the scanner, tells of the target.
 - :mod:`sdlib.metrics.sharpness`: the variance of an image's Laplacian.
 
 Targets are 0 (negative, such as benign) or 1 (positive, such as cancer); scores are probabilities
@@ -20,6 +21,7 @@ from sdlib.metrics.bootstrap import (
     bootstrap_difference,
     resample_counts,
 )
+from sdlib.metrics.categories import category_auroc
 from sdlib.metrics.classification import (
     auroc,
     balanced_accuracy,
@@ -45,6 +47,7 @@ __all__ = [
     "best_cutoff",
     "bootstrap_auroc",
     "bootstrap_difference",
+    "category_auroc",
     "delong_test",
     "equivalent",
     "expected_calibration_error",

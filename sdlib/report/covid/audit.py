@@ -7,7 +7,7 @@ source be seen in the images? Where both are so, a network can be right without 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 
 from sdlib.checks import check_number
 from sdlib.datasets.file_store import FileStore
+from sdlib.datasets.folder_checks.predictors import PREDICTS, TELLS
 from sdlib.datasets.group_names import visible
 from sdlib.datasets.manifest import MANIFEST, ManifestDataset
 from sdlib.datasets.tiles import TileSet
@@ -30,10 +31,6 @@ from sdlib.training.source_heads import FOLDS, source_aurocs
 
 __all__ = ["PREDICTS", "SHOWS", "SHOWS_IN_PART", "TELLS", "SourceAudit", "audit_sources"]
 
-PREDICTS = 0.9
-"""From this AUROC of the source alone, no result on the images says how good a network is."""
-TELLS = 0.6
-"""From this AUROC of the source alone, a part of any result may be the source's."""
 SHOWS = 0.9
 """From this AUROC of a head, a source shows in its images."""
 SHOWS_IN_PART = 0.7
@@ -161,6 +158,7 @@ def audit_sources(
     *,
     hidden: TileSet | None = None,
     size: int = 224,
+    positive: str | Sequence[str] | None = None,
     most: int = 2000,
     seed: int = 0,
     cache: str | os.PathLike[str] | None = None,
@@ -184,6 +182,9 @@ def audit_sources(
         what surrounds the lungs, as the loaders' ``visible="surroundings"`` gives them.
     size : int
         Side in pixels that a manifest's images are read with; those of a set stay as they are.
+    positive : str or sequence of str, optional
+        The labels of a folder that are positive, as
+        :class:`~sdlib.datasets.manifest.ManifestDataset` takes them.
     most : int
         Of sources with more images, so many are drawn for the heads to see.
     seed : int
@@ -219,7 +220,7 @@ def audit_sources(
     check_number("most", most, 1, whole=True)
     check_number("seed", seed, 0, whole=True)
     if isinstance(images, (str, os.PathLike)):
-        images = ManifestDataset(images)
+        images = ManifestDataset(images, positive=positive)
     targets, groups, sources = source_columns(images, column)
     _check_filled(images, column)
     if hidden is not None and not (

@@ -15,7 +15,7 @@ import pandas as pd
 from sdlib.datasets.manifest import MANIFEST, ManifestDataset
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
-from sdlib.metrics import auroc
+from sdlib.metrics import category_auroc
 
 __all__ = [
     "Labelled",
@@ -223,5 +223,4 @@ def auroc_by_source(targets: np.ndarray, sources: np.ndarray) -> float:
     if len(set(targets)) < 2:
         return np.nan
     _, number = np.unique(sources, return_inverse=True)
-    shares = np.bincount(number, targets) / np.bincount(number)
-    return auroc(targets, shares[number])
+    return float(category_auroc(np.bincount(number, 1 - targets), np.bincount(number, targets)))
