@@ -81,7 +81,7 @@ def _classes(targets: ArrayLike, f: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class MarginReading:
-    """Margins beside their cap; ``str()`` says whether the penalty acts.
+    """Margins beside their cap; ``str()`` says whether a penalty with this cap acts.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ class MarginReading:
         if np.isinf(self.cap):
             return f"no cap: without a penalty margins only grow (mean {self.mean:.2f})"
         if self.beyond < HARDLY:
-            return f"{found}: the penalty has hardly acted"
-        return f"{found}: the penalty holds these back"
+            return f"{found}: a penalty of this strength hardly acts"
+        return f"{found}, where a penalty of this strength outweighs cross-entropy"
 
 
 def read_margins(
@@ -142,8 +142,9 @@ def read_margins(
 
     Examples
     --------
-    >>> print(read_margins([1.0, 4.0], lam=0.01))
-    50% of 2 margins are beyond the cap of 3.36 (probability 0.966): the penalty holds these back
+    >>> reading = read_margins([1.0, 4.0], lam=0.01)
+    >>> reading.beyond, round(reading.cap, 2)
+    (0.5, 3.36)
     """
     values = np.asarray(found, np.float64)
     if values.ndim != 1 or not len(values):

@@ -66,11 +66,11 @@ def test_a_reading_compares_with_the_cap():
     assert found.highest == cap + 2
     assert found.probability == pytest.approx(1 / (1 + math.exp(-cap)))
     assert "50% of 4 margins" in str(found)
-    assert "holds these back" in str(found)
+    assert "outweighs cross-entropy" in str(found)
 
 
 def test_a_reading_says_where_the_penalty_has_not_acted():
-    assert "hardly acted" in str(read_margins(np.linspace(0, 2, 50), lam=0.01))
+    assert "hardly acts" in str(read_margins(np.linspace(0, 2, 50), lam=0.01))
     assert "no cap" in str(read_margins([1.0, 5.0], lam=0.0))
 
 
