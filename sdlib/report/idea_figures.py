@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from sdlib.losses import resting_logits
-from sdlib.plotting import ARMS, CLASSES
+from sdlib.plotting import ARMS, CLASSES, arm_rows
 from sdlib.theory.moons import Run
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "reader_scores",
     "resting_points",
     "resting_responses",
+    "seeds_by_arm",
 ]
 
 # The first chapter's readers have the colours of two arms of the paper's experiment: the first is
@@ -130,6 +131,27 @@ def decision_boundaries(runs: Mapping[str, Run], x: Tensor, y: Tensor) -> Figure
         ax.scatter(x[:, 1], x[:, 0], c=y, cmap="gray", edgecolors="black", lw=0.4, s=9)
         ax.set(title=ARMS[arm].label, xlabel="second coordinate", ylim=(-1.7, 1.7))
     axes[0, 0].set_ylabel("first coordinate")
+    return fig
+
+
+def seeds_by_arm(values: Mapping[str, np.ndarray], xlabel: str) -> Figure:
+    """Draw one number of every network, and the mean over networks with its 95 % t interval.
+
+    Parameters
+    ----------
+    values : mapping of str to numpy.ndarray
+        By arm: one value per network, (n,), from 0 to 1.
+    xlabel : str
+        What the number is.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One line per arm, from top to bottom.
+    """
+    fig, ax = plt.subplots(figsize=(7.5, 0.8 + 0.5 * len(values)))
+    arm_rows(ax, values, ARMS)
+    ax.set_xlabel(xlabel)
     return fig
 
 

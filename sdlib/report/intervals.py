@@ -8,12 +8,13 @@ many seeds it has, so that a caption can point to it and stays true for any rows
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from sdlib.experiments import Look
 from sdlib.metrics import Interval, mean_interval
@@ -34,6 +35,9 @@ MEAN, PAPER = 0.26, -0.26
 PAPER_UNDER_WORD, WORD = -0.06, -0.48
 BLACK = Look("#1A1A1A", "o")
 
+#: A place and the name of an arm to values by seed.
+Measure = Callable[[Place, str], "np.ndarray | pd.Series"]
+
 
 def seeds_text(counts: Iterable[int]) -> str:
     """How many seeds there are, in words for a title.
@@ -49,11 +53,13 @@ def seeds_text(counts: Iterable[int]) -> str:
 
 
 def interval_plot(
-    places: Place | Sequence[Place],
-    metrics: Mapping[str, str],
+    places: Place | Sequence[Place] | Mapping[str, Place],
+    metrics: Mapping[str | Measure, str],
     arms: Sequence[str] | None = None,
+    printed: Mapping[str, str] | None = None,
     missing: str = "",
-) -> Figure:
+    figure: FigureBase | None = None,
+) -> FigureBase:
     """Draw metrics of every arm with their intervals, one panel per metric and place.
 
     The figure has the numbers of :func:`sdlib.report.tables.side_by_side` and
@@ -61,49 +67,58 @@ def interval_plot(
 
     Parameters
     ----------
-    places : Place or sequence of Place
-        Of one experiment; those without rows are left out.
-    metrics : mapping of str to str
-        Names in rows to headings, such as ``{"test.recall": "recall"}``. Where the paper's Table 2
-        has the heading, its value is drawn as a hollow marker.
+    places : Place, or sequence of Place, or mapping of str to Place
+        By title, which is otherwise the place's name; those without rows are left out.
+    metrics : mapping of (str or callable) to str
+        Names in rows to headings, such as ``{"test.recall": "recall"}``. A callable takes a place
+        and an arm, and returns float64 values by seed.
     arms : sequence of str, optional
         Names of the arms to draw; by default all that have rows.
+    printed : mapping of str to str, optional
+        Headings to names in the paper's Table 2, where they differ. What the table has is drawn as
+        a hollow marker.
     missing : str
         What the figure says where there are no rows; by default which command makes them.
+    figure : matplotlib.figure.FigureBase, optional
+        A part of a figure to draw into; by default a figure as wide as the page's text.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.figure.FigureBase
         One line per arm in the arm's colour and marker. The places are below each other, and each
-        heading has one horizontal scale. Artists of an arm have its name, a colon and the metric as
-        their group id (``gid``), ending in ``seeds``, ``mean`` or ``paper``.
+        heading has one horizontal scale. Artists of an arm have its name, a colon and the heading
+        as their group id (``gid``), ending in ``seeds``, ``mean``, ``interval`` or ``paper``.
     """
-    places = [places] if isinstance(places, Place) else list(places)
-    shown = [place for place in places if _drawn_arms(place, metrics, arms)]
-    if not shown:
-        return note(missing or sentence(places[-1]))
+    named = _by_title(places)
+    drawn = {title: _drawn_arms(place, metrics, arms) for title, place in named.items()}
+    lines = [title for title in named if drawn[title]]
+    if not lines:
+        return note(missing or sentence(list(named.values())[-1]))
     chunks = _chunks(list(metrics), PER_ROW)
-    rows = [(place, chunk, k == 0) for place in shown for k, chunk in enumerate(chunks)]
-    sizes = [len(_drawn_arms(place, metrics, arms)) for place, _, _ in rows]
-    fig, axes = _grid(sizes, len(chunks[0]), 0.34)
+    rows = [(title, chunk) for title in lines for chunk in chunks]
+    sizes = [len(drawn[title]) for title, _ in rows]
+    figure, axes = _grid(sizes, len(chunks[0]), 0.34, figure)
     scales: dict[str, Axes] = {}
-    for (place, chunk, first), line in zip(rows, axes, strict=True):
-        names = _drawn_arms(place, metrics, arms)
+    for (title, chunk), line in zip(rows, axes, strict=True):
+        place, names = named[title], drawn[title]
         for ax, metric in zip(line, chunk, strict=False):
-            if metric in scales:
-                ax.sharex(scales[metric])
-            scales.setdefault(metric, ax)
-            ax.set_xlabel(metrics[metric], fontsize=10)
+            heading = metrics[metric]
+            _share_scale(ax, scales.setdefault(heading, ax))
+            ax.set_xlabel(heading, fontsize=10)
             for row, arm in enumerate(names):
-                _draw_arm(ax, row, place, arm, metric, metrics[metric])
+                gid = f"{arm}:{heading}"
+                _draw_arm(ax, row, _values(place, metric, arm), place.look(arm), gid)
+                if place.definition.printed == "table2":
+                    paper = paper_interval((printed or {}).get(heading, heading), arm)
+                    _draw_paper(ax, row + PAPER, paper and paper.mean, place.look(arm), gid)
             _name_rows(ax, [place.label(arm) for arm in names], ax is line[0])
         for ax in line[len(chunk) :]:
             ax.remove()
-        if first:
-            counts = [len(place.values(m, arm)) for m in metrics for arm in names]
-            title = f"{place.name}; {seeds_text(n for n in counts if n)}"
-            line[0].set_title(title, loc="left", fontsize=10)
-    return fig
+        if chunk is chunks[0]:
+            counts = [len(_values(place, metric, arm)) for metric in metrics for arm in names]
+            heading = f"{title}; {seeds_text(n for n in counts if n)}"
+            line[0].set_title(heading, loc="left", fontsize=10)
+    return figure
 
 
 def difference_plot(
@@ -192,54 +207,72 @@ def _differences(
     if not shown:
         return note(missing)
     names = list(dict.fromkeys(name for found in shown.values() for name in found))
-    fig, axes = _grid([len(names)], len(shown), 0.5 if words else 0.4)
-    for ax, (title, found) in zip(axes[0], shown.items(), strict=True):
-        if ax is not axes[0, 0]:
-            ax.sharex(axes[0, 0])  # before anything is drawn: else the scale would be the first's
+    columns = min(len(shown), PER_ROW)
+    sizes = [len(names)] * -(-len(shown) // columns)
+    fig, axes = _grid(sizes, columns, 0.5 if words else 0.4)
+    for ax, (title, found) in zip(axes.flat, shown.items(), strict=False):
+        _share_scale(ax, axes[0, 0])
         counts = []
         ax.axvline(0, color="0.4", linewidth=1)
         for row, name in enumerate(names):
             if name not in found:
                 continue
-            values = found[name]
-            seeds = None if isinstance(values, Interval) else scale * np.asarray(values)
-            interval = _scaled(values, scale) if seeds is None else mean_interval(seeds)
-            _draw_row(ax, row, interval, seeds, look, name)
+            interval = _draw_difference(ax, row, found[name], scale, look, name)
             above = PAPER_UNDER_WORD if words else PAPER
             _draw_paper(ax, row + above, scale * paper.get(name, np.nan), look, name)
             counts.append(interval.n)
             at = {"transform": ax.get_yaxis_transform(), "va": "top", "size": 8}
             ax.text(0.01, row + WORD, words.get((title, name), ""), color="0.25", **at)
-        _name_rows(ax, names, ax is axes[0, 0])
-        heading = textwrap.fill(title, TITLES // len(shown))
+        _name_rows(ax, names, ax in axes[:, 0])
+        heading = textwrap.fill(title, TITLES // columns)
         ax.set_title(f"{heading}\n{seeds_text(counts)}", loc="left", fontsize=10)
+    for ax in axes.flat[len(shown) :]:
+        ax.remove()
     fig.supxlabel(xlabel, fontsize=10)
     return fig
 
 
-def _chunks(names: list[str], size: int) -> list[list[str]]:
+def _by_title(places: Place | Sequence[Place] | Mapping[str, Place]) -> dict[str, Place]:
+    if isinstance(places, Mapping):
+        return dict(places)
+    places = [places] if isinstance(places, Place) else places
+    return {place.name: place for place in places}
+
+
+def _chunks(names: list, size: int) -> list[list]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def _drawn_arms(place: Place, metrics: Mapping[str, str], arms: Sequence[str] | None) -> list[str]:
+def _values(place: Place, metric: str | Measure, arm: str) -> np.ndarray:
+    found = place.values(metric, arm) if isinstance(metric, str) else metric(place, arm)
+    return np.asarray(found, np.float64)
+
+
+def _drawn_arms(
+    place: Place, metrics: Mapping[str | Measure, str], arms: Sequence[str] | None
+) -> list[str]:
     """Arms of a place that have a value of some metric, in the experiment's order."""
     wanted = place.arms if arms is None else [arm for arm in place.arms if arm in arms]
-    return [arm for arm in wanted if any(len(place.values(m, arm)) for m in metrics)]
+    return [arm for arm in wanted if any(len(_values(place, m, arm)) for m in metrics)]
 
 
-def _grid(sizes: Sequence[int], columns: int, height: float) -> tuple[Figure, np.ndarray]:
+def _grid(
+    sizes: Sequence[int], columns: int, height: float, figure: FigureBase | None = None
+) -> tuple[FigureBase, np.ndarray]:
     """Panels as high as their rows need: ``height`` inches per row, and room for the axis."""
     heights = [height * size + 0.25 for size in sizes]
-    fig, axes = plt.subplots(
-        len(sizes),
-        columns,
-        figsize=(WIDTH, sum(heights) + 0.65 * len(sizes)),
-        squeeze=False,
-        height_ratios=heights,
-    )
+    if figure is None:
+        figure = plt.figure(figsize=(WIDTH, sum(heights) + 0.65 * len(sizes)))
+    axes = figure.subplots(len(sizes), columns, squeeze=False, height_ratios=heights)
     for ax in axes.flat:
         ax.locator_params(axis="x", nbins=4)
-    return fig, axes
+    return figure, axes
+
+
+def _share_scale(ax: Axes, first: Axes) -> None:
+    """Give both panels one horizontal scale; before anything is drawn, or it is the first's."""
+    if ax is not first:
+        ax.sharex(first)
 
 
 def _name_rows(ax: Axes, names: Sequence[str], labelled: bool) -> None:
@@ -250,31 +283,41 @@ def _name_rows(ax: Axes, names: Sequence[str], labelled: bool) -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def _draw_arm(ax: Axes, row: int, place: Place, arm: str, metric: str, heading: str) -> None:
-    values, gid = place.values(metric, arm), f"{arm}:{metric}"
-    if len(values):
-        _draw_row(ax, row, mean_interval(values), values, place.look(arm), gid)
-    paper = paper_interval(heading, arm) if place.definition.printed == "table2" else None
-    if paper:
-        _draw_paper(ax, row + PAPER, paper.mean, place.look(arm), gid)
+def _draw_arm(ax: Axes, row: int, seeds: np.ndarray, look: Look, gid: str) -> None:
+    if len(seeds):
+        _draw_seeds(ax, row, seeds, look, gid)
+        _draw_interval(ax, row, mean_interval(seeds), look, gid)
 
 
-def _draw_row(
-    ax: Axes, row: int, interval: Interval, seeds: np.ndarray | None, look: Look, gid: str
-) -> None:
-    style = {"color": look.colour, "marker": look.marker}
-    if seeds is not None:
-        at = np.full(len(seeds), row)
-        ax.plot(seeds, at, alpha=0.35, linestyle="none", gid=f"{gid}:seeds", **style)
+def _draw_difference(
+    ax: Axes, row: int, found: Interval | np.ndarray, scale: float, look: Look, gid: str
+) -> Interval:
+    if isinstance(found, Interval):
+        interval = _scaled(found, scale)
+    else:
+        seeds = scale * np.asarray(found, np.float64)
+        _draw_seeds(ax, row, seeds, look, gid)
+        interval = mean_interval(seeds)
+    _draw_interval(ax, row, interval, look, gid)
+    return interval
+
+
+def _draw_seeds(ax: Axes, row: int, seeds: np.ndarray, look: Look, gid: str) -> None:
+    style = {"color": look.colour, "marker": look.marker, "alpha": 0.35, "linestyle": "none"}
+    ax.plot(seeds, np.full(len(seeds), row), gid=f"{gid}:seeds", **style)
+
+
+def _draw_interval(ax: Axes, row: int, interval: Interval, look: Look, gid: str) -> None:
     # One or two seeds have no interval: errorbar then draws the mean alone.
     lengths = np.array([[interval.mean - interval.low], [interval.high - interval.mean]])
-    bars = ax.errorbar(interval.mean, row + MEAN, xerr=lengths, capsize=3, linewidth=1.5, **style)
+    style = {"color": look.colour, "marker": look.marker, "capsize": 3, "linewidth": 1.5}
+    bars = ax.errorbar(interval.mean, row + MEAN, xerr=lengths, **style)
     bars.lines[0].set_gid(f"{gid}:mean")
     bars.lines[2][0].set_gid(f"{gid}:interval")
 
 
-def _draw_paper(ax: Axes, height: float, value: float, look: Look, gid: str) -> None:
-    if np.isfinite(value):
+def _draw_paper(ax: Axes, height: float, value: float | None, look: Look, gid: str) -> None:
+    if value is not None and np.isfinite(value):
         style = {"color": look.colour, "marker": look.marker, "fillstyle": "none"}
         ax.plot(value, height, markersize=8, gid=f"{gid}:paper", **style)
 

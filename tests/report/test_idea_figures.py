@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from scipy import stats
 
 from sdlib.losses import resting_logits
 from sdlib.plotting import ARMS, CLASSES
@@ -120,3 +121,19 @@ def test_the_dots_of_the_classes_lie_at_the_minimum_of_their_losses():
         assert (loss >= plain.get_ydata()).all()
         assert dot.get_xdata()[0] == pytest.approx(logits[loss.argmin()], abs=0.06)
         assert dot.get_color() == shade
+
+
+def test_every_network_has_a_marker_beside_its_mean_and_t_interval():
+    values = {"sd": np.array([0.9, 0.91, 0.92]), "weight_decay": np.array([0.8, 0.82, 0.84])}
+    fig = idea_figures.seeds_by_arm(values, "accuracy")
+    (ax,) = fig.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        ARMS[arm].label for arm in values
+    ]
+    assert ax.get_xlabel() == "accuracy"
+    for bars, line, seeds in zip(ax.containers, ax.lines[::4], values.values(), strict=False):
+        assert line.get_xdata() == pytest.approx(seeds)
+        assert bars.lines[0].get_xdata() == pytest.approx([seeds.mean()])
+        (drawn,) = bars.lines[2][0].get_segments()
+        expected = stats.t.interval(0.95, 2, seeds.mean(), stats.sem(seeds))
+        assert drawn[:, 0] == pytest.approx(expected)

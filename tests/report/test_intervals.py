@@ -60,7 +60,7 @@ def test_markers_have_the_numbers_of_the_table(place):
         assert ax.get_xlabel() == heading
         for arm, cell in zip(place.arms, table[heading], strict=True):
             mean, _, low, high = map(float, NUMBER.findall(cell))
-            gid = f"{arm}:{metric}"
+            gid = f"{arm}:{heading}"
             assert artist(ax, f"{gid}:mean").get_xdata() == pytest.approx([mean], abs=6e-4)
             assert ends(ax, gid) == pytest.approx((low, high), abs=6e-4)
             assert sorted(artist(ax, f"{gid}:seeds").get_xdata()) == pytest.approx(
@@ -70,14 +70,14 @@ def test_markers_have_the_numbers_of_the_table(place):
 
 def test_arms_have_their_own_colour_and_marker_and_the_papers_is_hollow(rows):
     figure = intervals.interval_plot(rows, METRICS)
-    for ax, (metric, heading) in zip(figure.axes, METRICS.items(), strict=True):
+    for ax, heading in zip(figure.axes, METRICS.values(), strict=True):
         for arm in rows.arms:
-            look, mean = rows.look(arm), artist(ax, f"{arm}:{metric}:mean")
+            look, mean = rows.look(arm), artist(ax, f"{arm}:{heading}:mean")
             assert same_color(mean.get_color(), look.colour)
             assert mean.get_marker() == look.marker
             paper = tables.paper_interval(heading, arm)
             if paper:
-                hollow = artist(ax, f"{arm}:{metric}:paper")
+                hollow = artist(ax, f"{arm}:{heading}:paper")
                 assert hollow.get_xdata() == pytest.approx([paper.mean])
                 assert hollow.get_fillstyle() == "none"
     assert len(gids(figure, "paper")) == 3 * len(METRICS)
@@ -110,12 +110,33 @@ def test_chosen_arms_and_many_metrics(rows):
     assert figure.get_size_inches()[0] == intervals.WIDTH
 
 
+def test_a_measure_may_be_a_function_and_a_place_may_have_a_title(rows):
+    figure = intervals.interval_plot(
+        {"here": rows},
+        {lambda place, arm: 100 * place.by_seed("test.recall", arm): "points"},
+        printed={"points": "recall"},
+    )
+    (ax,) = figure.axes
+    assert ax.get_title("left") == f"here; n = {rows.seeds} seeds"
+    seeds = artist(ax, "sd_eq1:points:seeds").get_xdata()
+    assert seeds == pytest.approx(100 * rows.values("test.recall", "sd_eq1"))
+    expected = tables.paper_interval("recall", "control").mean
+    assert artist(ax, "control:points:paper").get_xdata() == pytest.approx([expected])
+
+
+def test_it_draws_into_a_part_of_a_figure(rows):
+    whole = plt.figure()
+    _, right = whole.subfigures(1, 2)
+    assert intervals.interval_plot(rows, METRICS, figure=right) is right
+    assert len(whole.axes) == len(right.axes) == 2
+
+
 def test_few_seeds_have_no_line(rows):
     table = rows.all_rows
     vars(rows)["all_rows"] = table[table["seed"] < FEWEST - 1]
     figure = intervals.interval_plot(rows, METRICS)
     assert figure.axes[0].get_title("left").endswith("n = 2 seeds")
-    gid = "control:test.accuracy"
+    gid = "control:accuracy"
     assert [len(one) for one in artist(figure.axes[0], f"{gid}:interval").get_segments()] == [0]
     mean = rows.values("test.accuracy", "control").mean()
     assert artist(figure.axes[0], f"{gid}:mean").get_xdata() == pytest.approx([mean])
@@ -163,6 +184,14 @@ def test_panels_share_rows_and_a_scale_that_holds_every_interval():
     assert low <= -40 < 60 <= high
     assert artist(second, "one:mean").get_ydata() == artist(first, "one:mean").get_ydata()
     assert same_color(artist(first, "one:mean").get_color(), "#0072B2")
+
+
+def test_more_panels_than_fit_go_below():
+    found = {f"panel {k}": {"one": SEEDS} for k in range(intervals.PER_ROW + 2)}
+    figure = intervals.difference_plot(found)
+    assert [ax.get_title("left").split("\n")[0] for ax in figure.axes] == list(found)
+    assert row_names(figure.axes[0]) == row_names(figure.axes[intervals.PER_ROW]) == ["one"]
+    assert figure.get_size_inches()[0] == intervals.WIDTH
 
 
 def test_without_differences_the_figure_says_so():

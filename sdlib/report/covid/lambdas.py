@@ -13,6 +13,7 @@ from sdlib.experiments.covid_lambdas import LAMBDAS, lambda_arm
 from sdlib.metrics import mean_interval
 from sdlib.plotting import CLASSES, note
 from sdlib.report.covid.reliance import reliance_of
+from sdlib.report.intervals import seeds_text
 from sdlib.report.tables import describe
 from sdlib.results import Place
 
@@ -73,6 +74,9 @@ def draw_lambdas(place: Place, missing: str) -> Figure:
     left.set_ylabel("reliance, SDs of the logits")
     _draw(right, values, [f"AUROC {name}" for name in COHORTS.values()])
     right.set_ylabel("AUROC")
+    counts = [len(place.by_seed("test.auroc", lambda_arm(lam))) for lam in LAMBDAS]
+    title = f"{place.name}; {seeds_text(n for n in counts if n)} per λ"
+    fig.suptitle(title, fontsize=10)
     fig.supxlabel("λ of Equation 1", fontsize=11)
     return fig
 

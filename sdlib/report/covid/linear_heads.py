@@ -165,6 +165,9 @@ def strength_figure(heads: pd.DataFrame, missing: str = "", place: str = "outsid
         row[0].set_ylabel(f"{SITUATIONS[situation]}\nAUROC {place}", fontsize=10)
         place_of = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
         row[1].legend(title="films to\ntrain on", fontsize=8, title_fontsize=8, **place_of)
+    counts = sorted(set(table.loc[table["stage"] == "rest", "n"]))
+    subsets = " or ".join(str(n) for n in counts)
+    fig.suptitle(f"n = {subsets} random subsets of the training films per point", fontsize=10)
     return fig
 
 

@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 
 from sdlib.metrics import auroc
 from sdlib.plotting import arm_rows, note
-from sdlib.report.covid.situations import HEADINGS, in_order, scored, situation_of
+from sdlib.report.covid.situations import HEADINGS, OUTSIDE, in_order, scored, situation_of
+from sdlib.report.intervals import seeds_text
 from sdlib.results import Place
 
 __all__ = ["draw_networks"]
@@ -45,7 +46,9 @@ def draw_networks(places: Sequence[Place], arms: Sequence[str], missing: str) ->
             arm_rows(ax, values, place.looks)
             _draw_ensembles(ax, place, arms, cohort)
             ax.set_xlabel(f"AUROC {heading}")
-        row[0].set_title(f"{situation_of(place)}\n{place.name}", loc="left", fontsize=9)
+        counts = [len(place.values(f"{OUTSIDE}.auroc", arm)) for arm in arms]
+        title = f"{situation_of(place)}\n{place.name}; {seeds_text(n for n in counts if n)}"
+        row[0].set_title(title, loc="left", fontsize=9)
     grey = {"color": "0.4", "linestyle": "none"}
     handles = [
         Line2D([], [], marker="o", alpha=0.35, label="one network", **grey),

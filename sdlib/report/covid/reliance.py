@@ -22,6 +22,7 @@ from sdlib.experiments.covid import CHANGED, DECAY, SD, changed_name
 from sdlib.metrics import Interval, mean_interval
 from sdlib.plotting import note
 from sdlib.report.covid.situations import INSIDE, NOTHING, PAIRS, in_order, situation_of
+from sdlib.report.intervals import seeds_text
 from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe
 from sdlib.results import Place
@@ -177,7 +178,9 @@ def draw_reliance(places: Sequence[Place], arms: Sequence[str], missing: str) ->
             _draw_arm(ax, place.look(arm), values[arm], SHIFT * (number - (len(arms) - 1) / 2))
         ax.set_yticks(range(len(CHANGED)), [_meaning(part) for part in CHANGED])
         ax.set_ylim(len(CHANGED) - 0.5, -0.5)
-        ax.set_title(f"{situation_of(place)}\n{place.name}", loc="left", fontsize=9)
+        counts = [len(one) for by_part in values.values() for one in by_part.values()]
+        title = f"{situation_of(place)}\n{place.name}; {seeds_text(counts)}"
+        ax.set_title(title, loc="left", fontsize=9)
         ax.set_xlabel("mean change of a logit, SDs")
     axes[0, 0].set_xlim(left=0)
     named = {}

@@ -128,7 +128,7 @@ def draw_roc(shared: Place, added: Place, arms: Sequence[str], missing: str) -> 
     fig, axes = plt.subplots(1, 2, figsize=size, sharey=True)
     for (title, mine), place, ax in zip(curves.items(), (shared, added), axes, strict=True):
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="false positive rate")
-        ax.set_title(f"{title}\n{place.name}", loc="left", fontsize=9)
+        ax.set_title(f"{title}\n{place.name}{_size_of(place, arms)}", loc="left", fontsize=9)
         if not mine:
             ax.text(0.5, 0.5, missing, ha="center", va="center", wrap=True)
             continue
@@ -149,6 +149,15 @@ def _curves(place: Place, arms: Sequence[str]) -> dict[str, Curve]:
     return {
         arm: curve_of(one.targets, one.scores) for arm, one in ensembles.items() if one is not None
     }
+
+
+def _size_of(place: Place, arms: Sequence[str]) -> str:
+    """How many films and networks a panel's curves are of; nothing without predictions."""
+    found = [one for one in (scored(place, arm) for arm in arms) if one is not None]
+    if not found:
+        return ""
+    networks = " or ".join(str(k) for k in sorted({one.networks for one in found}))
+    return f"; n = {len(found[0].targets):,} films, {networks} networks"
 
 
 def _draw_curves(ax: Axes, curves: Mapping[str, Curve], looks: Mapping[str, Look]) -> None:

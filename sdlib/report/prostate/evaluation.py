@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from sdlib.experiments import paper_table
 from sdlib.phantoms import ANNOTATIONS
 from sdlib.plotting import arm_rows, note
+from sdlib.report.intervals import seeds_text
 from sdlib.report.tables import in_points
 from sdlib.results import Place
 
@@ -162,7 +163,8 @@ def accuracy_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
         ax.tick_params(labelsize=8)
     labels = [textwrap.fill(place.label(arm), LABEL_CHARACTERS) for arm in arms]
     axes[0].set_yticks(range(len(arms)), labels)
-    fig.suptitle(place.name, fontsize=11)
+    counts = [len(place.values("test.accuracy", arm)) for arm in arms]
+    fig.suptitle(f"{place.name}; {seeds_text(n for n in counts if n)}", fontsize=11)
     fig.supxlabel("balanced accuracy", fontsize=11)
     return fig
 
@@ -201,7 +203,8 @@ def difference_figure(place: Place, pairs: dict[str, tuple[str, str]], missing: 
     ax.set_yticks(rows, list(titles.values()))
     ax.invert_yaxis()
     ax.set_xlabel("spectral decoupling minus weight decay, points of balanced accuracy")
-    ax.set_title(place.name, fontsize=11)
+    counts = [len(place.paired("test.accuracy", *pair)) for pair in present.values()]
+    ax.set_title(f"{place.name}; {seeds_text(counts)}", fontsize=11)
     fig.legend(loc="outside lower center", ncols=3)
     return fig
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from sdlib.experiments.prostate import PARTS_OF_D, parts_name
 from sdlib.metrics import mean_interval
 from sdlib.plotting import note
+from sdlib.report.intervals import seeds_text
 from sdlib.report.tables import in_points
 from sdlib.results import Place
 
@@ -152,7 +153,7 @@ def gap_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
     ax.axhline(len(PARTS_OF_D) - 0.5, color="0.8", linewidth=1)
     ax.invert_yaxis()
     ax.set_xlabel("accuracy lost, points")
-    ax.set_title(place.name, fontsize=11)
+    ax.set_title(f"{place.name}; {seeds_text(len(costs[arm]) for arm in present)}", fontsize=11)
     fig.legend(loc="outside lower center", ncols=2)
     return fig
 

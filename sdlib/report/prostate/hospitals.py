@@ -13,10 +13,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sdlib.experiments import EXPERIMENTS, runs_of
 from sdlib.models import create_network
+from sdlib.paths import data_folder
 from sdlib.report.scale import images_seen
 from sdlib.training.prediction import normalise
 
-__all__ = ["cost_projection", "power_table", "training_rate"]
+__all__ = ["cost_projection", "power_table", "published_spread", "published_table", "training_rate"]
 
 POWER = 0.8
 DESIGNS = (
@@ -26,6 +27,46 @@ DESIGNS = (
 )
 STEPS, BATCH = 3, 32
 GPU_RATES = (1_000, 3_000, 10_000)  # images/s, of which a reader chooses what is true of hers
+
+
+def published_table() -> pd.DataFrame:
+    """What others have found on public data, with spectral decoupling and without.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One line per data set and method, from ``data/elsewhere.csv``: accuracy in per cent, its SD
+        over seeds (a dash where none is printed), and where it was read.
+
+    Examples
+    --------
+    >>> float(published_table().loc[("CelebA", "spectral decoupling"), "accuracy, %"])
+    88.6
+    """
+    table = _published().rename(
+        columns={"accuracy": "accuracy, %", "sd": "SD over seeds", "where": "read in"}
+    )
+    return table.astype({"SD over seeds": object}).fillna("–")
+
+
+def published_spread(data: str, method: str) -> float:
+    """The published SD of an accuracy over seeds, as a fraction.
+
+    Parameters
+    ----------
+    data, method : str
+        A line of :func:`published_table`.
+
+    Examples
+    --------
+    >>> published_spread("Camelyon17-WILDS", "plain training")
+    0.064
+    """
+    return round(float(_published().loc[(data, method), "sd"]) / 100, 6)
+
+
+def _published() -> pd.DataFrame:
+    return pd.read_csv(data_folder() / "elsewhere.csv", index_col=["data", "method"])
 
 
 def power_table(spread: float, seeds: Sequence[int]) -> pd.DataFrame:

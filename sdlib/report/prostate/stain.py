@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sdlib.plotting import note
+from sdlib.report.intervals import seeds_text
 from sdlib.report.robustness.figures import draw_curves
 from sdlib.report.robustness.statistics import curves
 from sdlib.report.tables import in_points
@@ -53,7 +54,8 @@ def fading_figure(place: Place, arms: Sequence[str], missing: str) -> Figure:
         ax.set_xlabel(title)
         ax.invert_xaxis()
         draw_curves(ax, table, place, present, stain)
-    fig.suptitle(place.name, fontsize=11)
+    counts = table.loc[table["arm"].isin(present), "n"]
+    fig.suptitle(f"{place.name}; {seeds_text(counts)}", fontsize=11)
     fig.supylabel("balanced accuracy", fontsize=11)
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=2)
@@ -136,7 +138,8 @@ def normalisation_figure(
             ax.plot(places, means, **look.line)
         ax.set_xticks([0.1, 1.1], ["as it is", "normalised"])
         ax.set_xlim(-0.25, 1.5)
-        ax.set_title(title, fontsize=10)
+        counts = [len(place.values(f"{before}.accuracy", arm)) for arm in arms]
+        ax.set_title(f"{title}\n{seeds_text(n for n in counts if n)}", fontsize=10)
     fig.supylabel("balanced accuracy", fontsize=11)
     shown = {}
     for ax in axes[0]:
