@@ -81,7 +81,7 @@ def _classes(targets: ArrayLike, f: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class MarginReading:
-    """Margins beside their cap; ``str()`` says whether a penalty with this cap acts.
+    """Margins beside their cap; ``str()`` says how many are beyond it.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class MarginReading:
             return f"no cap: without a penalty margins only grow (mean {self.mean:.2f})"
         if self.beyond < HARDLY:
             return f"{found}: a penalty of this strength hardly acts"
-        return f"{found}, where a penalty of this strength outweighs cross-entropy"
+        return found
 
 
 def read_margins(

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -91,7 +90,9 @@ def draw_training(histories: Mapping[str, Sequence[Epoch]], lam: float) -> Figur
         )
         axes["loss"].plot(epochs, found["cross-entropy"], **style)
         axes["accuracy"].plot(epochs, found["accuracy"], **style)
-    _draw_cap(axes["margins"], lam)
+    label = f"cap of λ = {lam:g}"
+    style = {"color": "black", "linestyle": "--", "linewidth": 1.2}
+    axes["margins"].axhline(margin_cap(lam), label=label, **style)
     axes["margins"].set(title="margins of training tiles", xlabel="epoch")
     axes["margins"].legend(loc="upper left")
     axes["loss"].set(title="cross-entropy, training", ylim=(0, None))
@@ -100,12 +101,3 @@ def draw_training(histories: Mapping[str, Sequence[Epoch]], lam: float) -> Figur
     for ax in axes.values():
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return fig
-
-
-def _draw_cap(ax: Axes, lam: float) -> None:
-    """A dashed line at the cap, with its name at the right end."""
-    cap = margin_cap(lam)
-    ax.axhline(cap, color="black", linestyle="--", linewidth=1.2)
-    right = ax.get_yaxis_transform()
-    text = f"cap of λ = {lam:g}"
-    ax.text(0.99, cap, text, ha="right", va="bottom", transform=right, fontsize=10)

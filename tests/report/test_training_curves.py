@@ -44,7 +44,7 @@ def test_the_figure_has_a_line_per_arm_and_the_cap():
     fig = draw_training({"weight_decay": HISTORY, "sd_eq1": HISTORY[:2]}, lam=0.1)
     large, loss, accuracy = fig.axes
     labels = [text.get_text() for text in large.get_legend().get_texts()]
-    assert labels == [ARMS["weight_decay"].label, ARMS["sd_eq1"].label]
+    assert labels == [ARMS["weight_decay"].label, ARMS["sd_eq1"].label, "cap of λ = 0.1"]
     found = epoch_table(HISTORY, lam=0.1)
     assert large.lines[0].get_ydata().tolist() == found["mean"].tolist()
     assert large.lines[0].get_xdata().tolist() == [1, 2, 3]
