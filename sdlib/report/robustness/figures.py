@@ -70,7 +70,7 @@ def robustness_figure(place: Place, arms: Sequence[str], missing: str = "") -> F
     present = [arm for arm in arms if len(table) and (table["arm"] == arm).any()]
     if not present:
         return note(missing)
-    fig, axes = _panels(6.5)
+    fig, axes = _panels(5.2)
     fig.suptitle(place.name, fontsize=11)
     for shift, ax in axes.items():
         draw_curves(ax, table, place, present, shift)
