@@ -72,7 +72,7 @@ def compared(tmp_path_factory):
     rows = write_folder(
         folder,
         labels=("benign", f"{BAD} tumour"),
-        columns={"centre": centres},
+        columns={"centre": centres, "finding": [str(number // 3 % 2) for number in range(60)]},
         group=f"{BAD} {{}}",
         file=f"{BAD} {{}}.png",
     )
@@ -259,6 +259,10 @@ class TestPage:
         assert page.row(f"{BAD} 0")[0].count("+") == 1  # of the centre
         assert "on my <b>images" in page.text
         assert f"{BAD} tumour" in page.text
+
+    def test_a_column_that_is_the_label_is_left_out(self, page):
+        assert "centre" in [row[0] for row in page.rows if row]
+        assert "finding" not in [row[0] for row in page.rows if row]
 
     def test_it_is_one_file_that_loads_nothing(self, page, compared):
         for _, attributes in page.elements:
