@@ -68,11 +68,12 @@ class Page(HTMLParser):
 def compared(tmp_path_factory):
     """A folder with tags in its texts, compared once: its rows, its outputs, its page."""
     folder = tmp_path_factory.mktemp("images") / "my <b>images"
-    centres = [f"{BAD} {number % 2}" for number in range(60)]
+    centres = [f"{BAD} {number % 2}" for number in range(80)]
     rows = write_folder(
         folder,
+        each=4,
         labels=("benign", f"{BAD} tumour"),
-        columns={"centre": centres, "finding": [str(number // 3 % 2) for number in range(60)]},
+        columns={"centre": centres, "finding": [str(number // 4 % 2) for number in range(80)]},
         group=f"{BAD} {{}}",
         file=f"{BAD} {{}}.png",
     )
