@@ -22,11 +22,7 @@ app = typer.Typer(
 
 ProfileOption = Annotated[str, typer.Option(help="smoke, quick, laptop, long, gpu or paper")]
 SourceOption = Annotated[
-    str,
-    typer.Option(
-        help="phantom, open, pcam, camelyon17, panda, or folder:PATH with a manifest.csv of yours",
-        callback=whole_name,
-    ),
+    str, typer.Option(help="phantom, open, pcam, camelyon17, ..., folder:PATH", callback=whole_name)
 ]
 DevicesOption = Annotated[
     int | None,

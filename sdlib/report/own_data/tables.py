@@ -33,6 +33,7 @@ __all__ = [
 MOST_VALUES = 8  # of a column that images are grouped by
 FEWEST = 3  # images of each class, of which an accuracy is given
 SHOWN_IMAGES = 10
+NONE_HERE = "–"
 LOWER_IS_BETTER = ("brier", "calibration_error")
 
 
@@ -158,7 +159,8 @@ def column_tables(found: Findings) -> dict[str, Table]:
     Returns
     -------
     dict of str to Table
-        By column of the manifest that has two to eight values among the test images.
+        By column of the manifest that has two to eight values among the test images, and images of
+        both classes for one of them.
     """
     tables = {}
     for column, values in found.test.factors.items():
@@ -167,7 +169,10 @@ def column_tables(found: Findings) -> dict[str, Table]:
         names = pd.unique(pd.Series(values))
         if 2 <= len(names) <= MOST_VALUES:
             tables[column] = _by_value(found, column, values, sorted(names))
-    return tables
+    # A finding that is the label in other words has no value with images of both classes.
+    return {
+        name: one for name, one in tables.items() if any(row[-1] != NONE_HERE for row in one.rows)
+    }
 
 
 def _by_value(found: Findings, column: str, values: np.ndarray, names: list[str]) -> Table:
@@ -177,7 +182,7 @@ def _by_value(found: Findings, column: str, values: np.ndarray, names: list[str]
     for name in names:
         chosen = values == name
         images = np.bincount(found.test.targets[chosen], minlength=2)
-        cells = ["–", "–", "–"]
+        cells = [NONE_HERE] * 3
         if images.min() >= FEWEST:
             rival, own = (_accuracy_in(found, arm, chosen) for arm in (found.rival, found.arm))
             cells = [f"{rival:.3f}", f"{own:.3f}", f"{100 * (own - rival):+.1f}"]

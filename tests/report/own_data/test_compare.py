@@ -68,11 +68,12 @@ class Page(HTMLParser):
 def compared(tmp_path_factory):
     """A folder with tags in its texts, compared once: its rows, its outputs, its page."""
     folder = tmp_path_factory.mktemp("images") / "my <b>images"
-    centres = [f"{BAD} {number % 2}" for number in range(60)]
+    centres = [f"{BAD} {number % 2}" for number in range(80)]
     rows = write_folder(
         folder,
+        each=4,
         labels=("benign", f"{BAD} tumour"),
-        columns={"centre": centres},
+        columns={"centre": centres, "finding": [str(number // 4 % 2) for number in range(80)]},
         group=f"{BAD} {{}}",
         file=f"{BAD} {{}}.png",
     )
@@ -259,6 +260,10 @@ class TestPage:
         assert page.row(f"{BAD} 0")[0].count("+") == 1  # of the centre
         assert "on my <b>images" in page.text
         assert f"{BAD} tumour" in page.text
+
+    def test_a_column_that_is_the_label_is_left_out(self, page):
+        assert "centre" in [row[0] for row in page.rows if row]
+        assert "finding" not in [row[0] for row in page.rows if row]
 
     def test_it_is_one_file_that_loads_nothing(self, page, compared):
         for _, attributes in page.elements:
