@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from sdlib.datasets.folder_names import whole_name
 from sdlib.errors import SdlibError
+from sdlib.report.own_data.command import compare
 
 app = typer.Typer(
     help="Train, search, record and check the experiments of the book.",
@@ -19,7 +21,13 @@ app = typer.Typer(
 )
 
 ProfileOption = Annotated[str, typer.Option(help="smoke, quick, laptop, long, gpu or paper")]
-SourceOption = Annotated[str, typer.Option(help="phantom, open, pcam, camelyon17 or panda")]
+SourceOption = Annotated[
+    str,
+    typer.Option(
+        help="phantom, open, pcam, camelyon17, panda, or folder:PATH with a manifest.csv of yours",
+        callback=whole_name,
+    ),
+]
 DevicesOption = Annotated[
     int | None,
     typer.Option(help="GPUs, or CPU cores where there is none, to train on; 1 by default"),
@@ -198,6 +206,9 @@ def audit(
     print(audit_sources(folder, column, size=size, positive=positive or None, log=_log))
 
 
+app.command("compare")(one_sentence(compare))
+
+
 @app.command()
 @one_sentence
 def tile(
@@ -226,27 +237,17 @@ def tile(
     ] = None,
 ) -> None:
     """Cut whole slides into shards of tiles; a killed command goes on where it stopped."""
+    from sdlib.checks import whole_numbers
     from sdlib.datasets.tiling import Tiling, tile_slides
     from sdlib.slides import LabelRule
 
     rule = None
     if positive or masks is not None:
-        values = (_whole_numbers(text) for text in (positive, negative, ignored))
+        values = (whole_numbers(text) for text in (positive, negative, ignored))
         rule = LabelRule(*values, threshold=share)
     tiling = Tiling(size, overlap, mpp, border, max_background, rule=rule, unscanned=unscanned)
     inputs = (workers, resolution, damaged, masks, groups, changed)
     print(tile_slides(slides, out, tiling, *inputs, _log))
-
-
-def _whole_numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers that are separated by commas."""
-    from sdlib.errors import ConfigError
-
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    wrong = [part for part in parts if not part.isdecimal()]
-    if wrong:
-        raise ConfigError(f"expected whole numbers such as 3,4,5, got {text!r}")
-    return tuple(map(int, parts))
 
 
 @app.command()

@@ -23,6 +23,7 @@ __all__ = [
     "describe_value",
     "is_number",
     "known",
+    "whole_numbers",
 ]
 
 
@@ -233,3 +234,15 @@ def _wrong_channels(images: np.ndarray) -> str:
     if images.shape[-1] == 4:
         return "drop the transparency with image[..., :3]"
     return "the last axis must hold R, G and B"
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers that are separated by commas; a ConfigError if there is something else.
+
+    >>> whole_numbers("3, 4,5"), whole_numbers("")
+    ((3, 4, 5), ())
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdecimal() for part in parts):
+        raise ConfigError(f"expected whole numbers such as 3,4,5, got {text!r}")
+    return tuple(map(int, parts))

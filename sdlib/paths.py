@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["data_folder", "named_folder", "outputs_folder", "recorded_folder"]
+__all__ = ["data_folder", "named_folder", "outputs_folder", "outputs_in", "recorded_folder"]
 
 ROOT = Path(__file__).resolve().parent.parent
+OUTPUTS = "SDLIB_OUTPUTS"
 
 
 def named_folder(variable: str, otherwise: Path) -> Path:
@@ -55,4 +58,43 @@ def recorded_folder() -> Path:
 
 def outputs_folder() -> Path:
     """Where runs write: ``SDLIB_OUTPUTS``, by default ``outputs`` in the repository."""
-    return named_folder("SDLIB_OUTPUTS", ROOT / "outputs")
+    return named_folder(OUTPUTS, ROOT / "outputs")
+
+
+@contextmanager
+def outputs_in(folder: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """Let everything that a block runs write to a folder; None leaves the folder as it is.
+
+    Processes that the block starts write there, too.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike or None
+        Relative to the working folder, or absolute; it need not exist.
+
+    Yields
+    ------
+    pathlib.Path
+        The folder.
+
+    Examples
+    --------
+    >>> before = outputs_folder()
+    >>> with outputs_in("/results") as folder:
+    ...     print(outputs_folder() == folder)
+    True
+    >>> outputs_folder() == before
+    True
+    """
+    if folder is None:
+        yield outputs_folder()
+        return
+    before = os.environ.get(OUTPUTS)
+    os.environ[OUTPUTS] = os.path.abspath(os.path.expanduser(os.fspath(folder)))
+    try:
+        yield outputs_folder()
+    finally:
+        if before is None:
+            del os.environ[OUTPUTS]
+        else:
+            os.environ[OUTPUTS] = before

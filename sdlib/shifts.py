@@ -28,6 +28,7 @@ from sdlib.stain import Separation, check_multipliers, recombine, separate
 
 __all__ = [
     "LEVELS",
+    "STAINS",
     "Level",
     "Shift",
     "add_cutouts",

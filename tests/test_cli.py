@@ -73,6 +73,10 @@ SEARCHES = ", ".join(f"cutout/{space.name}" for space in EXPERIMENTS["cutout"].s
         ("fetch peso", "set SDLIB_DATA to the folder", "peso/"),
         ("run cutout/sd_eq2/seed0 --source peso", "unknown source of cutout 'peso'", "phantom"),
         ("audit nowhere", "expected a manifest at nowhere", "check the path"),
+        ("run cutout/sd_eq2/seed0 --source folder:no", "expected a manifest at", "check the path"),
+        ("list --source folder:a?b", "expected folder: and an absolute path", "positive=LABEL"),
+        ("compare nowhere", "expected a manifest at", "check the path"),
+        ("compare nowhere --profile fast", "unknown profile 'fast'", SCALES[0]),
         ("audit nowhere --size 8", "expected size of at least 32", "got 8"),
         ("tile nowhere out", "expected slides in nowhere, found no file", ".svs"),
         ("tile nowhere out --damaged ignore", "expected damaged to be refuse or skip", "'ignore'"),
@@ -282,6 +286,7 @@ class TestCommands:
             "record",
             "fetch",
             "audit",
+            "compare",
             "tile",
             "doctor",
         ):

@@ -10,7 +10,7 @@ import pytest
 from sdlib.datasets.store import data_folder as folder_of_data
 from sdlib.errors import SdlibError
 from sdlib.files import write_json
-from sdlib.paths import ROOT, data_folder, named_folder, outputs_folder, recorded_folder
+from sdlib.paths import ROOT, data_folder, named_folder, outputs_folder, outputs_in, recorded_folder
 
 FOLDERS = {"SDLIB_OUTPUTS": outputs_folder, "SDLIB_RECORDED": recorded_folder}
 each_folder = pytest.mark.parametrize(("variable", "folder"), FOLDERS.items(), ids=list(FOLDERS))
@@ -96,3 +96,30 @@ def test_a_file_is_said(tmp_path, monkeypatch):
     for file in ("row.json", "phantom/quick/row.json"):
         with pytest.raises(SdlibError, match=sentence):
             write_json(outputs_folder() / file, {})
+
+
+class TestOutputsIn:
+    def test_the_folder_holds_for_the_block(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("SDLIB_OUTPUTS", "/before")
+        with outputs_in(tmp_path / "results") as folder:
+            assert folder == outputs_folder() == tmp_path / "results"
+            assert not folder.exists()
+        assert outputs_folder() == Path("/before")
+
+    def test_it_is_given_back_after_an_error(self, tmp_path, monkeypatch):
+        monkeypatch.delenv("SDLIB_OUTPUTS", raising=False)
+        before = outputs_folder()
+        with pytest.raises(ZeroDivisionError), outputs_in(tmp_path):
+            raise ZeroDivisionError
+        assert outputs_folder() == before
+        assert "SDLIB_OUTPUTS" not in os.environ
+
+    def test_a_relative_path_is_of_the_working_folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with outputs_in("results") as folder:
+            assert folder == tmp_path / "results"
+
+    def test_without_a_folder_nothing_changes(self):
+        before = outputs_folder()
+        with outputs_in(None) as folder:
+            assert folder == before

@@ -154,7 +154,7 @@ class ManifestDataset(Dataset):
             raise DataError(
                 f"expected a split among {', '.join(sorted(set(self.table['split'])))}, got {name}"
             )
-        return self._with_table(self.table[chosen])
+        return self.with_table(self.table[chosen])
 
     def with_splits(
         self, fractions: Mapping[str, float] = FRACTIONS, seed: int = 0
@@ -180,7 +180,7 @@ class ManifestDataset(Dataset):
         split = np.empty(len(self), object)
         for name, rows in grouped_split(self.targets, self.groups, fractions, seed).items():
             split[rows] = name
-        return self._with_table(self.table.assign(split=split.astype(str)))
+        return self.with_table(self.table.assign(split=split.astype(str)))
 
     def to_tiles(self, size: int, cache: str | os.PathLike[str] | None = None) -> TileSet:
         """Decode every image into a cache on disk, once, and map the cache.
@@ -220,8 +220,14 @@ class ManifestDataset(Dataset):
         factors = {name: self.table[name].to_numpy(str) for name in others}
         return TileSet(images, self.targets, self.groups, factors)
 
-    def _with_table(self, table: pd.DataFrame) -> ManifestDataset:
-        """Make a data set of other rows, with the same folder, size and transform."""
+    def with_table(self, table: pd.DataFrame) -> ManifestDataset:
+        """Make a data set of other rows, with the same folder, size and transform.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            Rows of :attr:`table`, perhaps with other columns.
+        """
         # Opened again, rows that have passed all checks would be checked a second time.
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__, table=table)

@@ -65,8 +65,10 @@ class Source:
         Whether its tiles are drawn: what was built into them is no finding about the world.
     parts : tuple of str
         The parts that it has: a set that is published for testing only has no other.
-    version : int
-        Of images that are drawn: raised when their pixels change, it makes rows stale.
+    version : int or str
+        Of images that are drawn, or of a folder's content: when it changes, rows are stale.
+    images : int
+        How many there are, as many of each class; 0 where this is not known beforehand.
     """
 
     name: str
@@ -79,8 +81,9 @@ class Source:
     fetch: str = ""
     procedural: bool = False
     parts: tuple[str, ...] = PARTS
-    version: int = 0
+    version: int | str = 0
     more_folders: tuple[str, ...] = ()
+    images: int = 0
 
     def tiles(self, request: Request) -> TileSet:
         """The tiles of a part, not yet balanced between the classes.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdlib.checks import known
+from sdlib.datasets.folder_names import is_folder
 from sdlib.datasets.source import Source
 from sdlib.datasets.sources import IMAGES, TILES, source_of
 from sdlib.errors import ConfigError
@@ -63,6 +64,7 @@ class Experiment:
         What the images show: a key of :data:`sdlib.datasets.sources.IMAGES`.
     profiles, sources : tuple of str
         Where it is run; by default on the sources of tiles that have no experiments of their own.
+        Folders of your own need not be named: see :meth:`runs_on`.
     recorded_at : str
         The profile whose rows the book records and shows first.
     measurements : tuple of Measurement
@@ -75,6 +77,9 @@ class Experiment:
         The paper's table with numbers of these arms, such as ``table2``; empty without one.
     data_seed, search_seed : int
         Of the split and the preparation; of trials, which no reported run uses.
+    most_epochs : int
+        Where a source has fewer images than the profile's number of tiles, epochs are multiplied
+        until there are about as many steps, but not by more than this.
     revision : int
         Part of the hash where it is not 0: raise it when preparation or evaluation changes.
 
@@ -109,6 +114,7 @@ class Experiment:
     printed: str = ""
     data_seed: int = 0
     search_seed: int = 1000
+    most_epochs: int = 1
     revision: int = 0
 
     def __post_init__(self) -> None:
@@ -212,6 +218,27 @@ class Experiment:
             return tuple(arm for arm in self.arms if arm.main)
         return self.arms
 
+    def runs_on(self, source: str) -> bool:
+        """Whether it can be run on a source: one of its own, or a folder where it wants tiles.
+
+        The tiles of a folder cannot be restricted, to a scanner for instance: experiments whose
+        cohorts are, and those of films, are not run on folders.
+
+        >>> from sdlib.experiments import EXPERIMENTS
+        >>> [EXPERIMENTS[name].runs_on("folder:/data/mine") for name in ("cutout", "prostate")]
+        [True, False]
+        """
+        if not is_folder(source):
+            return source in self.sources
+        cohorts = (self.training, *(arm.training for arm in self.arms), *self.evaluation.values())
+        restricted = any(one and (one.where or one.source) for one in cohorts)
+        return self.images == TILES and not restricted
+
+    def check_source(self, source: str) -> None:
+        """Raise a ConfigError that lists the sources of this experiment unless one is given."""
+        if not self.runs_on(source):
+            known(f"source of {self.name}", source, self.sources or ("folder:/A/FOLDER/OF/YOURS",))
+
     def source(self, name: str) -> Source:
         """The source called ``name`` with images of the kind that this experiment needs."""
         return source_of(name, self.images)
@@ -230,7 +257,12 @@ class Experiment:
             **self.overrides.get(profile, {}),
             **self.overrides.get((profile, source), {}),
         }
-        return dataclasses.replace(PROFILES[profile], **changed)
+        found = dataclasses.replace(PROFILES[profile], **changed)
+        if self.most_epochs > 1 and self.runs_on(source):
+            images = self.source(source).images or found.tiles
+            times = min(self.most_epochs, max(1, round(found.tiles / images)))
+            found = dataclasses.replace(found, epochs=times * found.epochs)
+        return found
 
     def seeds(self, arm: str, profile: str, source: str) -> int:
         """How many networks an arm has.

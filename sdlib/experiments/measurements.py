@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from sdlib.datasets.folder_names import file_name
 from sdlib.errors import ConfigError
 from sdlib.paths import outputs_folder, recorded_folder
 
@@ -68,7 +69,7 @@ class Measurement:
 
     def folder(self, experiment: str, profile: str, source: str) -> Path:
         """Where this machine keeps it."""
-        return outputs_folder() / source / profile / experiment / self.name
+        return outputs_folder() / file_name(source) / profile / experiment / self.name
 
     def done_file(self, experiment: str, profile: str, source: str) -> Path:
         """Written last: where it exists, the measurement is whole."""
@@ -76,7 +77,7 @@ class Measurement:
 
     def recorded_file(self, experiment: str, profile: str, source: str) -> Path:
         """Where it is kept in git."""
-        return recorded_folder() / f"{experiment}-{source}-{profile}-{self.name}.npz"
+        return recorded_folder() / f"{experiment}-{file_name(source)}-{profile}-{self.name}.npz"
 
 
 def _resolved(place: str) -> Callable:

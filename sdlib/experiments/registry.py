@@ -10,6 +10,7 @@ from sdlib.experiments import (
     cutout_interpolation,
     cutout_sensitivity,
     hospitals,
+    own_data,
     prostate,
     robustness,
     stain_transfer,
@@ -60,6 +61,7 @@ MODULES = (
     robustness,
     *(prostate, stain_transfer, hospitals),
     *(covid, covid_lambdas),
+    own_data,
 )
 
 for _module in MODULES:

@@ -136,7 +136,7 @@ class ScannersApart:
 
     def __call__(self, place: Any) -> dict[str, Measured]:
         """What was measured, by the names of the two sets; empty where nothing was."""
-        if SOURCES[place.source].procedural:
+        if place.source in SOURCES and SOURCES[place.source].procedural:
             return {}
         found = {}
         for pair in place.sharpness_pairs.itertuples():

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdlib.checks import check_number, is_number, known
-from sdlib.datasets.sources import SOURCES
+from sdlib.datasets.folder_names import file_name
+from sdlib.datasets.sources import check_source
 from sdlib.errors import ConfigError
 from sdlib.experiments import trials
 from sdlib.experiments.arm import Arm
@@ -55,7 +56,7 @@ class Search:
     @property
     def folder(self) -> Path:
         """Where this machine keeps its journal and its trials."""
-        place = outputs_folder() / self.source / self.profile / self.experiment
+        place = outputs_folder() / file_name(self.source) / self.profile / self.experiment
         return place / "search" / self.family
 
     @property
@@ -114,7 +115,7 @@ class Run:
 
     def __post_init__(self) -> None:
         check_names(self.experiment, self.profile, self.source)
-        known(f"source of {self.experiment}", self.source, self.definition.sources)
+        self.definition.check_source(self.source)
         self.definition.arm(self.arm)
         if is_number(self.seed) and self.seed < 0:
             raise ConfigError(f"expected a seed of 0 or more, got {self.seed}")
@@ -133,7 +134,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """Where this machine keeps its files."""
-        return outputs_folder() / self.source / self.profile / self.id
+        return outputs_folder() / file_name(self.source) / self.profile / self.id
 
     @property
     def row_file(self) -> Path:
@@ -161,7 +162,7 @@ class Run:
         if not other:
             return None
         lent = experiment_of(other)
-        if self.arm not in [arm.name for arm in lent.arms] or self.source not in lent.sources:
+        if self.arm not in [arm.name for arm in lent.arms] or not lent.runs_on(self.source):
             return None
         return dataclasses.replace(self, experiment=other)
 
@@ -202,7 +203,7 @@ def check_names(experiment: str, profile: str, source: str) -> None:
     """Raise a ConfigError that lists the known names if one of these is unknown."""
     experiment_of(experiment)
     known("profile", profile, PROFILES)
-    known("source", source, SOURCES)
+    check_source(source)
 
 
 def parse_run(text: str, profile: str, source: str) -> Run:
@@ -240,7 +241,7 @@ def runs_of(experiment: str, profile: str, source: str) -> list[Run]:
     """Every run of an experiment at a profile on a source, by arm; none where it is not run."""
     check_names(experiment, profile, source)
     definition = EXPERIMENTS[experiment]
-    if profile not in definition.profiles or source not in definition.sources:
+    if profile not in definition.profiles or not definition.runs_on(source):
         return []
     return [
         Run(experiment, arm.name, seed, profile, source)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, Protocol
 
+from sdlib.datasets.folder_names import file_name
 from sdlib.errors import DataError
 from sdlib.experiments.searches import Space
 from sdlib.files import check_entries, check_number, damaged, if_whole, read_json_lines
@@ -42,7 +43,7 @@ class _Search(Protocol):
 
 def recorded_trials_file(experiment: str, profile: str, source: str) -> Path:
     """Where the trials of an experiment's searches are kept in git."""
-    return recorded_folder() / f"{experiment}-{source}-{profile}-trials.jsonl"
+    return recorded_folder() / f"{experiment}-{file_name(source)}-{profile}-trials.jsonl"
 
 
 def check_trial(trial: Any) -> None:

@@ -6,6 +6,7 @@
 - :mod:`sdlib.metrics.delong`: whether two AUROCs on the same examples differ.
 - :mod:`sdlib.metrics.bootstrap`: intervals of an AUROC, and of a difference of two, by resampling
   examples or patients.
+- :mod:`sdlib.metrics.margins`: margins of predictions, beside the cap that a penalty sets.
 - :mod:`sdlib.metrics.kernels`: the compiled loops behind these two.
 - :mod:`sdlib.metrics.categories`: what a category alone, such as the scanner, tells of the target.
 - :mod:`sdlib.metrics.sharpness`: the variance of an image's Laplacian.
@@ -33,12 +34,14 @@ from sdlib.metrics.classification import (
 from sdlib.metrics.decisions import equivalent, holm, one_sided_p
 from sdlib.metrics.delong import DeLong, delong_test
 from sdlib.metrics.intervals import Interval, mean_interval, smallest_effect
+from sdlib.metrics.margins import MarginReading, margins, read_margins
 from sdlib.metrics.sharpness import laplacian_variance
 
 __all__ = [
     "Bootstrap",
     "DeLong",
     "Interval",
+    "MarginReading",
     "auroc",
     "balanced_accuracy",
     "best_cutoff",
@@ -50,8 +53,10 @@ __all__ = [
     "expected_calibration_error",
     "holm",
     "laplacian_variance",
+    "margins",
     "mean_interval",
     "one_sided_p",
+    "read_margins",
     "recall",
     "reliability",
     "resample_counts",

@@ -131,6 +131,7 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
 
     The chapter runs in its own folder, as in JupyterLab. What papermill notes about this machine
     (paths, times) is left out of the copy; only values that differ from the defaults are injected.
+    The copy's parameters cell has the values that were used, so that no cell contradicts another.
 
     Parameters
     ----------
@@ -153,6 +154,7 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
     chapter = Path(chapter).resolve()
     defaults = parameters(chapter)
     typed = {name: _typed(chapter, name, value, defaults) for name, value in (values or {}).items()}
+    changed = {name: value for name, value in typed.items() if value != defaults[name]}
     try:
         # Sockets are files of a folder of our own. A TCP port is chosen before the kernel takes it,
         # and another process may be faster: the kernel then dies, or waits without end.
@@ -161,7 +163,7 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
             notebook = papermill.execute_notebook(
                 str(chapter),
                 None,
-                parameters={name: v for name, v in typed.items() if v != defaults[name]},
+                parameters=changed,
                 cwd=str(chapter.parent),
                 kernel_name="python3",
                 progress_bar=False,
@@ -182,11 +184,38 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
     for part in (notebook, *notebook.cells):
         part.metadata.pop("papermill", None)
     for cell in notebook.cells:  # readers want the picture first, not papermill's bookkeeping
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata["tags"].append("remove-input")
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            tags.append("remove-input")
+        elif "parameters" in tags:
+            cell.source = _with_values(cell.source, changed)
     keep_intervals_whole(notebook)
     with atomic_path(out) as temporary:
         nbformat.write(notebook, temporary)
+
+
+def _with_values(source: str, values: Mapping[str, Any]) -> str:
+    """The source of a parameters cell with other values in its assignments, comments kept.
+
+    >>> _with_values('profile = "laptop"  # or quick', {"profile": "quick"})
+    "profile = 'quick'  # or quick"
+    """
+    lines = source.encode().splitlines(keepends=True)  # ast counts bytes
+    for statement in reversed(ast.parse(source).body):
+        names = [target.id for target in _targets(statement) if target.id in values]
+        if not names:
+            continue
+        old = statement.value
+        before, after = lines[old.lineno - 1], lines[old.end_lineno - 1]
+        new = before[: old.col_offset] + repr(values[names[0]]).encode()
+        lines[old.lineno - 1 : old.end_lineno] = [new + after[old.end_col_offset :]]
+    return b"".join(lines).decode()
+
+
+def _targets(statement: ast.stmt) -> list[ast.Name]:
+    """The plain names that a statement assigns to."""
+    found = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+    return [target for target in found if isinstance(target, ast.Name)]
 
 
 @contextlib.contextmanager

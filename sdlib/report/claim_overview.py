@@ -69,7 +69,7 @@ def place_list(columns: Sequence[Place]) -> str:
     lines = []
     for column in columns:
         for name, experiment in EXPERIMENTS.items():
-            if column.source in experiment.sources and column.profile in experiment.profiles:
+            if experiment.runs_on(column.source) and column.profile in experiment.profiles:
                 lines.append(f"- {name}, {sentence(column.of(name))}")
     return "\n".join(lines)
 

@@ -24,7 +24,7 @@ from sdlib.report.tables import paper_interval
 from sdlib.report.verdicts import assess
 from sdlib.results import Place, sentence
 
-__all__ = ["difference_plot", "interval_plot", "seeds_text", "verdict_plot"]
+__all__ = ["WIDTH", "difference_plot", "interval_plot", "seeds_text", "verdict_plot"]
 
 WIDTH = 7.5  # inches: as wide as the text of a page
 PER_ROW = 3  # panels side by side, beside the names of the rows

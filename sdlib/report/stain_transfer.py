@@ -5,15 +5,24 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
 
-__all__ = ["transfer_differences", "transfer_table"]
+__all__ = ["METRICS_BY_NAME", "transfer_differences", "transfer_panels", "transfer_table"]
 
 CLUSTERS = {"same cluster": "test", "other cluster": "across"}  # cohort by heading
 METRICS = {"": "accuracy", ", AUROC": "auroc"}  # metric by what the heading adds
+
+
+#: Metrics in rows with their headings, for :func:`sdlib.report.intervals.interval_plot`.
+METRICS_BY_NAME = {
+    f"{cohort}.{metric}": f"{heading}{added}"
+    for heading, cohort in CLUSTERS.items()
+    for added, metric in METRICS.items()
+}
 
 
 def transfer_table(places: dict[str, Place]) -> pd.DataFrame:
@@ -33,18 +42,9 @@ def transfer_table(places: dict[str, Place]) -> pd.DataFrame:
     for title, place in places.items():
         for arm in place.arms:
             line = lines.setdefault(place.label(arm), {})
-            for heading, metric in _metrics().items():
+            for metric, heading in METRICS_BY_NAME.items():
                 line[title, heading] = describe(place.interval(metric, arm))
     return pd.DataFrame(lines).T
-
-
-def _metrics() -> dict[str, str]:
-    """Metric in rows by heading, such as ``same cluster, AUROC`` and ``test.auroc``."""
-    return {
-        f"{heading}{added}": f"{cohort}.{metric}"
-        for heading, cohort in CLUSTERS.items()
-        for added, metric in METRICS.items()
-    }
 
 
 def transfer_differences(
@@ -67,7 +67,7 @@ def transfer_differences(
     """
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for (title, place), (arm, rival) in itertools.product(places.items(), pairs):
-        for heading, metric in _metrics().items():
+        for metric, heading in METRICS_BY_NAME.items():
             values = place.paired(metric, arm, rival)
             if not len(values):
                 continue
@@ -75,3 +75,31 @@ def transfer_differences(
             line = lines.setdefault((title, names), {})
             line[heading] = in_points(values)
     return pd.DataFrame(lines).T
+
+
+def transfer_panels(
+    places: dict[str, Place], pairs: dict[str, tuple[str, str]]
+) -> dict[str, dict[str, np.ndarray]]:
+    """What :func:`transfer_differences` has, as values over seeds to draw.
+
+    Parameters
+    ----------
+    places : dict of str to Place
+        As in :func:`transfer_table`.
+    pairs : dict of str to (arm, rival)
+        By the name of the comparison.
+
+    Returns
+    -------
+    dict of str to dict of str to numpy.ndarray
+        ``arm - rival`` as fractions, by title, and by heading and name of the comparison.
+    """
+    panels: dict[str, dict[str, np.ndarray]] = {}
+    for title, place in places.items():
+        found = {
+            f"{heading}: {name}": place.paired(metric, *pair)
+            for name, pair in pairs.items()
+            for metric, heading in METRICS_BY_NAME.items()
+        }
+        panels[title] = {name: values for name, values in found.items() if len(values)}
+    return panels

@@ -113,8 +113,11 @@ def live_tiles(profile: str, source: str) -> tuple[dict[str, TileSet], str]:
         tiles = _unprepared(scale, "phantom")
         instead = f", because {source} is not at hand ({error})"
         source = "phantom"
-    size = tiles["train"].size
-    return tiles, f"Tiles on this page: {source}, {scale}, {size} x {size} px{instead}."
+    size, count = tiles["train"].size, len(tiles["train"])
+    return tiles, (
+        f"Made for this page: {count} training tiles of {source}, {size} x {size} px{instead}. "
+        "They are few, so that the page is quick; no network is trained on them."
+    )
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sdlib.datasets.folder_names import file_name
 from sdlib.datasets.sources import SOURCES
 from sdlib.errors import ConfigError
 from sdlib.experiments import Experiment, Run, check_names, experiment_of, runs_of
@@ -65,7 +67,8 @@ class PlaceKey:
         >>> PlaceKey("cutout", "laptop", "open").recorded_file(".jsonl").name
         'cutout-open-laptop.jsonl'
         """
-        return recorded_folder() / f"{self.experiment}-{self.source}-{self.profile}{ending}"
+        name = f"{self.experiment}-{file_name(self.source)}-{self.profile}{ending}"
+        return recorded_folder() / name
 
     @property
     def command(self) -> str:
@@ -74,13 +77,14 @@ class PlaceKey:
         >>> PlaceKey("cutout", "smoke", "phantom", "this run").command
         'make reproduce PROFILE=smoke SOURCE=phantom'
         """
-        make = f"make reproduce PROFILE={self.profile} SOURCE={self.source}"
-        if SOURCES[self.source].folder:
+        make = f"make reproduce PROFILE={self.profile} SOURCE={shlex.quote(self.source)}"
+        if self.source in SOURCES and SOURCES[self.source].folder:
             make += " SDLIB_DATA=/folder"
         if not self.recorded:
             return f"{make} FRESH=1" if os.path.exists(self.recorded_file(".jsonl")) else make
         record = f"python -m sdlib record {self.experiment}"
-        return f"{make} && {record} --profile {self.profile} --source {self.source}"
+        source = shlex.quote(self.source)
+        return f"{make} && {record} --profile {self.profile} --source {source}"
 
     @property
     def remedy(self) -> str:

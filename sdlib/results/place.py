@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from sdlib.datasets.folder_names import short_name
 from sdlib.errors import ConfigError
 from sdlib.experiments import Look
 from sdlib.metrics import Interval, mean_interval
@@ -56,7 +57,7 @@ class Place(PlaceKey):
     @property
     def name(self) -> str:
         """Heading of a column or a panel."""
-        return f"{self.origin}: {self.source}, {self.profile}"
+        return f"{self.origin}: {short_name(self.source)}, {self.profile}"
 
     def of(self, experiment: str) -> Place:
         """The same place's results of another experiment."""

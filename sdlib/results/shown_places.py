@@ -19,10 +19,11 @@ MAIN_PROFILE = "laptop"  # the one whose rows the book records
 def sentence(place: Place) -> str:
     """What rows there are at a place, or what is missing and how to get it."""
     definition = place.definition
-    if place.profile not in definition.profiles or place.source not in definition.sources:
+    if place.profile not in definition.profiles or not definition.runs_on(place.source):
         return (
             f"{place.name}: {place.experiment} is not run there. It has the profiles "
-            f"{', '.join(definition.profiles)} on {', '.join(definition.sources)}."
+            f"{', '.join(definition.profiles)} on "
+            f"{', '.join(definition.sources) or 'folders of your own'}."
         )
     if not len(place.rows):
         left_out = f" ({place.stale} stale left out)" if place.stale else ""

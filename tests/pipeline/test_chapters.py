@@ -147,6 +147,16 @@ def test_parameters_arrive_typed_and_only_if_they_differ(tmp_path, monkeypatch):
     assert texts(chapter) == ""
 
 
+def test_the_page_shows_the_parameters_that_were_used(tmp_path):
+    cell = 'profile = "laptop"  # of "this run"\nnames = [\n    "ä",\n]  # two lines\nseeds = 2'
+    chapter = write(tmp_path / "a.ipynb", "print(profile, names, seeds)", parameters=cell)
+    chapters.execute(chapter, tmp_path / "out.ipynb", {"profile": "quick", "names": ["ö"]})
+    assert texts(tmp_path / "out.ipynb") == "quick ['ö'] 2\n"
+    shown = nbformat.read(tmp_path / "out.ipynb", 4).cells[0].source
+    assert shown == "profile = 'quick'  # of \"this run\"\nnames = ['ö']  # two lines\nseeds = 2"
+    assert nbformat.read(chapter, 4).cells[0].source == cell
+
+
 def test_values_with_signs_of_python_arrive_whole(tmp_path, capfd):
     cell = 'query = "a=b"\ncolour = "#d55e00"'
     chapter = write(tmp_path / "a.ipynb", "print(query, colour)", parameters=cell)

@@ -6,7 +6,7 @@ import pytest
 
 from sdlib.experiments import Run
 from sdlib.metrics import mean_interval
-from sdlib.report.stain_transfer import transfer_differences, transfer_table
+from sdlib.report.stain_transfer import transfer_differences, transfer_panels, transfer_table
 from sdlib.results import Place
 
 WD, SD = "weight_decay_uniform", "sd_eq1_uniform"
@@ -64,3 +64,14 @@ def test_without_rows_there_are_no_lines(record):
     places = {"A to B": record("stain_a")}
     assert not len(transfer_table(places))
     assert not len(transfer_differences(places, [(SD, WD)]))
+
+
+def test_what_is_drawn_has_the_numbers_of_the_table(record):
+    ours = [{"test__accuracy": 0.9, "across__accuracy": 0.7 + 0.01 * k} for k in range(3)]
+    rivals = [{"test__accuracy": 0.9, "across__accuracy": 0.6} for _ in range(3)]
+    places = {"A to B": record("stain_a", **{SD: ours, WD: rivals})}
+    panels = transfer_panels(places, {"gain": (SD, WD)})
+    assert panels["A to B"]["other cluster: gain"] == pytest.approx([0.1, 0.11, 0.12])
+    table = transfer_differences(places, [(SD, WD)])
+    drawn = [100 * values.mean() for values in panels["A to B"].values()]
+    assert [float(cell.split()[0]) for cell in table.loc["A to B", NAME]] == pytest.approx(drawn)

@@ -111,3 +111,13 @@ def test_two_seeds_have_no_numbers_and_no_verdict(nothing):
     told = analysis.claim_sentences(nothing, "C1").split("\n\n")
     expected = [f"**{name}: not attempted yet** ({HERE}): too few rows." for name in (TUNED, GIVEN)]
     assert told == expected
+
+
+def test_verdicts_in_a_word_are_those_of_the_claims(rows, nothing):
+    table = analysis.verdict_words([nothing, rows], "C1", "C2")
+    judged = claims.claims_at(rows, "C1", "C2")
+    assert list(table.columns) == [rows.name]
+    assert dict(table[rows.name]) == {
+        claim: str(verdict) for claim, verdict in judged.items() if verdict != Verdict.NOT_ATTEMPTED
+    }
+    assert analysis.verdict_words([nothing], "C1").empty

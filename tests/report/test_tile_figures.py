@@ -59,7 +59,10 @@ def test_tiles_are_in_one_row_with_their_titles():
 def test_pages_get_the_profiles_tiles(smoke):
     tiles, sentence = tile_figures.live_tiles("smoke", "phantom")
     assert set(tiles) == {"train", "validation", "test"}
-    assert sentence == "Tiles on this page: phantom, smoke, 32 x 32 px."
+    count = len(tiles["train"])
+    assert sentence.startswith(
+        f"Made for this page: {count} training tiles of phantom, 32 x 32 px."
+    )
 
 
 def test_where_a_source_is_missing_phantom_tiles_take_its_place(smoke):

@@ -85,7 +85,8 @@ def test_settings_are_those_of_the_search(rows):
 
 def test_trials_are_whole_and_one_of_each_search_is_best(rows):
     trials = rows.trials
-    assert trials.groupby("family").size().to_dict() == {**SEARCHES, "learning_rate": 3}
+    rates = dict.fromkeys(("learning_rate", "learning_rate_sd_eq1", "learning_rate_sd_eq2"), 3)
+    assert trials.groupby("family").size().to_dict() == {**SEARCHES, **rates}
     assert not trials["reused"].any()
     for _, one in trials.groupby("family"):
         best = one[one["best"]]

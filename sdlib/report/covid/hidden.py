@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import FigureBase
 
 from sdlib.experiments.covid import DECAY, HIDDEN, SD
 from sdlib.metrics import Interval
 from sdlib.report.covid.situations import INSIDE, PAIRS, counted, in_order, situation_of
+from sdlib.report.intervals import interval_plot
 from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
 from sdlib.results.lungs import lungs_table
 
-__all__ = ["hidden_table", "read_dice", "read_hidden"]
+__all__ = ["draw_hidden", "hidden_table", "read_dice", "read_hidden"]
 
 CHANCE = 0.5
 #: Evaluation cohorts by what is visible.
@@ -68,6 +70,36 @@ def hidden_table(places: Sequence[Place], arms: Sequence[str]) -> pd.DataFrame:
     if not lines:
         return pd.DataFrame()
     return pd.DataFrame(lines).T.rename_axis(["trained on", "rows", "arm"])
+
+
+def draw_hidden(places: Sequence[Place], arms: Sequence[str], missing: str) -> FigureBase:
+    """Draw the AUROC inside on whole films, on lungs only, and on surroundings only.
+
+    The figure has the first lines of :func:`hidden_table`, with a faint marker per network.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        Of the experiments ``covid`` and ``covid_added``.
+    arms : sequence of str
+        From top to bottom in the experiment's order; arms without rows are left out.
+    missing : str
+        What the figure says where no arm has rows.
+
+    Raises
+    ------
+    ConfigError
+        A place is of another experiment.
+    """
+    ordered = [place for _, _, mine in in_order(places) for place in mine]
+    # A long title would move the panels apart: the letter of the situation, and two lines.
+    titled = {}
+    for place in ordered:
+        letter = situation_of(place).split()[0]
+        origin, _, where = place.name.partition(": ")
+        titled[f"{letter}  {origin}:\n{where}"] = place
+    headings = {f"{cohort}.auroc": seen for seen, cohort in VISIBLE.items()}
+    return interval_plot(titled, headings, arms, missing=missing)
 
 
 def _found(place: Place, arm: str, cohort: str) -> Interval | None:

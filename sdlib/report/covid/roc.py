@@ -157,7 +157,7 @@ def _size_of(place: Place, arms: Sequence[str]) -> str:
     if not found:
         return ""
     networks = " or ".join(str(k) for k in sorted({one.networks for one in found}))
-    return f"; n = {len(found[0].targets):,} films, {networks} networks"
+    return f"\nn = {len(found[0].targets):,} films, {networks} networks"
 
 
 def _draw_curves(ax: Axes, curves: Mapping[str, Curve], looks: Mapping[str, Look]) -> None:

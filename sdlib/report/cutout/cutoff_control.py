@@ -21,9 +21,11 @@ from sdlib.report.tables import describe
 from sdlib.results import Place
 
 __all__ = [
+    "SHIFT_MEASURES",
     "CutoffControl",
     "accuracy_at",
     "conclusion",
+    "control_panels",
     "control_table",
     "cutoff_control",
     "every_control",
@@ -105,6 +107,11 @@ class CutoffControl:
     labels: tuple[str, str]
 
     @property
+    def parts(self) -> dict[str, Interval]:
+        """The three differences by heading, as tables and figures show them."""
+        return {"both at .5": self.gain, "rival's cut-off tuned": self.left, "AUROC": self.auroc}
+
+    @property
     def explained(self) -> str:
         """``no gain``, ``moved cut-off`` or ``more than a cut-off``, by the intervals' ends."""
         if not self.gain.low > 0:
@@ -182,10 +189,24 @@ def control_table(controls: Sequence[CutoffControl]) -> pd.DataFrame:
     lines = {}
     for one in controls:
         name = one.labels[0], f"{one.labels[1]}, cut-off on {one.judged_on}"
-        parts = {"both at .5": one.gain, "rival's cut-off tuned": one.left, "AUROC": one.auroc}
-        lines[name] = {heading: describe(part, sign=True) for heading, part in parts.items()}
+        lines[name] = {heading: describe(part, sign=True) for heading, part in one.parts.items()}
     table = pd.DataFrame(lines).T
     return table.rename_axis(["arm", "minus"]) if lines else table
+
+
+def control_panels(controls: Sequence[CutoffControl]) -> dict[str, dict[str, Interval]]:
+    """The same for :func:`sdlib.report.intervals.difference_plot`: a panel per kind of difference.
+
+    Returns
+    -------
+    dict of str to dict of str to Interval
+        By heading, and by the names of the pair; fractions.
+    """
+    panels: dict[str, dict[str, Interval]] = {}
+    for one in controls:
+        for heading, interval in one.parts.items():
+            panels.setdefault(heading, {})[f"{one.labels[0]}, minus {one.labels[1]}"] = interval
+    return panels
 
 
 _GAINS = {
@@ -247,6 +268,21 @@ def logit_shift(place: Place, arm: str) -> pd.DataFrame:
         lines[seed] = shift, distance, shift / distance
     columns = ["shift", "distance", "share"]
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
+
+
+def _share_beyond(place: Place, arm: str, rival: str = "weight_decay") -> pd.Series:
+    """An arm's share of the squares minus the rival's, paired over seeds; empty for the rival."""
+    if arm == rival:
+        return pd.Series(dtype=np.float64)
+    return (logit_shift(place, arm)["share"] - logit_shift(place, rival)["share"]).dropna()
+
+
+#: What cutouts do to the logit, for :func:`sdlib.report.intervals.interval_plot`.
+SHIFT_MEASURES = {
+    lambda place, arm: logit_shift(place, arm)["shift"]: "shift s, logits",
+    lambda place, arm: logit_shift(place, arm)["share"]: "share r",
+    _share_beyond: "r minus weight decay's",
+}
 
 
 def shift_table(place: Place, rival: str = "weight_decay") -> pd.DataFrame:

@@ -20,11 +20,12 @@ from sdlib.metrics import reliability
 from sdlib.plotting import CLASSES, arm_rows, panels
 from sdlib.report.cutout.cutoff_control import tuned_accuracy
 from sdlib.report.cutout.sensitivity import sensitivity_map
-from sdlib.report.tables import paper_interval
+from sdlib.report.intervals import WIDTH, interval_plot
+from sdlib.report.tile_figures import cutout_pair, show_tiles
 from sdlib.results import Place, sentence
 
 __all__ = [
-    "accuracy_and_recall",
+    "in_one_look",
     "logit_histograms",
     "map_shares",
     "reliability_curves",
@@ -37,39 +38,48 @@ EDGE = 9  # logits; tiles beyond are counted at the edge
 BINS = np.linspace(-EDGE, EDGE, 61)
 POINTS = 20  # of accuracy: where the colours of the sensitivity maps end
 STEPS = ("-", "0", "+")
+FIRST_ARMS = ("weight_decay", "sd_eq2", "sd_eq2_test_tuned", "control")
+FIRST_METRICS = {
+    "clean.accuracy": "accuracy without squares",
+    "test.accuracy": "accuracy with squares\non every cancer",
+}
 
 
-def accuracy_and_recall(columns: Sequence[Place]) -> Figure:
-    """Draw accuracy and recall on the test set, two panels per place that has rows.
+def in_one_look(places: Sequence[Place]) -> Figure:
+    """Draw the squares beside what they cost, and what each way of training wins back.
 
     Parameters
     ----------
-    columns : sequence of Place
-        Places of ``cutout``, as :func:`sdlib.results.columns` gives them.
+    places : sequence of Place
+        Of ``cutout``.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One row per arm of the experiment: faint markers are seeds, the solid one is their mean
-        with its 95 % t interval, black strokes are the paper's means. An arm without rows at a
-        place keeps an empty row there, so that rows are level across panels.
+        Left: a benign tile without and with squares. Right: balanced accuracy on the same test
+        tiles without squares and with squares on every cancer, drawn as
+        :func:`sdlib.report.intervals.interval_plot` does.
     """
-    shown = {}
-    for place in columns:
-        if place.arms:
-            for metric in ("accuracy", "recall"):
-                shown[f"{metric}; {place.name}"] = place, metric
-    axes = panels(list(shown), sentence(columns[-1]), 2, (4.8, 3.4))
-    for title, ax in axes.items():
-        place, metric = shown[title]
-        arms = [arm.name for arm in place.definition.arms]
-        values = {arm: place.values(f"test.{metric}", arm) for arm in arms}
-        arm_rows(ax, values, place.looks)
-        for row, arm in enumerate(arms):
-            paper = paper_interval(metric, arm)
-            if paper:
-                ax.plot(paper.mean, row, "|", color="black", markersize=16)
-    return plt.gcf()
+    pair, titles = cutout_pair(), ["a benign tile", "with squares"]
+    if not any(place.arms for place in places):
+        figure = show_tiles(pair, titles, width=5)
+        figure.suptitle(sentence(places[-1]), fontsize=9, wrap=True)
+        return figure
+    lines = sum(len(set(FIRST_ARMS) & set(place.arms)) for place in places)
+    figure = plt.figure(figsize=(WIDTH, 0.34 * lines + 1.0 * sum(bool(p.arms) for p in places)))
+    left, right = figure.subfigures(1, 2, width_ratios=[1, 4.2])
+    for ax, tile, title in zip(left.subplots(2, 1), pair, titles, strict=True):
+        ax.imshow(tile, interpolation="nearest")
+        ax.set_title(title, fontsize=9)
+        ax.set_axis_off()
+    printed = dict.fromkeys(FIRST_METRICS.values(), "")
+    printed[FIRST_METRICS["test.accuracy"]] = "accuracy"
+    interval_plot(places, FIRST_METRICS, FIRST_ARMS, printed, figure=right)
+    first, second, *_ = right.axes
+    ends = np.array([first.get_xlim(), second.get_xlim()])
+    for ax in (first, second):  # one accuracy, one scale: the fall is to be seen
+        ax.set_xlim(ends.min(), ends.max())
+    return figure
 
 
 def _scored_panels(places: Sequence[Place]) -> dict[str, tuple[Place, str]]:

@@ -138,7 +138,8 @@ def normalisation_figure(
             ax.plot(places, means, **look.line)
         ax.set_xticks([0.1, 1.1], ["as it is", "normalised"])
         ax.set_xlim(-0.25, 1.5)
-        counts = [len(place.values(f"{before}.accuracy", arm)) for arm in arms]
+        drawn = [arm for arm in arms if arm in place.arms]
+        counts = [len(place.values(f"{before}.accuracy", arm)) for arm in drawn]
         ax.set_title(f"{title}\n{seeds_text(n for n in counts if n)}", fontsize=10)
     fig.supylabel("balanced accuracy", fontsize=11)
     shown = {}

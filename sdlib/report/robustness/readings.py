@@ -21,13 +21,17 @@ from sdlib.report.robustness.statistics import convergence, curves, differences
 from sdlib.report.rule import FEWEST
 from sdlib.results import MAIN_PROFILE, RECORDED, THIS_RUN, Place
 from sdlib.results.sharpness import Sharpness, pairs
-from sdlib.results.sweeps import CLEAN
+from sdlib.results.sweeps import BY_NAME, CLEAN
 from sdlib.shifts import LEVELS
 
 __all__ = [
     "SharpnessFound",
+    "comparison_panels",
     "comparison_table",
+    "curve_table",
     "difference_tables",
+    "gain_panels",
+    "level_text",
     "power_table",
     "read_convergence",
     "read_curves",
@@ -48,6 +52,42 @@ def sweep_sentence(place: Place) -> str:
         return results.sentence(place)
     names = f"{place.experiment}/sweep --profile {place.profile} --source {place.source}"
     return f"{results.sentence(place)} They were not swept: `python -m sdlib measure {names}`"
+
+
+def curve_table(place: Place, arms: Sequence[str]) -> pd.DataFrame:
+    """Figure 4 in one small table: accuracy at the strongest level of every shift.
+
+    Parameters
+    ----------
+    place : Place
+    arms : sequence of str
+        Names of arms; arms without networks are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text with two decimals: means over seeds. One line for unshifted tiles and one per shift,
+        one column per arm; empty without networks.
+    """
+    table = curves(place.sweep)
+    lines: dict[str, dict[str, str]] = {}
+    for arm in (arm for arm in arms if len(table) and (table["arm"] == arm).any()):
+        mine, label = table[table["arm"] == arm], place.label(arm)
+        for shift in (CLEAN, *SHIFTS):
+            last = mine[mine["shift"] == shift].iloc[-1]
+            name = "no shift" if shift == CLEAN else level_text(last["level"])
+            lines.setdefault(name, {})[label] = f"{last['mean']:.2f}"
+    return pd.DataFrame(lines).T
+
+
+def level_text(name: str) -> str:
+    """A level of shift in words.
+
+    >>> level_text("blur-19"), level_text("eosin-0.0")
+    ('blur, n = 19', 'eosin, × 0')
+    """
+    level = BY_NAME[name]
+    return f"{level.shift}, {_FORMS[level.shift].format(level.strength)}"
 
 
 def read_curves(place: Place, arms: Sequence[str]) -> str:
@@ -154,6 +194,60 @@ def _cell(values: np.ndarray) -> str:
     found = mean_interval(values)
     ends = f" [{found.low:+.1f}, {found.high:+.1f}]" if found.n >= FEWEST else ""
     return f"{found.mean:+.1f}{ends}"
+
+
+def comparison_panels(
+    place: Place, pairs: Mapping[str, tuple[str, str]]
+) -> dict[str, dict[str, np.ndarray]]:
+    """What :func:`comparison_table` has of one place, as values over seeds to draw.
+
+    Parameters
+    ----------
+    place : Place
+    pairs : mapping of str to (arm, rival)
+        By the name of the comparison.
+
+    Returns
+    -------
+    dict of str to dict of str to numpy.ndarray
+        ``arm - rival`` as fractions, (seeds,), by shift (``no shift`` for unshifted tiles) and by
+        name; for :func:`sdlib.report.intervals.difference_plot`.
+    """
+    panels: dict[str, dict[str, np.ndarray]] = {}
+    for shift in (CLEAN, *SHIFTS):
+        title = "no shift" if shift == CLEAN else shift
+        found = {name: place.paired(shift, *pair) for name, pair in pairs.items()}
+        panels[title] = {name: values for name, values in found.items() if len(values)}
+    return panels
+
+
+def gain_panels(
+    places: Sequence[Place], arm: str, rival: str
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, float]]:
+    """The differences of two arms that the paper prints, and ours at the same levels.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        Of ``robustness``; those without a sweep are left out.
+    arm, rival : str
+        ``arm - rival``.
+
+    Returns
+    -------
+    panels : dict of str to dict of str to numpy.ndarray
+        By name of the place and by level in words: fractions, one per seed.
+    paper : dict of str to float
+        By level in words.
+    """
+    printed = paper_table("figure4")
+    printed = printed[(printed["arm"] == arm) & (printed["rival"] == rival)]
+    paper = {level_text(line.level): line.difference for line in printed.itertuples()}
+    panels = {}
+    for place in places:
+        found = {level_text(name): place.paired(name, arm, rival) for name in printed["level"]}
+        panels[place.name] = {name: values for name, values in found.items() if len(values)}
+    return panels, paper
 
 
 def difference_tables(places: Sequence[Place], arm: str, rival: str) -> dict[str, pd.DataFrame]:

@@ -159,3 +159,28 @@ def test_the_shift_table_compares_with_weight_decay(rows):
 def test_without_predictions_there_is_no_shift(nothing):
     assert not len(rivals.logit_shift(nothing, "sd_eq2"))
     assert not len(rivals.shift_table(nothing))
+
+
+def test_panels_have_the_numbers_of_the_table(rows):
+    controls = rivals.every_control(rows)
+    assert controls
+    panels = rivals.control_panels(controls)
+    table = rivals.control_table(controls)
+    assert list(panels) == list(table.columns)
+    for heading, found in panels.items():
+        drawn = [analysis.describe(interval, sign=True) for interval in found.values()]
+        assert drawn == list(table[heading])
+
+
+def test_measures_of_the_shift_have_the_numbers_of_its_table(rows):
+    table = rivals.shift_table(rows)
+    for arm in rows.scored:
+        cells = []
+        for measure in rivals.SHIFT_MEASURES:
+            values = measure(rows, arm)
+            cells.append(
+                analysis.describe(mean_interval(values.to_numpy()), sign=True)
+                if len(values)
+                else "–"
+            )
+        assert cells == list(table.loc[rows.label(arm)])

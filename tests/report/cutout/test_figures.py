@@ -33,37 +33,43 @@ def titles(figure):
     return [ax.get_title().replace("\n", " ") for ax in figure.axes]
 
 
-def rows_of(figure):
-    """Labels of the rows, from top to bottom; panels share them."""
-    return [label.get_text() for label in figure.axes[0].get_yticklabels()]
+def rows_of(ax):
+    """Labels of the rows, from top to bottom."""
+    return [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()]
+
+
+def artist(ax, gid):
+    (found,) = ax.findobj(lambda one: one.get_gid() == gid)
+    return found
 
 
 def lines(ax, marker):
     return [line for line in ax.lines if line.get_marker() == marker]
 
 
-def test_accuracy_and_recall_have_the_arms_of_this_experiment_and_the_papers_means(rows):
+def test_one_look_has_the_tiles_and_the_accuracy_with_and_without_squares(rows):
     elsewhere = Place("cutout", "laptop", "open")
-    figure = figures.accuracy_and_recall([elsewhere, rows])
-    assert titles(figure) == [f"{name}; {rows.name}" for name in ("accuracy", "recall")]
-    assert rows_of(figure) == LABELS
-    for ax, metric in zip(figure.axes, ("accuracy", "recall"), strict=True):
-        seeds = lines(ax, rows.look("sd_eq1").marker)[0]
-        assert seeds.get_xdata() == pytest.approx(rows.values(f"test.{metric}", "sd_eq1"))
-        strokes = [(*line.get_xdata(), *line.get_ydata()) for line in lines(ax, "|")]
-        papers = {row: paper_interval(metric, arm) for row, arm in enumerate(NAMES)}
-        expected = {(paper.mean, row) for row, paper in papers.items() if paper}
-        assert len(expected) == 3
-        assert expected <= set(strokes)
+    figure = figures.in_one_look([elsewhere, rows])
+    without, with_squares, *plots = figure.axes
+    dark = [(ax.images[0].get_array() == 0).all(axis=-1).sum() for ax in (without, with_squares)]
+    assert dark[1] - dark[0] > 700  # 16 squares of 8 x 8 px, a few of which may overlap
+    assert [ax.get_xlabel() for ax in plots] == list(figures.FIRST_METRICS.values())
+    arms = [arm for arm in rows.arms if arm in figures.FIRST_ARMS]
+    assert rows_of(plots[0]) == [rows.label(arm) for arm in arms]
+    for ax, (metric, heading) in zip(plots, figures.FIRST_METRICS.items(), strict=True):
+        seeds = artist(ax, f"sd_eq2:{heading}:seeds").get_xdata()
+        assert seeds == pytest.approx(rows.values(metric, "sd_eq2"))
+    assert plots[0].get_xlim() == plots[1].get_xlim()
+    papers = plots[1].findobj(lambda one: str(one.get_gid()).endswith(":paper"))
+    expected = [paper_interval("accuracy", arm) for arm in arms]
+    assert [line.get_xdata()[0] for line in papers] == [one.mean for one in expected if one]
+    assert not plots[0].findobj(lambda one: str(one.get_gid()).endswith(":paper"))
 
 
-def test_an_arm_without_rows_keeps_an_empty_row(rows):
-    table = rows.all_rows
-    vars(rows)["all_rows"] = table[table["arm"] != "sd_eq1"]
-    figure = figures.accuracy_and_recall([rows])
-    assert rows_of(figure) == LABELS
-    for ax in figure.axes:
-        assert not lines(ax, rows.look("sd_eq1").marker)
+def test_without_rows_the_tiles_remain(nothing):
+    figure = figures.in_one_look([nothing])
+    assert len(figure.axes) == 2
+    assert nothing.command in figure.get_suptitle()
 
 
 def test_reliability_has_a_grey_and_a_coloured_line_per_seed(rows):
@@ -84,7 +90,7 @@ def test_reliability_has_a_grey_and_a_coloured_line_per_seed(rows):
 def test_three_cutoffs_are_the_means_of_the_same_networks(rows):
     figure = figures.three_cutoffs([rows])
     (ax,) = figure.axes
-    assert rows_of(figure) == LABELS
+    assert rows_of(figure.axes[0]) == LABELS
     assert ax.yaxis_inverted()
     row = NAMES.index("sd_eq2")
     joined, *single = (line for line in ax.lines if line.get_ydata()[0] == row)
@@ -166,7 +172,7 @@ def test_sensitivity_maps_are_in_points(rows):
 def test_shares_of_maps_are_beside_the_share_of_the_area(rows):
     figure = figures.map_shares(rows)
     assert titles(figure) == ["map for benign", "map for cancer"]
-    assert rows_of(figure) == LABELS
+    assert rows_of(figure.axes[0]) == LABELS
     for ax, name in zip(figure.axes, ("benign", "cancer"), strict=True):
         shares = rows.values(f"cam.{name}_share", "weight_decay")
         assert ax.lines[0].get_xdata() == pytest.approx(shares)
@@ -175,7 +181,6 @@ def test_shares_of_maps_are_beside_the_share_of_the_area(rows):
 
 def test_without_rows_every_figure_names_the_command(nothing):
     drawn = {
-        figures.accuracy_and_recall: [nothing],
         figures.reliability_curves: [nothing],
         figures.three_cutoffs: [nothing],
         figures.logit_histograms: [nothing],

@@ -273,3 +273,35 @@ class TestSharpnessOf:
         assert found.place == own
         assert "at least 4 tiles per set" in found.sentence
         assert few == []
+
+
+class TestWhatIsDrawn:
+    """The same numbers as in the sentences and tables, as values."""
+
+    def test_the_small_table_has_the_strongest_level_of_every_shift(self):
+        place = place_with(sweep_of(**{WD: falling(to=0.6), SD: falling(to=0.75)}))
+        table = shift_readings.curve_table(place, [SD, "sd_eq1_none", WD])
+        assert list(table.columns) == [place.label(SD), place.label(WD)]
+        assert list(table.index) == [
+            *("no shift", "blur, n = 20", "sharpen, α = 1", "haematoxylin, × 0", "eosin, × 0"),
+        ]
+        for arm, strongest in ((WD, 0.6), (SD, 0.75)):  # the second seed is a point better
+            means = [float(text) for text in table[place.label(arm)]]
+            assert means == pytest.approx([0.905, *[strongest + 0.005] * 4], abs=0.0101)
+        assert shift_readings.curve_table(place_with(EMPTY), [SD]).empty
+
+    def test_comparisons_have_the_values_of_the_table(self):
+        place = place_with(sweep_of(3, **{WD: falling(to=0.6), SD: falling(to=0.75)}))
+        panels = shift_readings.comparison_panels(place, {"gain": (SD, WD)})
+        table = shift_readings.comparison_table([place], [(SD, WD)]).iloc[0]
+        assert list(panels) == ["no shift", "blur", "sharpen", "haematoxylin", "eosin"]
+        for found, cell in zip(panels.values(), table[1:], strict=True):
+            assert cell.startswith(f"{100 * found['gain'].mean():+.1f}")
+
+    def test_gains_have_the_papers_levels_and_its_differences(self):
+        place = place_with(sweep_of(3, **{WD: falling(to=0.6), SD: falling(to=0.75)}))
+        panels, paper = shift_readings.gain_panels([place, place_with(EMPTY, "quick")], SD, WD)
+        assert paper["sharpen, α = 1"] == pytest.approx(0.046)
+        assert list(panels[place.name]) == list(paper)
+        assert panels[place.name]["sharpen, α = 1"] == pytest.approx([0.15] * 3, abs=0.011)
+        assert panels["recorded: phantom, quick"] == {}

@@ -1,0 +1,1 @@
+"""Coloured digits: the best-known result of spectral decoupling, rebuilt and taken apart."""

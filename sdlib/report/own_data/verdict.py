@@ -1,0 +1,257 @@
+"""The findings of a comparison in plain sentences: does spectral decoupling help here?"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+
+from sdlib.datasets.folder_names import short_name
+from sdlib.experiments.searches import Space
+from sdlib.metrics import equivalent
+from sdlib.metrics.intervals import Interval
+from sdlib.report.own_data.findings import ALL_LEVELS, BOTH, NONE, Findings
+from sdlib.report.own_data.paired import Paired
+
+__all__ = [
+    "MARGIN",
+    "Answer",
+    "answer",
+    "cutoff_sentence",
+    "decimal",
+    "difference_sentence",
+    "headline",
+    "next_steps",
+    "patients",
+    "penalty_sentence",
+    "points",
+    "shift_sentence",
+]
+
+MARGIN = 0.02
+"""Differences of accuracy within this count as the same."""
+HARDLY, PARTLY = 0.05, 0.25  # shares of margins beyond the cap
+UNBROKEN = "\N{NO-BREAK SPACE}"
+CHANCE = 0.6  # an AUROC below it: next to nothing was learned
+FEW_PATIENTS = 20
+
+
+class Answer(StrEnum):
+    """What is said about a difference in which more is better."""
+
+    HELPS = "helps"
+    HARMS = "does harm"
+    SAME = "makes no difference that matters"
+    UNDECIDED = "cannot be decided"
+
+
+def answer(found: Paired) -> Answer:
+    """Judge a difference by its interval.
+
+    Above 0 it helps, below 0 it does harm. It is the same where two one-sided tests at 5 % put it
+    within :data:`MARGIN`, and undecided otherwise.
+
+    Parameters
+    ----------
+    found : Paired
+        As a fraction, method minus rival; more is better.
+    """
+    if found.low > 0:
+        return Answer.HELPS
+    if found.high < 0:
+        return Answer.HARMS
+    if not np.isfinite(found.low):
+        return Answer.UNDECIDED
+    # The interval's own SD and n, so that the tests are those of this interval.
+    n = found.freedom + 1
+    whole = Interval(n, found.mean, found.error * np.sqrt(n), found.low, found.high)
+    return Answer.SAME if equivalent(whole, MARGIN) else Answer.UNDECIDED
+
+
+def points(found: Paired) -> str:
+    """A difference in hundredths with its interval, such as ``+1.2 (-0.5 to +2.9)``, unbroken."""
+    mean = f"{100 * found.mean:+.1f}"
+    if not np.isfinite(found.low):
+        return f"{mean} (no interval)".replace(" ", UNBROKEN)
+    ends = f"({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    return f"{mean} {ends}".replace(" ", UNBROKEN)
+
+
+def decimal(value: float) -> str:
+    """A number without an exponent.
+
+    >>> decimal(1e-05), decimal(0.0), decimal(0.1)
+    ('0.00001', '0', '0.1')
+    """
+    return np.format_float_positional(value, trim="-")
+
+
+def patients(found: Findings) -> str:
+    """The test patients in words."""
+    groups = len(set(found.test.groups))
+    if groups == len(found.test):
+        return f"{groups} test images, each counted as a patient"
+    return f"{groups} test patients"
+
+
+def headline(found: Findings) -> str:
+    """The first sentence of the page: the answer."""
+    name = short_name(found.place.source)
+    return {
+        Answer.HELPS: f"Spectral decoupling helps on the images of {name}.",
+        Answer.HARMS: f"Spectral decoupling does not help on the images of {name}: it does harm.",
+        Answer.SAME: f"Spectral decoupling does not help on the images of {name}: it makes no "
+        "difference that matters.",
+        Answer.UNDECIDED: f"Whether spectral decoupling helps on the images of {name} cannot be "
+        "decided.",
+    }[answer(found.main)]
+
+
+def difference_sentence(found: Findings) -> str:
+    """The difference behind the answer, and what could have been found where there is none."""
+    text = (
+        f"Its balanced accuracy on test images minus that of weight decay is {points(found.main)} "
+        f"points: the mean and the 95 % interval over {len(found.seeds)} seeds and "
+        f"{patients(found)}."
+    )
+    if answer(found.main) == Answer.UNDECIDED and np.isfinite(found.main.detectable):
+        text += (
+            " An experiment of this size would find a difference of "
+            f"{100 * found.main.detectable:.0f} points or more in four of five cases."
+        )
+    return text
+
+
+def shift_sentence(found: Findings) -> str:
+    """What is found on shifted test images."""
+    overall = found.shifts[ALL_LEVELS]
+    kinds = [name for name in found.shifts if name not in ("clean", ALL_LEVELS)]
+    text = {
+        Answer.HELPS: "On shifted test images it helps",
+        Answer.HARMS: "On shifted test images it does harm",
+        Answer.SAME: "On shifted test images it makes no difference that matters",
+        Answer.UNDECIDED: "On shifted test images it cannot be decided either way",
+    }[answer(overall)]
+    return (
+        f"{text}: {points(overall)} points, the mean over all levels of {_listed(kinds)}. "
+        f"On unshifted images it is {points(found.shifts['clean'])}: the price, or the gain, that "
+        "comes with it."
+    )
+
+
+def cutoff_sentence(found: Findings) -> str:
+    """Whether a cut-off that is tuned on validation images changes the answer."""
+    plain, tuned = found.cutoffs[NONE], found.cutoffs[BOTH]
+    auroc = found.metrics["auroc"]
+    first = (
+        f"With both cut-offs tuned on validation images, the difference is {points(tuned)} points"
+    )
+    if answer(plain) == Answer.HELPS and answer(tuned) != Answer.HELPS:
+        second = "a part of the gain, or all of it, is a moved cut-off, which needs no penalty"
+    elif answer(plain) == answer(tuned):
+        second = "the answer is the same as with .5"
+    else:
+        second = f"with .5 it was {points(plain)}, so the cut-off matters here"
+    ranking = {
+        Answer.HELPS: "is higher with spectral decoupling: it ranks the images better",
+        Answer.HARMS: "is lower with spectral decoupling: it ranks the images worse",
+        Answer.SAME: "is the same",
+        Answer.UNDECIDED: "does not tell the two apart",
+    }[answer(auroc)]
+    return f"{first}; {second}. AUROC, which no cut-off changes, {ranking}: {points(auroc)}."
+
+
+def penalty_sentence(found: Findings) -> str:
+    """Whether the penalty was binding."""
+    penalty, share = found.penalty, found.penalty.beyond[found.rival]
+    text = (
+        f"With λ = {decimal(penalty.lam)} a network that separates its training images rests at a "
+        f"margin of {penalty.cap:.1f} on average, the cap. Networks with weight decay go beyond it "
+        f"on {share:.0%} of the images"
+    )
+    if share < HARDLY:
+        return f"{text}: the penalty had hardly anything to hold back, and can change little here."
+    if share < PARTLY:
+        return f"{text}: the penalty was binding in part."
+    return f"{text}: the penalty was binding."
+
+
+def next_steps(found: Findings) -> list[str]:
+    """What to do next, the most useful first; one sentence or two each."""
+    steps = [*_of_learning(found), *_of_precision(found), *_of_values(found)]
+    plain, tuned = found.cutoffs[NONE], found.cutoffs[BOTH]
+    if answer(plain) != answer(tuned):
+        steps.append(
+            "Choose the cut-off on validation images, for either method: at .5 and at such a "
+            "cut-off the answers differ."
+        )
+    if answer(found.metrics["brier"]) == Answer.HELPS:  # a higher Brier score is worse
+        steps.append(
+            "Calibrate the probabilities of networks with spectral decoupling on validation "
+            "images before they are shown: their Brier score is higher."
+        )
+    if found.penalty.beyond[found.rival] < HARDLY:
+        steps.append(
+            "Train longer, or try a larger λ: while margins stay below the cap, both methods "
+            "train nearly the same network."
+        )
+    if answer(found.main) in (Answer.SAME, Answer.HARMS):
+        steps.append("Keep weight decay: nothing here speaks for the penalty.")
+    steps.append(
+        "Test what you keep on images of another scanner or another hospital. Blur, sharpness and "
+        "stain are a stand-in for them, no more."
+    )
+    return steps
+
+
+def _of_learning(found: Findings) -> list[str]:
+    best = max(found.metrics["auroc"].own.mean, found.metrics["auroc"].rival.mean)
+    if best >= CHANCE:
+        return []
+    return [
+        f"First make a network learn the task: the better AUROC is {best:.2f}, little more than "
+        "chance, and methods that have learned nothing cannot be compared. Try --profile laptop, "
+        "or --pretrained."
+    ]
+
+
+def _of_precision(found: Findings) -> list[str]:
+    if answer(found.main) != Answer.UNDECIDED:
+        return []
+    groups = len(set(found.test.groups))
+    if found.main.patient_error >= found.main.seed_error:
+        few = f", of which there are {groups}" if groups < FEW_PATIENTS else ""
+        return [
+            f"Add test patients{few}: most of the uncertainty comes from them, and more seeds "
+            "would hardly narrow the interval."
+        ]
+    return [
+        "Train for longer or on more images (--profile laptop, or --pretrained): most of the "
+        "uncertainty is between seeds, as where training has not settled."
+    ]
+
+
+def _of_values(found: Findings) -> list[str]:
+    """Searches whose best value lies at an end of its grid."""
+    steps = []
+    for name in (found.rival, found.arm):
+        family = found.place.definition.arm(name).search
+        if family is None:
+            continue
+        space = found.place.definition.space(family)
+        chosen = found.place.setting(name)[space.names[0]]
+        if chosen == _strong_end(space):
+            steps.append(
+                f"The search for {found.place.label(name)} chose the strongest value of its grid, "
+                f"{decimal(chosen)}: a stronger one may be better still."
+            )
+    return steps
+
+
+def _strong_end(space: Space) -> float:
+    (values,) = space.grid.values()
+    return max(values)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else names[0]
