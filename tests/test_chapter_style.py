@@ -1,6 +1,8 @@
 """How chapters are written: one thing per line of code, plain words in the prose.
 
-Cells that a reader has to unfold (``hide-input``) or cannot see (``remove-input``) are left out.
+Cells that a reader has to unfold (``hide-input``, ``hide-cell``) or cannot see (``remove-input``)
+are left out. The code of a figure counts although it is folded: the lectures that the limits come
+from show theirs, and without it only the code that computes would be measured.
 """
 
 import ast
@@ -36,7 +38,9 @@ def visible_code(path):
     """The source of each visible code cell by the cell's name, without IPython's own commands."""
     found = {}
     for cell in nbformat.read(path, as_version=4).cells:
-        hidden = {"hide-input", "remove-input"} & set(cell.metadata.get("tags", []))
+        tags = set(cell.metadata.get("tags", []))
+        draws = "figure" in cell.metadata.get("mystnb", {})
+        hidden = {"hide-cell", "remove-input"} & tags or ("hide-input" in tags and not draws)
         if cell.cell_type != "code" or hidden:
             continue
         lines = cell.source.splitlines()

@@ -194,10 +194,35 @@ def test_figures_have_names_captions_descriptions_and_are_referred_to(path):
             assert f"{{numref}}`{meta['figure']['name']}`" in text, f"{cell.id}: not referred to"
 
 
+@each_notebook
+def test_captions_of_what_varies_say_n_and_the_interval(path):
+    """n may be a number, or where in the figure it stands; "no interval" is an answer, too."""
+    found = {}
+    for cell in cells(path, "code"):
+        caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption", "")
+        varies = re.search(r"\b(seeds?|means?|intervals?|SD|networks?|trials?)\b", caption)
+        if not varies or "no interval" in caption:
+            continue
+        spread = re.search(r"\b(intervals?|SD|spread)\b", caption)
+        if not (re.search(r"\bn\b", caption) and spread):
+            found[cell.id] = caption
+    assert found == {}
+
+
+@each_notebook
+def test_what_is_folded_says_what_it_is(path):
+    for cell in cells(path, "code"):
+        if {"hide-cell", "hide-output"} & set(cell.metadata.get("tags", [])):
+            prompts = cell.metadata.get("mystnb", {})
+            assert len(prompts.get("code_prompt_show", "")) > len("Show the table"), cell.id
+            assert prompts["code_prompt_hide"].startswith("Hide"), cell.id
+
+
 @pytest.mark.parametrize("path", FULL, ids=lambda path: path.stem)
 def test_a_chapter_has_the_length_of_one(path):
     assert 1200 <= len(prose(path).split()) <= 2300
-    assert 10 <= len(cells(path, "code")) <= 22
+    unfolded = [c for c in cells(path, "code") if "hide-cell" not in c.metadata.get("tags", [])]
+    assert 10 <= len(unfolded) <= 22
 
 
 def test_the_table_of_contents_lists_every_notebook_and_no_other():
