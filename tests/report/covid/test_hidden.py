@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from sdlib.errors import ConfigError
 from sdlib.experiments.covid import ARMS, DECAY, SD
 from sdlib.metrics import mean_interval
-from sdlib.report.covid.hidden import hidden_table, read_dice, read_hidden
+from sdlib.report.covid.hidden import draw_hidden, hidden_table, read_dice, read_hidden
 from sdlib.report.covid.situations import PAIRS, SITUATIONS
 from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
@@ -121,3 +121,18 @@ def test_the_dice_of_the_masks_is_told():
     assert "2 held-out real films of 2 patients" in told
     assert "0.950 (SD 0.071, least 0.900); a network of phantoms alone has 0.600." in told
     assert read_dice({}) == ""
+
+
+def test_the_figure_has_every_network_of_the_table(written, logits):
+    place = written(TARGETS, logits)
+    figure = draw_hidden([place], (DECAY, SD), "no rows")
+    assert [ax.get_xlabel() for ax in figure.axes] == list(COHORTS)
+    drawn = {line.get_gid(): line.get_xdata() for ax in figure.axes for line in ax.lines}
+    for heading, cohort in COHORTS.items():
+        for arm in (DECAY, SD):
+            assert drawn[f"{arm}:{heading}:seeds"] == pytest.approx(areas(logits, arm, cohort))
+
+
+def test_the_figure_says_that_there_is_nothing():
+    (ax,) = draw_hidden([], (DECAY, SD), "no rows here").axes
+    assert [text.get_text() for text in ax.texts] == ["no rows here"]

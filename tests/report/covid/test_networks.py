@@ -59,7 +59,7 @@ def test_both_situations_in_two_rows(written, logits, place):
     added = written(TARGETS, logits, experiment="covid_added")
     figure = draw_networks([added, place], (DECAY,), "nothing")
     titles = [ax.get_title(loc="left") for ax in figure.axes[::2]]
-    assert titles == [f"{A}\n{place.name}", f"{B}\n{added.name}"]
+    assert titles == [f"{A}\n{place.name}; n = 3 seeds", f"{B}\n{added.name}; n = 3 seeds"]
 
 
 def test_without_rows_it_says_what_is_missing(empty, place):

@@ -157,7 +157,7 @@ class TestFigure:
         added = written(TARGETS, {SD: logits[SD]}, experiment="covid_added")
         figure = draw_reliance([place, added], (DECAY, SD), "nothing")
         titles = [ax.get_title(loc="left") for ax in figure.axes]
-        assert titles == [f"{A}\n{place.name}", f"{B}\n{added.name}"]
+        assert titles == [f"{A}\n{place.name}; n = 3 seeds", f"{B}\n{added.name}; n = 3 seeds"]
         assert [len(ax.containers) for ax in figure.axes] == [2, 1]
         (legend,) = figure.legends
         assert [text.get_text() for text in legend.get_texts()] == [label(DECAY), label(SD)]

@@ -1,10 +1,12 @@
 """What a test on real hospitals takes, against simulated experiments and counted images."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from sdlib.experiments import EXPERIMENTS, runs_of
+from sdlib.paths import ROOT
 from sdlib.report.prostate import hospitals
 from sdlib.report.scale import images_seen
 
@@ -42,3 +44,14 @@ def test_hours_are_images_over_rates(monkeypatch):
 def test_a_rate_is_measured():
     small, large = (hospitals.training_rate("test_efficientnet", size) for size in (32, 128))
     assert small > large > 0
+
+
+def test_what_others_found_is_read_from_its_file():
+    written = pd.read_csv(ROOT / "data" / "elsewhere.csv")
+    table = hospitals.published_table()
+    assert len(table) == len(written)
+    for line in written.itertuples():
+        assert table.loc[(line.data, line.method), "accuracy, %"] == line.accuracy
+    plain = written[written["method"] == "plain training"].set_index("data")
+    spread = hospitals.published_spread("Camelyon17-WILDS", "plain training")
+    assert spread == pytest.approx(plain.loc["Camelyon17-WILDS", "sd"] / 100)

@@ -148,7 +148,10 @@ class TestNormalisation:
         arms = (SD, DECAY, "weight_decay_stain")
         figure = normalisation_figure(titled, arms, "nothing")
         first, second = figure.axes
-        assert [ax.get_title() for ax in figure.axes] == ["phantom", "A to B"]
+        assert [ax.get_title() for ax in figure.axes] == [
+            "phantom\nn = 3 seeds",
+            "A to B\nn = 1 seed",
+        ]
         ends = {tuple(np.round(line.get_ydata(), 9)) for line in first.get_lines()}
         assert {(0.7, 0.78), (0.71, 0.8), (0.72, 0.82), (0.8, 0.79)} <= ends
         assert {tuple(line.get_ydata()) for line in second.get_lines()} == {(0.75, 0.7)}
@@ -164,7 +167,7 @@ class TestNormalisation:
     def test_places_without_rows_have_no_panel(self, titled, record):
         empty = {"nowhere": (Place("stain_b", "smoke", "open"), "across", "across_normalised")}
         figure = normalisation_figure(titled | empty, (SD,), "nothing")
-        assert [ax.get_title() for ax in figure.axes] == ["phantom"]
+        assert [ax.get_title() for ax in figure.axes] == ["phantom\nn = 3 seeds"]
         figure = normalisation_figure(empty, (SD,), "no rows yet")
         assert "no rows yet" in [text.get_text() for ax in figure.axes for text in ax.texts]
 
