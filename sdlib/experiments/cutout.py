@@ -11,14 +11,7 @@ import functools
 from sdlib.datasets.cutout import make_cutout_set
 from sdlib.experiments.arm import Arm, Look
 from sdlib.experiments.cohorts import Cohort, Preparation
-from sdlib.experiments.comparisons import (
-    Comparison,
-    Elsewhere,
-    Kind,
-    MapShare,
-    PairedDifference,
-)
-from sdlib.experiments.effects import Effect
+from sdlib.experiments.cutout_claims import COMPARISONS, EFFECTS
 from sdlib.experiments.experiment import Experiment
 from sdlib.experiments.measurements import ACTIVATION_MAPS
 from sdlib.experiments.paper import (
@@ -26,7 +19,6 @@ from sdlib.experiments.paper import (
     PAPER_EQ2_GAMMA,
     PAPER_EQ2_LAM,
     PAPER_WEIGHT_DECAY,
-    paper_table,
 )
 from sdlib.experiments.searches import (
     DECAY_GRID,
@@ -37,7 +29,7 @@ from sdlib.experiments.searches import (
     eq2_values,
 )
 
-__all__ = ["CUTOUT", "EVALUATION", "EXPERIMENTS", "OVERRIDES", "TRAINING", "TUNED", "gain_premise"]
+__all__ = ["CUTOUT", "EVALUATION", "EXPERIMENTS", "OVERRIDES", "TRAINING"]
 
 
 def _with_cutouts(kind: str) -> Preparation:
@@ -159,105 +151,6 @@ MORE_SEEDS = {
     ("laptop", "open"): dict.fromkeys(("weight_decay", "weight_decay_tuned", "sd_eq2"), 10)
 }
 
-
-def _paper_difference(metric: str, arm: str, rival: str) -> float:
-    means = paper_table("table2").set_index(["metric", "arm"])["mean"]
-    return float(means[metric, arm] - means[metric, rival])
-
-
-def _accuracy(arm: str) -> PairedDifference:
-    return PairedDifference("test.accuracy", arm, "weight_decay")
-
-
-TUNED, _AS_GIVEN = "sd_eq2_test_tuned", "sd_eq2"
-_GAIN = _paper_difference("accuracy", TUNED, "weight_decay")
-_RECALL_GAIN = _paper_difference("recall", TUNED, "weight_decay")
-_PRICE = _paper_difference("accuracy", "control", "weight_decay")
-SAME_SHARE = 0.2  # of the largest effect: a change of the maps by less counts as none
-
-
-def _gains(arm: str, variant: str) -> tuple[Comparison, ...]:
-    """C1 for one reading of it: which values Equation 2 has."""
-    recall = PairedDifference("test.recall", arm, "weight_decay")
-    return (
-        Comparison(
-            "C1",
-            "accuracy, SD over weight decay",
-            Kind.GAIN,
-            _accuracy(arm),
-            _GAIN,
-            variant=variant,
-        ),
-        Comparison(
-            "C1",
-            "recall, SD over weight decay",
-            Kind.GAIN,
-            recall,
-            _RECALL_GAIN,
-            variant=variant,
-        ),
-        Comparison(
-            "C1",
-            "accuracy, control over weight decay",
-            Kind.GAIN,
-            _accuracy("control"),
-            _PRICE,
-            premise=True,
-            variant=variant,
-        ),
-    )
-
-
-def gain_premise(claim: str) -> Comparison:
-    """C1's gain, without which there is nothing to explain or to lose."""
-    return Comparison(
-        claim,
-        "premise: accuracy, SD over weight decay",
-        Kind.GAIN,
-        Elsewhere("cutout", _accuracy(TUNED)),
-        _GAIN,
-        premise=True,
-    )
-
-
-COMPARISONS = (
-    *_gains(TUNED, "tuned on test"),
-    *_gains(_AS_GIVEN, "paper's values"),
-    Comparison("C2", "Eq. 1, paper's lambda", Kind.NO_GAIN, _accuracy("sd_eq1"), _GAIN),
-    Comparison("C2", "Eq. 1, tuned", Kind.NO_GAIN, _accuracy("sd_eq1_tuned"), _GAIN),
-    Comparison("C2", "Eq. 2, tuned on test", Kind.GAIN, _accuracy(TUNED), _GAIN),
-    gain_premise("C4"),
-    Comparison(
-        "C4",
-        "map for benign",
-        Kind.NO_DIFFERENCE,
-        MapShare("benign", TUNED, "weight_decay"),
-        margin_share=SAME_SHARE,
-    ),
-    Comparison(
-        "C4",
-        "map for cancer",
-        Kind.NO_DIFFERENCE,
-        MapShare("cancer", TUNED, "weight_decay"),
-        margin_share=SAME_SHARE,
-    ),
-)
-
-_SITUATION, _CHAPTER = "squares betray the class", "2_simulations/04_dominant_features"
-EFFECTS = (
-    # The paper's gain is that of values tuned on its own test split.
-    Effect(_SITUATION, "accuracy", _accuracy(_AS_GIVEN), 2, _CHAPTER, _GAIN),
-    Effect(
-        _SITUATION, "AUROC", PairedDifference("test.auroc", _AS_GIVEN, "weight_decay"), 2, _CHAPTER
-    ),
-    Effect(
-        "the price: the same networks on tiles without squares",
-        "accuracy",
-        PairedDifference("clean.accuracy", _AS_GIVEN, "weight_decay"),
-        2,
-        _CHAPTER,
-    ),
-)
 
 EXPERIMENTS = (
     Experiment(

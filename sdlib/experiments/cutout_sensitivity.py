@@ -14,7 +14,8 @@ import pandas as pd
 
 from sdlib.experiments.arm import Arm, Step
 from sdlib.experiments.comparisons import Comparison, Kind, Measured
-from sdlib.experiments.cutout import EVALUATION, OVERRIDES, TRAINING, TUNED, gain_premise
+from sdlib.experiments.cutout import EVALUATION, OVERRIDES, TRAINING
+from sdlib.experiments.cutout_claims import TUNED, gain_premise
 from sdlib.experiments.experiment import Experiment
 from sdlib.experiments.measurements import ACTIVATION_MAPS
 from sdlib.metrics import mean_interval
