@@ -1,13 +1,15 @@
 """Is anything starved? What squares do to the logit, beside what they are worth by Bayes' rule.
 
 A network that has read its training data exactly lowers its logit by the price of the coincidence
-where it sees squares. Less tells of squares that were not learned, more of squares that have grown
-at the cost of the tissue: those would be what a method against starvation can undo.
+where it sees squares. Less tells of squares that were not learned, more of squares that count for
+too much: those would be what a method against starvation can undo. A penalty makes all logits
+smaller, so the shift alone proves nothing about features. The share r, which no scale changes, and
+AUROC without squares tell whether the tissue has gained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,13 +19,20 @@ from sdlib.datasets.cutout import RATES
 from sdlib.experiments.cutout_interpolation import FITTED
 from sdlib.metrics import Interval, mean_interval
 from sdlib.report.cutout.cutoff_control import logit_shift
-from sdlib.report.intervals import difference_plot
+from sdlib.report.intervals import interval_plot
 from sdlib.report.margins import binding
 from sdlib.report.rule import FEWEST
-from sdlib.report.tables import describe
+from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
 
-__all__ = ["bayes_price", "starved_plot", "starved_sentence", "starved_table", "surplus"]
+__all__ = [
+    "bayes_price",
+    "freed_sentence",
+    "starved_plot",
+    "starved_sentence",
+    "starved_table",
+    "surplus",
+]
 
 RIVAL = "weight_decay"
 
@@ -53,6 +62,11 @@ def surplus(place: Place, arm: str) -> np.ndarray:
     return logit_shift(place, arm)["shift"].to_numpy(np.float64) - bayes_price()
 
 
+def _share(place: Place, arm: str) -> pd.Series:
+    """The share r of the squares, by seed."""
+    return logit_shift(place, arm)["share"].astype(np.float64)
+
+
 def starved_table(place: Place) -> pd.DataFrame:
     """How well networks fit, whether their penalty was binding, and what squares do; text.
 
@@ -71,25 +85,26 @@ def starved_table(place: Place) -> pd.DataFrame:
         bound = binding(place, arm, FITTED)
         cells = {
             "accuracy, training tiles": _mean(place.values(f"{FITTED}.accuracy", arm)),
-            "accuracy, clean test tiles": _mean(place.values("clean.accuracy", arm)),
+            "accuracy, test tiles": _mean(place.values("test.accuracy", arm)),
+            "AUROC, clean test tiles": _mean(place.values("clean.auroc", arm)),
             "cap of the margin": f"{bound['positive']:.2f}" if bound else "–",
             "mean margin, training tiles": _mean(_margins(place, arm), 2),
             "beyond the cap": f"{bound['own']:.0%}" if bound else "–",
             "shift s minus Bayes' price": describe(_interval(surplus(place, arm)), True, 2),
+            "share r": describe(_interval(_share(place, arm).to_numpy()), True, 2),
         }
         lines[place.label(arm)] = cells
     return pd.DataFrame(lines).T
 
 
 def starved_plot(places: Sequence[Place]) -> Figure:
-    """Draw the surplus of every arm, one panel per place: zero is what Bayes' rule says."""
-    panels: Mapping[str, Mapping[str, np.ndarray]] = {
-        place.name: {place.label(arm): surplus(place, arm) for arm in place.scored}
-        for place in places
-        if place.scored
+    """Draw surplus, share r and AUROC without squares of every arm, a block per place."""
+    measures = {
+        surplus: "shift s minus Bayes' price, logits",
+        _share: "share r of the squares",
+        "clean.auroc": "AUROC, no squares",
     }
-    label = "shift of the logit by squares, minus Bayes' price"
-    return difference_plot(panels, xlabel=label, scale=1, missing="no rows of this experiment yet")
+    return interval_plot(places, measures, missing="no rows of this experiment yet")
 
 
 def starved_sentence(place: Place, rival: str = RIVAL) -> str:
@@ -120,6 +135,42 @@ def starved_sentence(place: Place, rival: str = RIVAL) -> str:
     return (
         f"Squares shift the logit of *{place.label(rival)}* by {numbers} (mean and 95 % interval "
         f"over {found.n} seeds), which {said} ({price:+.3f})."
+    )
+
+
+def freed_sentence(place: Place, arm: str, rival: str = RIVAL) -> str:
+    """Whether a penalty made squares count for less beside the disease, as a sentence of Markdown.
+
+    Parameters
+    ----------
+    place : Place
+        Of ``cutout_interpolation``.
+    arm, rival : str
+        With and without a penalty.
+
+    Returns
+    -------
+    str
+        Empty for an arm without penalty, and with fewer than three seeds of both.
+    """
+    bound = binding(place, arm, FITTED)
+    if not bound or rival not in place.arms:
+        return ""
+    sizes = (_share(place, arm).abs() - _share(place, rival).abs()).dropna()
+    if len(sizes) < FEWEST:
+        return ""
+    found = mean_interval(sizes.to_numpy())
+    said = "can be shown to count for neither less nor more"
+    if found.high < 0:
+        said = "count for less"
+    if found.low > 0:
+        said = "count for more"
+    ranking = in_points(place.paired("clean.auroc", arm, rival))
+    return (
+        f"With *{place.label(arm)}* {bound['own']:.0%} of the training tiles lie beyond the cap. "
+        f"Beside the disease, squares {said} than with *{place.label(rival)}*: the size of r "
+        f"differs by {found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f}), AUROC without "
+        f"squares by {ranking}, in points."
     )
 
 

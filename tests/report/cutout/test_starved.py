@@ -6,6 +6,7 @@ from scipy import stats
 
 from sdlib.experiments.cutout_interpolation import FITTED
 from sdlib.report.cutout import starved
+from sdlib.report.cutout.cutoff_control import logit_shift
 from sdlib.results import Place
 from tests.written_results import write_run
 
@@ -68,6 +69,20 @@ def test_the_table_says_whether_the_penalty_was_binding(fitted):
         for f in fitted.logits("sd_eq1_strong", FITTED).values()
     ]
     assert line["beyond the cap"] == f"{np.mean(beyond):.0%}"
+
+
+def test_what_a_penalty_frees_is_told_by_what_no_scale_changes(fitted):
+    """The written networks of the penalty have the same distance between classes, less shift."""
+    said = starved.freed_sentence(fitted, "sd_eq1")
+    assert "squares count for less than with *weight decay*" in said
+    own, rival = (
+        abs(logit_shift(fitted, arm)["share"].astype(float)) for arm in ("sd_eq1", "weight_decay")
+    )
+    low, high = stats.ttest_rel(own, rival).confidence_interval()
+    assert f"({low:+.3f} to {high:+.3f})" in said
+    reverse = starved.freed_sentence(fitted, "sd_eq1", "sd_eq1_strong")
+    assert "squares count for more" in reverse
+    assert starved.freed_sentence(fitted, "weight_decay_strong") == ""
 
 
 def test_without_rows_nothing_is_said(outputs, recorded):
