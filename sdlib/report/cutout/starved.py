@@ -100,8 +100,8 @@ def starved_table(place: Place) -> pd.DataFrame:
 def starved_plot(places: Sequence[Place]) -> Figure:
     """Draw surplus, share r and AUROC without squares of every arm, a block per place."""
     measures = {
-        surplus: "shift s minus Bayes' price, logits",
-        _share: "share r of the squares",
+        surplus: "s minus Bayes' price",
+        _share: "share r",
         "clean.auroc": "AUROC, no squares",
     }
     return interval_plot(places, measures, missing="no rows of this experiment yet")
