@@ -158,15 +158,15 @@ rule gate:
 
 rule chapter:
     input:
-        notebook="book/{part}/{chapter}.ipynb",
-        shown=lambda wildcards: all_of(shown_of, READS[wildcards.chapter]),
+        notebook="book/{page}.ipynb",
+        shown=lambda wildcards: all_of(shown_of, READS[wildcards.page.rsplit("/", 1)[-1]]),
     output:
-        SITE + "/book/{part}/{chapter}.ipynb",
+        SITE + "/book/{page}.ipynb",
     params:
         scale=SCALE,
         library=LIBRARY,
     message:
-        "executing {wildcards.chapter}"
+        "executing {wildcards.page}"
     shell:
         "{PYTHON} -m sdlib.pipeline execute {input.notebook:q} {output:q} {params.scale}"
 

@@ -130,7 +130,7 @@ def file_name(source: str) -> str:
     A folder's begins with the letters of its name and ends with a hash of all of it.
 
     >>> file_name("phantom"), file_name("folder:/data/my slides")
-    ('phantom', 'my-slides-d0aa9dc4')
+    ('phantom', 'my-slides-d5a8a251')
     """
     if not is_folder(source):
         return source

@@ -35,7 +35,7 @@ INTERPOLATION = (
         "weight_decay_strong",
         "weight decay, a hundred times as strong",
         weight_decay=STRONG_DECAY,
-        look=Look("#AA4466", "h"),
+        look=Look("#AA4466", "<"),
     ),
     _arm("sd_eq1"),
     _arm("sd_eq1_strong"),

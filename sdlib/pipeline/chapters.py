@@ -118,7 +118,7 @@ def reads(chapter: Path) -> list[str]:
     Examples
     --------
     >>> reads(ROOT / "book" / "2_simulations" / "04_dominant_features.ipynb")
-    ['cutout', 'cutout_sensitivity']
+    ['cutout', 'cutout_sensitivity', 'cutout_interpolation']
     """
     declared = _notebook(chapter)["metadata"].get("sdlib", {}).get("reads", [])
     if declared == ["all"]:

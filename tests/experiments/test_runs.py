@@ -161,7 +161,7 @@ class TestRegistry:
         assert (paper.learning_rate, paper.dropout, paper.drop_path) == (0.005, 0.2, 0.2)
 
     @pytest.mark.parametrize("profile", PROFILES)
-    @pytest.mark.parametrize("experiment", EXPERIMENTS)
+    @pytest.mark.parametrize("experiment", [n for n, one in EXPERIMENTS.items() if one.sources])
     def test_runs(self, experiment, profile, monkeypatch, tmp_path):
         monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path))
         definition = EXPERIMENTS[experiment]

@@ -220,7 +220,11 @@ def test_a_chapter_cannot_show_rows_that_the_graph_does_not_wait_for(tmp_path, o
 def test_the_chapters_on_everything_wait_for_everything():
     read = {path.stem: chapters.reads(ROOT / path) for path in chapters.chapters()}
     assert read["10_report"] == read["11_limits"] == list(EXPERIMENTS)
-    assert read["04_dominant_features"] == ["cutout", "cutout_sensitivity"]
+    assert read["04_dominant_features"] == [
+        "cutout",
+        "cutout_sensitivity",
+        "cutout_interpolation",
+    ]
     assert read["02_gradient_starvation"] == []
 
 

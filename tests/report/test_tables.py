@@ -8,6 +8,7 @@ from sdlib import results
 from sdlib.metrics import mean_interval
 from sdlib.report import tables as analysis, verdicts as claims
 from sdlib.report.rule import Verdict
+from sdlib.results import Place
 from tests.written_results import write_run
 
 TUNED, GIVEN = "C1, tuned on test", "C1, paper's values"
@@ -113,7 +114,8 @@ def test_two_seeds_have_no_numbers_and_no_verdict(nothing):
     assert told == expected
 
 
-def test_verdicts_in_a_word_are_those_of_the_claims(rows, nothing):
+def test_verdicts_in_a_word_are_those_of_the_claims(rows):
+    nothing = Place("cutout", "laptop", "open", "this run")
     table = analysis.verdict_words([nothing, rows], "C1", "C2")
     judged = claims.claims_at(rows, "C1", "C2")
     assert list(table.columns) == [rows.name]
