@@ -138,7 +138,7 @@ def test_a_book_after_its_graph_is_up_to_date(clone, outputs):
     run.row_file.unlink()
     book = left("train=0")  # of the rows that there are: other pages, and no training
     assert "executing 2_simulations/05_distribution_shift" in book
-    assert "executing 04_dominant_features" not in book
+    assert "executing 2_simulations/04_dominant_features" not in book
     assert not re.search("training|searching|measuring", book)
 
 
