@@ -78,7 +78,7 @@ class Cohort:
     balanced : bool
         Whether the larger class is cut down to the smaller one; if not, all images are used.
     most : int
-        At most so many tiles, as many of each class; 0 where the profile alone sets a limit.
+        Largest number of tiles, half of each class; 0 if the profile alone sets the limit.
     metrics_only : bool
         Whether rows hold its metrics while its logits are not kept, which would fill the disk
         where an experiment has many cohorts.

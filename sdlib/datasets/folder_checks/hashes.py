@@ -3,7 +3,7 @@
 A hash holds the signs of an image's 255 slowest waves (of a discrete cosine transform of its grey
 thumbnail). A copy of another size, compression, brightness or contrast has nearly the same signs;
 images of different tissue agree by chance in about half of them. The waves of a mirrored or turned
-image are the same but for known signs and places, so such copies are found, too.
+image are the same except for known signs and places, so such copies are also found.
 """
 
 from __future__ import annotations
