@@ -95,7 +95,8 @@ def test_places_are_below_each_other_with_one_scale_and_their_seeds():
     above, below = figure.axes[::2]
     assert above.get_xlim() == below.get_xlim()
     for ax, place in zip((above, below), places, strict=True):
-        assert ax.get_title("left") == f"{place.name}; n = {place.seeds} seeds"
+        counts = place.rows.groupby("arm").seed.nunique()
+        assert ax.get_title("left") == f"{place.name}; {intervals.seeds_text(counts)}"
         low, high = ax.get_xlim()
         seeds = np.concatenate([place.values("test.accuracy", arm) for arm in place.arms])
         assert low < seeds.min() < seeds.max() < high
