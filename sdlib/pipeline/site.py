@@ -43,7 +43,7 @@ def stage(root: Path = ROOT) -> Path:
     site = site_folder()
     if found := obstacle(site):
         raise SdlibError(f"cannot write the site to {site}: {found}")
-    ignored = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_static")
+    ignored = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_static", "js", "voila")
     try:
         site.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / "_toc.yml", site / "_toc.yml")
@@ -52,6 +52,8 @@ def stage(root: Path = ROOT) -> Path:
         shutil.copytree(root / "book", site / "book", ignore=ignored, dirs_exist_ok=True)
         # Jupyter Book takes style sheets from the top folder alone.
         shutil.copytree(root / "book" / "_static", site / "_static", dirs_exist_ok=True)
+        modules = root / "book" / "lab" / "js"
+        shutil.copytree(modules, site / "_static" / "lab", dirs_exist_ok=True)
     except OSError as error:
         raise SdlibError(f"cannot write the site to {site}: {error}") from error
     return site
