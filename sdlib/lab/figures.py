@@ -52,14 +52,16 @@ def show_starvation() -> None:
     show_live("starvation", starvation_state())
 
 
-def resting_state(settings: Mapping[str, tuple]) -> dict:
-    """Where logits rest, beginning with the first setting.
+def resting_state(settings: Mapping[str, tuple], begin: str) -> dict:
+    """Where logits rest under Equations 1 and 2.
 
     Parameters
     ----------
     settings : mapping of str to tuple
         By name, lambda and gamma as :func:`sdlib.losses.resting_logits` takes them. Each is a
         button of the figure.
+    begin : str
+        The setting that the figure begins with.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def resting_state(settings: Mapping[str, tuple]) -> dict:
 
     Examples
     --------
-    >>> state = resting_state({"Eq. 1": (0.01, (0.0, 0.0))})
+    >>> state = resting_state({"Eq. 1": (0.01, (0.0, 0.0))}, "Eq. 1")
     >>> state["log_neg"], state["presets"]["Eq. 1"]["gamma_pos"]
     (-2.0, 0.0)
     """
@@ -82,7 +84,7 @@ def resting_state(settings: Mapping[str, tuple]) -> dict:
             "gamma_pos": gamma[1],
         }
     return {
-        **next(iter(buttons.values())),
+        **buttons[begin],
         "presets": buttons,
         "arms": {arm: ARMS[arm].colour for arm in ("sd_eq1", "sd_eq2")},
         "predicted": "",
@@ -96,9 +98,9 @@ def resting_state(settings: Mapping[str, tuple]) -> dict:
     }
 
 
-def show_resting(settings: Mapping[str, tuple]) -> None:
-    """Display the figure on resting logits; ``settings`` as for :func:`resting_state`."""
-    show_live("resting", resting_state(settings))
+def show_resting(settings: Mapping[str, tuple], begin: str) -> None:
+    """Display the figure on resting logits, with the arguments of :func:`resting_state`."""
+    show_live("resting", resting_state(settings, begin))
 
 
 def cutoff_state(places: Sequence[Place]) -> dict:

@@ -16,6 +16,7 @@ import yaml
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.files import obstacle
 from sdlib.paths import ROOT, outputs_folder
+from sdlib.pipeline.links import broken_links
 
 __all__ = ["build", "first_page", "show", "site_folder", "stage", "with_address"]
 
@@ -103,7 +104,7 @@ def build(root: Path = ROOT) -> Path:
     Raises
     ------
     SdlibError
-        Sphinx warned, or a page would load something from the network.
+        Sphinx warned, a page would load something from the network, or a link leads nowhere.
     """
     from sdlib.pipeline.output_checks import offline, refuse  # nbformat takes seconds to import
 
@@ -116,6 +117,7 @@ def build(root: Path = ROOT) -> Path:
         raise SdlibError("jupyter-book refused the site: mend the warnings above")
     page = first_page()
     refuse(offline(page.parent), "pages that need the network")
+    refuse(broken_links(page.parent), "links that lead nowhere")
     return page
 
 

@@ -82,7 +82,7 @@ def test_without_rows_there_is_no_figure_but_a_sentence(capsys):
 
 
 def test_every_setting_is_a_button():
-    state = resting_state({"one": (0.01, (0.0, 0.0)), "two": ((0.1, 0.001), (1.0, 2.0))})
+    state = resting_state({"one": (0.01, (0.0, 0.0)), "two": ((0.1, 0.001), (1.0, 2.0))}, "one")
     assert state["log_pos"] == state["log_neg"] == -2
     two = {"log_neg": -1.0, "log_pos": -3.0, "gamma_neg": 1.0, "gamma_pos": 2.0}
     assert state["presets"]["two"] == two

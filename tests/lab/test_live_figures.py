@@ -26,7 +26,7 @@ SETTINGS = {
 }
 FIGURES = {
     "starvation": starvation_state(),
-    "resting": resting_state(SETTINGS),
+    "resting": resting_state(SETTINGS, "Eq. 1"),
     "cutoff": cutoff_state(PLACES),
 }
 PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>t</title>

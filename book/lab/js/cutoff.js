@@ -60,11 +60,11 @@ function prepare(packed) {
 
 function render({ model, el }) {
   const [places, arms] = [model.get("places"), model.get("arms")];
-  const both = { x: [-8, 8], y: [-HIGHEST, HIGHEST], xLabel: "logit", yLabel: "share of class" };
+  const both = { x: [-8, 8], y: [-HIGHEST, HIGHEST], xLabel: "logit", yLabel: "benign ← share → cancer" };
   const strips = Object.entries(arms).map(([arm, { label, colour }]) => ({
     arm,
     look: { colour, more: { "fill-opacity": 0.6 } },
-    panel: plot({ ...both, title: `${label}: cancer up, benign down` }),
+    panel: plot({ ...both, title: label }),
   }));
   const axes = { x: [-4, 4], y: [0.4, 1], xLabel: "cut-off, logit", yLabel: "balanced accuracy" };
   const curves = plot({ ...axes, title: "Accuracy at every cut-off" });
@@ -95,7 +95,7 @@ function render({ model, el }) {
   const controls = [
     choice(model, "place", "tissue", Object.fromEntries(tissues)),
     slider(model, "cut", "cut-off", [-4, 4, 0.05], (v) => {
-      return `${v.toFixed(2)} (probability ${(1 / (1 + Math.exp(-v))).toFixed(2)})`;
+      return `${v.toFixed(2)} (p = ${(1 / (1 + Math.exp(-v))).toFixed(2)})`;
     }),
     presets(model),
   ];
