@@ -16,6 +16,7 @@ import yaml
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.files import obstacle
 from sdlib.paths import ROOT, outputs_folder
+from sdlib.pipeline.links import broken_links
 
 __all__ = ["build", "first_page", "show", "site_folder", "stage", "with_address"]
 
@@ -43,7 +44,7 @@ def stage(root: Path = ROOT) -> Path:
     site = site_folder()
     if found := obstacle(site):
         raise SdlibError(f"cannot write the site to {site}: {found}")
-    ignored = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_static")
+    ignored = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_static", "js", "voila")
     try:
         site.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / "_toc.yml", site / "_toc.yml")
@@ -52,6 +53,8 @@ def stage(root: Path = ROOT) -> Path:
         shutil.copytree(root / "book", site / "book", ignore=ignored, dirs_exist_ok=True)
         # Jupyter Book takes style sheets from the top folder alone.
         shutil.copytree(root / "book" / "_static", site / "_static", dirs_exist_ok=True)
+        modules = root / "book" / "lab" / "js"
+        shutil.copytree(modules, site / "_static" / "lab", dirs_exist_ok=True)
     except OSError as error:
         raise SdlibError(f"cannot write the site to {site}: {error}") from error
     return site
@@ -101,7 +104,7 @@ def build(root: Path = ROOT) -> Path:
     Raises
     ------
     SdlibError
-        Sphinx warned, or a page would load something from the network.
+        Sphinx warned, a page would load something from the network, or a link leads nowhere.
     """
     from sdlib.pipeline.output_checks import offline, refuse  # nbformat takes seconds to import
 
@@ -114,6 +117,7 @@ def build(root: Path = ROOT) -> Path:
         raise SdlibError("jupyter-book refused the site: mend the warnings above")
     page = first_page()
     refuse(offline(page.parent), "pages that need the network")
+    refuse(broken_links(page.parent), "links that lead nowhere")
     return page
 
 

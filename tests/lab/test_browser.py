@@ -3,7 +3,6 @@
 import base64
 import json
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 import pytest
-from selenium import webdriver
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -24,32 +22,12 @@ from selenium.webdriver.support.wait import WebDriverWait
 from sdlib.lab import disturb
 from sdlib.lab.sources import lab_tiles
 from sdlib.paths import ROOT
+from tests.lab.browser import NEEDS_BROWSER, PATIENCE, chromium, severe
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-PATIENCE = 120  # seconds; a kernel that imports torch on a busy machine
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-dev-shm-usage",
-    "--window-size=1280,1000",
-)
 WEB = ("http", "https", "ws", "wss")
 AT_REST = ["haematoxylin × 1.0", "eosin × 1.0", "blur n = 1", "sharpening α = 0.0"]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(
-        not (BROWSER and DRIVER), reason="no chromium and chromedriver (Debian: chromium-driver)"
-    ),
-]
+pytestmark = NEEDS_BROWSER
 
 
 @pytest.fixture
@@ -93,16 +71,9 @@ def make_lab():
 
 @pytest.fixture
 def browser(tmp_path):
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'chromium'}"):
-        options.add_argument(flag)
-    options.page_load_strategy = "none"  # the page is sent while its kernel is at work
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    driver.set_script_timeout(PATIENCE)
-    yield driver
-    driver.quit()
+    """The page is sent while its kernel is at work, so nothing waits for it to be whole."""
+    with chromium(tmp_path / "chromium", strategy="none") as driver:
+        yield driver
 
 
 def until(browser, condition, what):
@@ -181,5 +152,5 @@ def test_arrow_keys_move_a_slider_and_with_it_the_picture(voila, browser):
     found("button")[0].send_keys(Keys.ENTER)
     until(browser, lambda: picture(browser, "after") == untouched, "the tile after a reset")
 
-    assert [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
+    assert severe(browser) == []
     assert set(hosts(browser)) == {urlsplit(address).netloc}

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from sdlib.paths import ROOT
+from sdlib.pipeline import chapters, site
 
 LINKED = ("Snakefile", "Makefile", "_config.yml", "_toc.yml", "book", "data", "sdlib")
 
@@ -31,3 +32,29 @@ def awkward_clone(tmp_path, monkeypatch):
     clone = linked(folder / "clone")
     (clone / ".venv").symlink_to(sys.prefix)
     return clone
+
+
+@pytest.fixture(scope="session")
+def book_outputs(tmp_path_factory):
+    """Where this worker executes chapters and builds the book."""
+    return tmp_path_factory.mktemp("outputs")
+
+
+@pytest.fixture(scope="module")
+def outputs(book_outputs):
+    """Chapters see recorded rows alone, as in a fresh clone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDLIB_OUTPUTS", str(book_outputs))
+        yield book_outputs
+
+
+@pytest.fixture(scope="session")
+def built_site(book_outputs):
+    """The first page of the book, built once from its chapters."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDLIB_OUTPUTS", str(book_outputs))
+        for chapter in chapters.chapters():
+            executed = book_outputs / "site" / chapter
+            if not executed.exists():  # by the test of that chapter, if this worker ran it
+                chapters.execute(ROOT / chapter, executed)
+        return site.build()

@@ -384,15 +384,6 @@ def test_a_site_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
 together = pytest.mark.xdist_group("book")
 
 
-@pytest.fixture(scope="module")
-def outputs(tmp_path_factory):
-    """Chapters see recorded rows alone, as in a fresh clone."""
-    folder = tmp_path_factory.mktemp("outputs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SDLIB_OUTPUTS", str(folder))
-        yield folder
-
-
 @together
 def test_without_an_address_of_the_code_the_configuration_stays_as_it_is():
     config = (ROOT / "_config.yml").read_text(encoding="utf-8")
@@ -428,11 +419,7 @@ def test_chapter_runs_and_is_clean(outputs, chapter):
 
 
 @together
-def test_the_site_builds_strictly_and_reads_offline(outputs):
-    missing = [path for path in chapters.chapters() if not (outputs / "site" / path).exists()]
-    for chapter in missing:  # executed above, unless this test runs alone
-        chapters.execute(ROOT / chapter, outputs / "site" / chapter)
-    page = site.build()
-    assert page.is_relative_to(outputs)
-    text = (page.parent / "book" / "notation.html").read_text()
+def test_the_site_builds_strictly_and_reads_offline(outputs, built_site):
+    assert built_site.is_relative_to(outputs)
+    text = (built_site.parent / "book" / "notation.html").read_text()
     assert "mathjax/tex-chtml.js" in text

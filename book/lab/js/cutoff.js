@@ -1,9 +1,8 @@
 /* One cut-off for all: accuracy and recall move with it, the ranking does not (chapter 4). */
 
-import { choice, compose, element, plot, presets, slider } from "./parts.js";
+import { choice, compose, element, floats, plot, presets, slider } from "./parts.js";
 
-const COLUMNS = ["accuracy", "recall", "auroc"];
-const HEADINGS = { accuracy: "balanced accuracy", recall: "recall", auroc: "AUROC" };
+const HIGHEST = 0.25; // share of a class in one bin, at the edge of a panel
 const BINS = Array.from({ length: 41 }, (_, k) => -8 + 0.4 * k);
 const CUTS = Array.from({ length: 81 }, (_, k) => -4 + k / 10);
 
@@ -39,64 +38,70 @@ export function measure(seeds, cut) {
 }
 
 export const ranking = (seeds) =>
-  seeds.reduce((sum, [negatives, positives]) => sum + auroc(negatives, positives), 0) / seeds.length;
+  seeds.reduce((sum, [negatives, positives]) => sum + auroc(negatives, positives), 0) /
+  seeds.length;
 
 function histogram(panel, seeds, look) {
-  seeds[0].forEach((_, target) => {
-    const values = seeds.flatMap((seed) => seed[target]);
-    const tallest = 3; // times what a bin would hold if all bins were equal, at the panel's edge
+  [0, 1].forEach((target) => {
+    const values = seeds.flatMap((seed) => [...seed[target]]);
     BINS.slice(1).forEach((end, k) => {
-      const inside = share(values, BINS[k]) - share(values, end);
-      const height = Math.min(1, (inside * BINS.length) / 3 / tallest);
-      panel.bar(BINS[k], end, [0, target ? height : -height], look);
+      const inside = Math.min(HIGHEST, share(values, BINS[k]) - share(values, end));
+      panel.bar(BINS[k], end, [0, target ? inside : -inside], look);
     });
   });
 }
 
+/** What does not change with the cut-off: logits, the curve over all cut-offs, the ranking. */
+function prepare(packed) {
+  const seeds = packed.map((classes) => classes.map(floats));
+  const curve = CUTS.map((cut) => [cut, measure(seeds, cut).accuracy]);
+  return { seeds, curve, auroc: ranking(seeds) };
+}
+
 function render({ model, el }) {
   const [places, arms] = [model.get("places"), model.get("arms")];
-  const both = { x: [-8, 8], y: [-1, 1], xLabel: "logit", yLabel: "tiles", height: 170 };
+  const both = { x: [-8, 8], y: [-HIGHEST, HIGHEST], xLabel: "logit", yLabel: "benign ← share → cancer" };
   const strips = Object.entries(arms).map(([arm, { label, colour }]) => ({
     arm,
     look: { colour, more: { "fill-opacity": 0.6 } },
-    panel: plot({ ...both, title: `${label}: cancer up, benign down` }),
+    panel: plot({ ...both, title: label }),
   }));
   const axes = { x: [-4, 4], y: [0.4, 1], xLabel: "cut-off, logit", yLabel: "balanced accuracy" };
-  const curves = plot({ ...axes, title: "Accuracy at every cut-off", height: 210 });
+  const curves = plot({ ...axes, title: "Accuracy at every cut-off" });
   const body = element("tbody");
-  const heading = ["", ...COLUMNS.map((column) => HEADINGS[column])];
-  const head = element("thead", {}, ...heading.map((text) => element("th", { scope: "col" }, text)));
-  const ranked = {};
+  const headings = ["arm", "balanced accuracy", "recall", "AUROC"];
+  const head = headings.map((text) => element("th", { scope: "col" }, text));
+  const known = {};
   const draw = () => {
-    const [place, cut] = [places[model.get("place")], model.get("cut")];
-    ranked[place.name] ??= Object.keys(arms).map((arm) => ranking(place.logits[arm]));
+    const [place, cut] = [model.get("place"), model.get("cut")];
     body.replaceChildren();
     curves.clear();
     curves.upright(cut);
-    strips.forEach(({ arm, look, panel }, k) => {
-      const seeds = place.logits[arm];
+    for (const { arm, look, panel } of strips) {
+      known[place + arm] ??= prepare(places[place].logits[arm]);
+      const { seeds, curve, auroc } = known[place + arm];
+      const { accuracy, recall } = measure(seeds, cut);
       panel.clear();
       histogram(panel, seeds, look);
       panel.upright(cut);
-      curves.path(CUTS.map((at) => [at, measure(seeds, at).accuracy]), { colour: look.colour });
-      const now = { ...measure(seeds, cut), auroc: ranked[place.name][k] };
-      curves.dot(cut, now.accuracy, { colour: look.colour });
-      const cells = COLUMNS.map((column) => element("td", {}, now[column].toFixed(3)));
-      body.append(element("tr", {}, element("th", { scope: "row" }, arms[arm].label), ...cells));
-    });
+      curves.path(curve, { colour: look.colour });
+      curves.dot(cut, accuracy, { colour: look.colour });
+      const name = element("th", { scope: "row" }, arms[arm].label);
+      const numbers = [accuracy, recall, auroc].map((v) => element("td", {}, v.toFixed(3)));
+      body.append(element("tr", {}, name, ...numbers));
+    }
   };
   const tissues = Object.entries(places).map(([key, { name }]) => [key, name]);
   const controls = [
     choice(model, "place", "tissue", Object.fromEntries(tissues)),
     slider(model, "cut", "cut-off", [-4, 4, 0.05], (v) => {
-      return `${v.toFixed(2)} (probability ${(1 / (1 + Math.exp(-v))).toFixed(2)})`;
+      return `${v.toFixed(2)} (p = ${(1 / (1 + Math.exp(-v))).toFixed(2)})`;
     }),
     presets(model),
   ];
-  const panels = [...strips.map(({ panel }) => panel.svg), curves.svg];
-  const table = element("table", {}, head, body);
-  const content = [element("div", { class: "live-panels" }, ...panels, table)];
-  compose(model, el, controls, content, draw);
+  const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), body);
+  const panels = [...strips.map(({ panel }) => panel.svg), curves.svg, table];
+  compose(model, el, controls, [element("div", { class: "live-panels" }, ...panels)], draw);
 }
 
 export default { render };

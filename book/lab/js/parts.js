@@ -14,6 +14,11 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** The numbers of a packed state, as sdlib.lab.live.packed writes them. */
+export function floats(text) {
+  return new Float32Array(Uint8Array.from(atob(text), (one) => one.charCodeAt(0)).buffer);
+}
+
 function change(model, key, value) {
   model.set(key, value);
   model.save_changes();
@@ -66,7 +71,11 @@ export function plot({ title, x, y, xLabel, yLabel, width = 330, height = 230 })
   const Y = (v) => height - bottom - ((height - top - bottom) * (v - y[0])) / (y[1] - y[0]);
   const middle = (left + width - right) / 2;
   const drawn = element("g");
-  const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  const svg = element("svg", {
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    "aria-label": title,
+  });
   const write = (at, text, more) => svg.append(element("text", { ...at, ...more }, text));
   for (const tick of ticks(x)) {
     const [at, end] = [X(tick), height - bottom];
@@ -74,7 +83,9 @@ export function plot({ title, x, y, xLabel, yLabel, width = 330, height = 230 })
     write({ x: at, y: end + 17 }, tick, { "text-anchor": "middle" });
   }
   for (const tick of ticks(y)) {
-    svg.append(element("line", { class: "grid", x1: left, x2: width - right, y1: Y(tick), y2: Y(tick) }));
+    svg.append(
+      element("line", { class: "grid", x1: left, x2: width - right, y1: Y(tick), y2: Y(tick) }),
+    );
     write({ x: left - 6, y: Y(tick) + 4 }, tick, { "text-anchor": "end" });
   }
   write({ x: left, y: 15 }, title, { class: "title" });
@@ -89,14 +100,20 @@ export function plot({ title, x, y, xLabel, yLabel, width = 330, height = 230 })
     clear: () => drawn.replaceChildren(),
     path(points, look) {
       const d = points.map(([a, b], k) => `${k ? "L" : "M"}${X(a).toFixed(2)} ${Y(b).toFixed(2)}`);
-      add("path", { d: d.join(" "), fill: "none", "stroke-dasharray": look.dash ?? "", ...inked(look) });
+      add("path", {
+        d: d.join(" "),
+        fill: "none",
+        "stroke-dasharray": look.dash ?? "",
+        ...inked(look),
+      });
     },
     dot: (a, b, look) => add("circle", { cx: X(a), cy: Y(b), r: 4.5, ...inked(look) }),
     bar(a, b, [low, high], look) {
       const [from, to] = [Math.min(Y(low), Y(high)), Math.max(Y(low), Y(high))];
       add("rect", { x: X(a), width: X(b) - X(a), y: from, height: to - from, ...inked(look) });
     },
-    upright: (v) => add("line", { class: "here", x1: X(v), x2: X(v), y1: top, y2: height - bottom }),
+    upright: (v) =>
+      add("line", { class: "here", x1: X(v), x2: X(v), y1: top, y2: height - bottom }),
   };
 }
 

@@ -1,4 +1,4 @@
-/* Where logits rest under Equation 1 and Equation 2, and what cut-off that is worth (chapter 3). */
+/* Where logits rest under Equations 1 and 2, and what cut-off that is worth (chapter 3). */
 
 import { compose, element, plot, presets, slider } from "./parts.js";
 
@@ -55,8 +55,8 @@ function render({ model, el }) {
     words.textContent = `Negatives rest at ${neg}, positives at ${pos}; worth a cut-off of ${worth}.`;
   };
   const controls = [
-    slider(model, "log_neg", "λ of negatives", [-4, 0, 0.01], strength),
-    slider(model, "log_pos", "λ of positives", [-4, 0, 0.01], strength),
+    slider(model, "log_neg", "λ of negatives", [-4, 0, 0.001], strength),
+    slider(model, "log_pos", "λ of positives", [-4, 0, 0.001], strength),
     slider(model, "gamma_neg", "γ of negatives", [-3, 3, 0.01], (v) => v.toFixed(2)),
     slider(model, "gamma_pos", "γ of positives", [-3, 3, 0.01], (v) => v.toFixed(2)),
     presets(model),

@@ -59,7 +59,10 @@ function render({ model, el }) {
       responses.clear();
       responses.upright(s1);
       [FIRST, SECOND].forEach((dash, k) => {
-        responses.path(S1.map((s, i) => [s, curve[i][k]]), { ...look, ...dash });
+        responses.path(
+          S1.map((s, i) => [s, curve[i][k]]),
+          { ...look, ...dash },
+        );
         responses.dot(s1, here.z[k], look);
       });
       const [z1, z2, m1, m2] = [...here.z, ...here.margins].map((v) => v.toFixed(2));

@@ -1,0 +1,27 @@
+"""axe-core on pages of the built site, with every fold open."""
+
+from axe_core_python.base import AXE_SCRIPT
+
+#: What axe calls the findings that must not be there.
+GRAVE = {"critical", "serious"}
+OPEN = "for (const fold of document.querySelectorAll('details')) fold.open = true;"
+RUN = "const done = arguments[0]; axe.run(document).then(done, (error) => done(String(error)));"
+
+
+def grave_findings(driver):
+    """The critical and serious findings on the page that the browser shows.
+
+    Returns
+    -------
+    list of str
+        The rule's name and the first element that breaks it, one string a rule.
+    """
+    driver.execute_script(OPEN)
+    driver.execute_script(AXE_SCRIPT)
+    report = driver.execute_async_script(RUN)
+    assert isinstance(report, dict), report
+    return [
+        f"{found['id']}: {found['nodes'][0]['html'][:200]}"
+        for found in report["violations"]
+        if found["impact"] in GRAVE
+    ]
