@@ -109,7 +109,8 @@ def _take(archive: Path, wanted: list[Path]) -> None:
 def add_runtime(static: Path, root: Path = ROOT, log: Log = print) -> bool:
     """Put the runtime and the networks where the lab of a page looks for them.
 
-    Where one of them cannot be had, the page shows pictures in the lab's place, and says why.
+    Where one of them cannot be had, the lab shows disturbed pictures, and says why it cannot
+    predict.
 
     Parameters
     ----------
@@ -135,6 +136,6 @@ def add_runtime(static: Path, root: Path = ROOT, log: Log = print) -> bool:
     except OSError as error:
         raise cannot_write(static, error) from error
     except SdlibError as error:
-        log(f"the shift lab in the page shows pictures only: {error}")
+        log(f"the shift lab in the page will show pictures without predictions: {error}")
         return False
     return True

@@ -1,4 +1,4 @@
-/* The shift lab: disturb a tile whose truth is known, and see what networks answer. */
+/* The shift lab: disturb a tile whose truth is known, and see what networks predict. */
 
 import { choice, compose, element, plot, presets, slider } from "./parts.js";
 import { blur, layOn, sharpen } from "./pixels.js";
@@ -8,7 +8,7 @@ const KEYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRig
 const SLIDERS = {
   haematoxylin: ["haematoxylin", [0, 1, 0.1], (v) => `× ${v.toFixed(1)}`],
   eosin: ["eosin", [0, 1, 0.1], (v) => `× ${v.toFixed(1)}`],
-  blur: ["blur", [1, 20, 1], (v) => `n = ${v} px of 224`],
+  blur: ["blur", [1, 20, 1], (v) => `n = ${v}`],
   sharpen: ["sharpening", [0, 1, 0.1], (v) => `α = ${v.toFixed(1)}`],
 };
 const HINT = "Press the tile to lay a black square on it; or Tab to it, arrow keys, Enter.";
@@ -71,12 +71,12 @@ function picture(lay) {
   return { figure: element("div", { class: "lab-picture" }, canvas, cursor), show };
 }
 
-function answer({ classes, arms }, tile, logits) {
+function predictions({ classes, arms }, tile, logits) {
   const rows = arms.map(({ label, colour }, k) => {
     const [now, was] = [logits[k], tile.logits[k]].map((v) => sigmoid(v).toFixed(2));
     const style = `--arm: ${colour}; --now: ${now}; --was: ${was}`;
     const numbers = element("span", {}, element("b", {}, now), ` was ${was}`);
-    return element("p", { class: "arm lab-answer", style }, label, numbers);
+    return element("p", { class: "arm lab-bar", style }, label, numbers);
   });
   const truth = element("b", {}, classes[tile.target]);
   return [element("p", {}, `Probability of ${classes[1]}. The truth: `, truth), ...rows];
@@ -91,16 +91,13 @@ function curve({ x, values, title, xLabel }, arms, here) {
   return panel.svg;
 }
 
-async function render({ model, el }) {
-  if (!globalThis.WebAssembly) throw Error("this browser has no WebAssembly");
-  const runtime = await fetch(new URL("./ort/ort.wasm.min.mjs", import.meta.url), { method: "HEAD" });
-  if (!runtime.ok) throw Error("the runtime of networks was not at hand when the book was built");
+function render({ model, el }) {
   const [tasks, tiles, { reset }] = ["tasks", "tiles", "presets"].map((key) => model.get(key));
   const { figure, show } = picture((corner) => {
     model.set("squares", [model.get("squares"), corner.join()].filter(Boolean).join(";"));
     model.save_changes();
   });
-  const [answers, curves] = [element("div", { role: "status" }), element("div")];
+  const [told, curves] = [element("div", { role: "status" }), element("div", { class: "lab-curve" })];
   const ranges = Object.entries(SLIDERS).map(([key, words]) => slider(model, key, ...words));
   let [loading, next, touched, moved] = [false, null, false, "blur"];
   Object.keys(SLIDERS).forEach((key) => model.on(`change:${key}`, () => (moved = key)));
@@ -112,8 +109,8 @@ async function render({ model, el }) {
       const [tile, image] = next;
       next = null;
       await predict(tasks[tile.task].file, image, tile.size).then(
-        (logits) => answers.replaceChildren(...answer(tasks[tile.task], tile, logits)),
-        ({ message }) => answers.replaceChildren(`The networks cannot answer: ${message}`),
+        (logits) => told.replaceChildren(...predictions(tasks[tile.task], tile, logits)),
+        ({ message }) => told.replaceChildren(`The networks cannot predict here: ${message}`),
       );
     }
     loading = false;
@@ -126,13 +123,13 @@ async function render({ model, el }) {
     show(image, tile);
     ranges.slice(0, 2).forEach((range) => (range.hidden = !tile.mix));
     touched ||= Object.keys(reset).some((key) => settings[key] !== reset[key]);
-    // Networks are loaded at the first touch; before it, their recorded answers are shown.
+    // Networks are loaded at the first touch; before it, their recorded predictions are shown.
     if (touched) ask(tile, image);
-    else answers.replaceChildren(...answer(tasks[tile.task], tile, tile.logits));
+    else told.replaceChildren(...predictions(tasks[tile.task], tile, tile.logits));
     const shown = moved in known ? moved : "blur";
     curves.replaceChildren(curve(known[shown], arms, model.get(shown)));
   };
-  const top = element("div", { class: "lab-top" }, figure, answers);
+  const top = element("div", { class: "lab-top" }, figure, told);
   const names = Object.fromEntries(model.get("names").entries());
   const below = [choice(model, "tile", "image, truth", names), ...ranges, presets(model), HINT];
   compose(model, el, [top, element("div", {}, ...below)], [curves], draw);
