@@ -11,11 +11,13 @@ import pandas as pd
 
 from sdlib.cutouts import N_CUTOUTS, cutout_positions, scaled_cutout_size
 from sdlib.datasets.tiles import TileSet
+from sdlib.lab.live import show_live
 from sdlib.lab.networks import LabNetworks
 from sdlib.lab.page_networks import NO_SHIFT, TASKS, Task, accuracies, page_networks
 from sdlib.lab.panels import NAMES, SCALES
 from sdlib.lab.pictures import disturb
 from sdlib.lab.sources import lab_tiles
+from sdlib.lab.widget import has_frontend, show
 from sdlib.phantoms.radiograph import draw_films, render_film
 from sdlib.plotting import ARMS
 from sdlib.stain import estimate_macenko
@@ -23,7 +25,7 @@ from sdlib.stain.estimate import pseudo_inverse
 from sdlib.stain.kernels import LOG2_E
 from sdlib.training.prediction import predict_logits
 
-__all__ = ["PRESETS", "lab_films", "page_state", "page_still"]
+__all__ = ["PRESETS", "lab_films", "page_state", "page_still", "show_page"]
 
 TILES_EACH, FILMS_EACH = 2, 1  # of either class
 AXES = {
@@ -196,3 +198,11 @@ def _picture(name: str, image: np.ndarray) -> str:
     address = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
     caption = f"<figcaption>{escape(name)}</figcaption>"
     return f'<figure><img src="{address}" alt="a tile, {escape(name)}">{caption}</figure>'
+
+
+def show_page() -> None:
+    """Display the lab that needs no kernel; where someone reads along, the one that has one."""
+    if has_frontend():
+        show()
+    else:
+        show_live("lab", page_state(), page_still())

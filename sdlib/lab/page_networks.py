@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,20 @@ from sdlib.errors import DataError
 from sdlib.experiments import Run
 from sdlib.files import atomic_path
 from sdlib.lab.networks import LabNetworks, load_lab_networks, save_lab_networks
-from sdlib.lab.onnx_files import write_onnx
 from sdlib.lab.panels import CLASS_NAMES, SCALES
 from sdlib.metrics import balanced_accuracy
 from sdlib.paths import recorded_folder
 from sdlib.shifts import LEVELS, Level
 
-__all__ = ["TASKS", "Task", "accuracies", "export", "page_networks", "record"]
+__all__ = [
+    "TASKS",
+    "Task",
+    "accuracies",
+    "export",
+    "page_networks",
+    "record",
+    "with_squares",
+]
 
 PROFILE, SOURCE = "laptop", "phantom"
 NO_SHIFT = "none"  # the shift of a tile left alone, in the table of accuracies
@@ -108,6 +115,30 @@ def page_networks(experiment: str) -> LabNetworks:
     return LabNetworks({key: found.networks[key] for key in keys}, found.size, found.profile)
 
 
+def with_squares(networks: LabNetworks) -> LabNetworks:
+    """Add the recorded networks of the squares' experiment, Equation 2's among them.
+
+    Parameters
+    ----------
+    networks : LabNetworks
+        Those of the lab. Without any, or for tiles of another size, they are left as they are, and
+        so they are where none of the experiment are recorded.
+
+    Raises
+    ------
+    DataError
+        The file of the others is broken.
+    """
+    task = TASKS["cutout"]
+    if not networks.networks or not task.file.exists():
+        return networks
+    others = page_networks(task.experiment)
+    if others.size != networks.size:
+        return networks
+    also = f" {len(others.networks)} of them, recorded, are of the squares' experiment, chapter 4."
+    return replace(networks, networks={**networks.networks, **others.networks}, also=also)
+
+
 def export(folder: Path) -> dict[str, int]:
     """Write the networks of every task to ``folder`` as ONNX; returns the bytes by file.
 
@@ -123,6 +154,8 @@ def export(folder: Path) -> dict[str, int]:
     SdlibError
         The folder cannot be written.
     """
+    from sdlib.lab.onnx_files import write_onnx  # onnx, which the lab itself does not need
+
     written = {}
     for experiment in TASKS:
         path = folder / f"{experiment}.onnx"

@@ -76,7 +76,7 @@ function predictions({ classes, arms }, tile, logits) {
     const [now, was] = [logits[k], tile.logits[k]].map((v) => sigmoid(v).toFixed(2));
     const style = `--arm: ${colour}; --now: ${now}; --was: ${was}`;
     const numbers = element("span", {}, element("b", {}, now), ` was ${was}`);
-    return element("p", { class: "arm lab-bar", style }, label, numbers);
+    return element("p", { class: "lab-bar", style }, label, numbers);
   });
   const truth = element("b", {}, classes[tile.target]);
   return [element("p", {}, `Probability of ${classes[1]}. The truth: `, truth), ...rows];
