@@ -2,7 +2,6 @@
 
 import base64
 import functools
-import shutil
 
 import numpy as np
 import pytest
@@ -13,21 +12,16 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from sdlib.errors import SdlibError
 from sdlib.lab import disturb
-from sdlib.lab.live import live_html
 from sdlib.lab.page import PRESETS, REST, page_state, page_still
-from sdlib.lab.page_networks import TASKS, export, page_networks
+from sdlib.lab.page_networks import TASKS, page_networks
 from sdlib.lab.panels import SCALES
-from sdlib.paths import ROOT
-from sdlib.pipeline.browser_runtime import fetch_runtime
 from sdlib.training.prediction import predict_logits
 from tests.lab.browser import NEEDS_BROWSER, PATIENCE, chromium, served, severe
+from tests.lab.page_site import add_networks, laid_out
 
 pytestmark = NEEDS_BROWSER
 
 N_RANDOM = 30  # settings for each image
-PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>t</title>
-<link rel="icon" href="data:,"><link rel="stylesheet" href="_static/live.css">
-<script src="_static/live.js"></script><main>{figure}</main></html>"""
 DISTURB = """
     const [tiles, cases, done] = arguments;
     import("/_static/lab/lab.js").then(({ disturb }) => done(cases.map(([k, settings]) =>
@@ -52,29 +46,13 @@ def state():
     return page_state()
 
 
-def laid_out(folder, state):
-    """A page with the lab, as the book's site has it, without runtime and networks."""
-    (folder / "_static").mkdir()
-    for name in ("live.js", "live.css"):
-        (folder / "_static" / name).symlink_to(ROOT / "book" / "_static" / name)
-    shutil.copytree(ROOT / "book" / "lab" / "js", folder / "_static" / "lab")
-    quiet = {key: value for key, value in state.items() if key != "ask"}
-    figure = live_html("lab", quiet, page_still())
-    (folder / "index.html").write_text(PAGE.format(figure=figure), encoding="utf-8")
-    return folder
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, state):
     folder = laid_out(tmp_path_factory.mktemp("site"), state)
     try:
-        runtime = fetch_runtime()
+        add_networks(folder)
     except SdlibError as error:
         pytest.skip(f"no runtime of networks in the browser: {error}")
-    (folder / "_static" / "lab" / "ort").mkdir()
-    for path in runtime:
-        (folder / "_static" / "lab" / "ort" / path.name).symlink_to(path)
-    export(folder / "_static" / "lab" / "networks")
     with served(folder) as root:
         yield root
 
