@@ -67,7 +67,7 @@ def page(tmp_path_factory):
 def test_the_page_is_ready_and_follows_its_sliders(page, line):
     ready = page.execute_async_script(READY)
     line(("lab in the page: until ready", f"{ready:.0f} ms", "", "", f"below {MOST_READY_MS} ms"))
-    (first,) = page.execute_async_script(MOVE, "blur", [2])
+    (first,) = page.execute_async_script(MOVE, "blur", [20])
     line(("first prediction, runtime loaded", f"{first:.0f} ms", "", "", ""))
     for name, values in MOVES.items():
         spent = page.execute_async_script(MOVE, name, values)
