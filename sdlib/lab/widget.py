@@ -79,7 +79,7 @@ class Lab(widgets.VBox):
         Its value is an index into ``tiles``.
     sliders : dict of str to ipywidgets.SelectionSlider
         By shift; their values are strengths as :func:`disturb` takes them.
-    squares : ipywidgets.IntSlider
+    squares : ipywidgets.SelectionSlider
         How many black squares are on the tile, 0 to the paper's 16.
     elsewhere : ipywidgets.Button
         Draws other places for the squares.
@@ -112,8 +112,8 @@ class Lab(widgets.VBox):
             layout={"width": "270px"},
         )
         self.sliders = {shift: _slider(shift) for shift in SCALES}
-        self.squares = widgets.IntSlider(
-            max=N_CUTOUTS,
+        self.squares = widgets.SelectionSlider(
+            options=[(str(k), k) for k in range(N_CUTOUTS + 1)],
             description="squares",
             tooltip="how many black squares are on the tile",
             style={"description_width": "96px"},
