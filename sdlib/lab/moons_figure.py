@@ -54,7 +54,8 @@ def moons_state(
     seed : int
         Of the first weights, as for :func:`sdlib.theory.moons.network`.
     epochs : int
-        Steps to the first stop, at least 1; there is a second stop after three times as many.
+        Steps to the first stop, at least 1; there is a second stop after three times as many. The
+        page trains eight at a time, and stops where it has reached that many.
     fresh : int
         Number of points for accuracy, 1 to 2,000: the first ones of chapter 2's moons put back
         together.

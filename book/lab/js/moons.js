@@ -11,31 +11,28 @@ export function boundary(logits, [first, second]) {
 }
 
 /** Margins from the smallest to the largest. */
-export const margins = (logits, target) => logits.map((f, n) => (target[n] ? f : -f)).sort();
+const margins = (logits, [, , target]) => logits.map((f, n) => (target[n] ? f : -f)).sort();
 
 function render({ model, el }) {
   const { lams, decays, rests, arms, classes, axes, last, note } = model.get("fixed");
-  const typed = (columns) => columns.map((one) => Float64Array.from(floats(one)));
-  const [[weights], ...sets] = model.get("data").map(typed);
+  const [[weights], ...sets] = model.get("data").map((set) => set.map((one) => floats(one)));
   const start = { weights, velocity: weights.map(() => 0), sets, epoch: 0 };
   const worker = new Worker(new URL("./moons_worker.js", import.meta.url), { type: "module" });
   const strengths = () => ({ lam: lams[model.get("lam")], decay: decays[model.get("decay")] });
-  const goal = () => Math.min(Math.round(model.get("goal")), last);
+  const goal = () => Math.min(model.get("goal"), last);
   const tell = (more) => worker.postMessage({ ...strengths(), goal: goal(), ...more });
   const map = plot(axes);
   const [first, second, targets] = sets[0];
   targets.forEach((target, n) => map.dot(second[n], first[n], classes[target]));
   map.svg.append(map.svg.lastChild.cloneNode(true)); // points stay when the boundary is cleared
   const words = element("p", { class: "live-numbers", role: "status" });
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   worker.onmessage = ({ data: { epoch, found } }) => {
     const running = epoch < goal();
-    if (running && still) return;
-    const { lam, decay } = strengths();
-    const look = arms[lam ? "sd" : decay ? "weight_decay" : "cross_entropy"];
+    if (running && matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const arm = model.get("lam") ? "sd" : model.get("decay") ? "weight_decay" : "cross_entropy";
     map.clear();
-    for (const at of boundary(found[2], sets[2])) map.dot(...at, look);
-    const [learned, fresh] = [0, 1].map((k) => margins(found[k], sets[k][2]));
+    for (const at of boundary(found[2], sets[2])) map.dot(...at, arms[arm]);
+    const [learned, fresh] = [0, 1].map((k) => margins(found[k], sets[k]));
     const [low, middle] = [learned[0], learned[learned.length >> 1]].map((v) => v.toFixed(2));
     const right = fresh.filter((margin) => margin > 0).length / fresh.length;
     words.setAttribute("aria-live", running ? "off" : "polite"); // not 30 times a second
@@ -43,16 +40,14 @@ function render({ model, el }) {
       `Epoch ${epoch}. Smallest margin ${low}, median ${middle}; ${rests[model.get("lam")]}. ` +
       `Right on moons put back together: ${right.toFixed(3)}.`;
   };
-  const controls = [
-    slider(model, "lam", "penalty λ", [0, lams.length - 1, 1], () => strengths().lam),
-    slider(model, "decay", "weight decay", [0, decays.length - 1, 1], () => strengths().decay),
-  ];
+  const ends = (list) => [0, list.length - 1, 1];
+  const lam = slider(model, "lam", "penalty λ", ends(lams), () => strengths().lam);
+  const decay = slider(model, "decay", "weight decay", ends(decays), () => strengths().decay);
   const restart = element("button", { type: "button", click: () => tell(start) }, "Restart");
   const side = element("div", {}, presets(model), restart, element("p", {}, note), words);
+  const panels = element("div", { class: "live-panels" }, map.svg, side);
   tell(start);
-  compose(model, el, controls, [element("div", { class: "live-panels" }, map.svg, side)], () =>
-    tell(),
-  );
+  compose(model, el, [lam, decay], [panels], () => tell());
   return () => worker.terminate();
 }
 

@@ -2,7 +2,7 @@
 
    Weights are one array: for every hidden unit its weight of the first input, of the second, its
    bias and its weight in the logit; last, the logit's bias. Points are columns: first coordinate,
-   second, target. All is float64: the library's float32 run differs by rounding alone. */
+   second, target. Both are float32, as in the library, and sums are float64. */
 
 const [RATE, MOMENTUM] = [0.01, 0.9];
 const [PACE, INTERVAL] = [8, 32]; // epochs between two pictures; ms, which leave time to draw
@@ -18,9 +18,8 @@ export function logits(weights, [x, y]) {
   return found;
 }
 
-/** One step of gradient descent, in place, over all points of the first set. */
-export function step({ weights, velocity, sets, lam, decay }) {
-  const [x, y, target] = sets[0];
+/** One step of gradient descent, in place, over all points. */
+export function step({ weights, velocity, lam, decay }, [x, y, target]) {
   const pull = logits(weights, [x, y]).map((f, n) => 1 / (1 + Math.exp(-f)) - target[n] + lam * f);
   // The gradient of the logit's bias, which comes last, is the sum; the units follow.
   const gradient = new Float64Array(weights.length).fill(pull.reduce((sum, one) => sum + one));
@@ -29,9 +28,7 @@ export function step({ weights, velocity, sets, lam, decay }) {
     let [s, t, u] = [0, 0, 0];
     for (let n = 0; n < x.length; n++) {
       const active = pull[n] * (a * x[n] + b * y[n] + c > 0);
-      s += active * x[n];
-      t += active * y[n];
-      u += active;
+      [s, t, u] = [s + active * x[n], t + active * y[n], u + active];
     }
     gradient.set([s * d, t * d, u * d, s * a + t * b + u * c], k);
   }
@@ -43,13 +40,12 @@ export function step({ weights, velocity, sets, lam, decay }) {
 
 /** Some epochs, and a report to the page. */
 function train(epochs) {
-  for (let k = 0; k < epochs; k++) step(net);
+  for (let k = 0; k < epochs; k++) step(net, net.sets[0]);
   net.epoch += epochs;
   self.postMessage({ epoch: net.epoch, found: net.sets.map((set) => logits(net.weights, set)) });
 }
 
-/* The page tells any of: weights, velocity, sets, epoch, goal (an epoch), lam, decay. */
+/* The page tells any of: weights, velocity, sets (it learns the first), epoch, goal, lam, decay.
+   A goal is an epoch; one between two pictures is the later one. */
 self.onmessage = ({ data }) => train(0, Object.assign(net, data));
-setInterval(() => {
-  if (net.epoch < net.goal) train(Math.min(PACE, net.goal - net.epoch));
-}, INTERVAL);
+setInterval(() => net.epoch < net.goal && train(PACE), INTERVAL);
