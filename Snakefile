@@ -167,6 +167,7 @@ rule chapter:
         library=LIBRARY,
     message:
         "executing {wildcards.page}"
+    priority: 3  # those that read nothing take longest; the others are short, and come when they can
     shell:
         "{PYTHON} -m sdlib.pipeline execute {input.notebook:q} {output:q} {params.scale}"
 

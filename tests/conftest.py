@@ -10,6 +10,7 @@ import os
 # Before torch is imported: sums, and with them weights, depend on the number of threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -20,6 +21,10 @@ from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import PROFILES, config_hash
 from sdlib.results import Place
 from tests.written_results import write_all
+
+# A busy machine is slow, not wrong: no example of a property has a deadline.
+hypothesis.settings.register_profile("no_deadline", deadline=None)
+hypothesis.settings.load_profile("no_deadline")
 
 
 def pytest_ignore_collect(collection_path, config):

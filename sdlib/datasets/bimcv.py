@@ -52,7 +52,7 @@ from sdlib.checks import check_number
 from sdlib.datasets.bimcv_files import find_films, half_folder, read_tags, table_files
 from sdlib.datasets.bimcv_selection import HALVES, REASONS, BimcvSelection, select_films
 from sdlib.datasets.image_stores import ArrayStore, select_rows
-from sdlib.datasets.splits import grouped_split
+from sdlib.datasets.splits import PAPER_FILMS, grouped_split
 from sdlib.datasets.store import cache_folder, cached_tiles, data_folder, fingerprint
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
@@ -65,7 +65,6 @@ log = logging.getLogger(__name__)
 
 #: What the paper counts in the second iteration, by the names of ``BimcvSelection.counts``.
 PAPER_COUNTS = {"films": 9_171, "positive patients": 3_033, "negative patients": 2_743}
-VALIDATION = 0.05  # of the films, as in the paper
 FOLDERS = {half: f"bimcv-{half}" for half in HALVES}
 SOURCE = "bimcv"
 #: To be raised whenever other films are selected, or the same ones get other pixels.
@@ -135,7 +134,7 @@ def load_bimcv(
     """
     check_number("size", size, 1, whole=True)
     check_number("the share of the test set", test, 0, 0.5)
-    fractions = {"train": 1 - VALIDATION - test, "validation": VALIDATION}
+    fractions = {"train": 1 - PAPER_FILMS - test, "validation": PAPER_FILMS}
     if test:
         fractions["test"] = test
     if part not in fractions:

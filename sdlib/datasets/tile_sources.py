@@ -1,15 +1,15 @@
-"""Where tiles of stained tissue come from: one object per source."""
+"""Where tiles of stained tissue come from: one object per source.
+
+Loaders are called as names of ``datasets``, which imports each when it is first used: most
+processes load one source or none, and all of them together take seconds to import.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from sdlib import datasets
 from sdlib.checks import known
-from sdlib.datasets.camelyon17 import load_camelyon17
-from sdlib.datasets.open_he import load_open_pcam
-from sdlib.datasets.panda import PROVIDERS, load_panda
-from sdlib.datasets.pcam import load_pcam
-from sdlib.datasets.peso import load_peso
 from sdlib.datasets.phantom_cohorts import RESTRICTIONS, load_phantom
 from sdlib.datasets.source import Request, Source
 from sdlib.datasets.splits import PAPER_PATIENTS, PARTS, grouped_split
@@ -27,7 +27,7 @@ def _phantom(request: Request) -> TileSet:
 
 
 def _open(request: Request) -> TileSet:
-    tiles = load_open_pcam(request.part, size=request.size)
+    tiles = datasets.load_open_pcam(request.part, size=request.size)
     if "cluster" not in request.where:
         return tiles
     column = tiles.factors["stain_cluster"]
@@ -35,7 +35,7 @@ def _open(request: Request) -> TileSet:
 
 
 def _pcam(request: Request) -> TileSet:
-    return load_pcam(request.part, size=request.size)
+    return datasets.load_pcam(request.part, size=request.size)
 
 
 def _camelyon17(request: Request) -> TileSet:
@@ -48,7 +48,7 @@ def _camelyon17(request: Request) -> TileSet:
         there,
     )
     inside = (part, distribution) == ("validation", "in")
-    tiles = load_camelyon17("id_validation" if inside else part, size=request.size)
+    tiles = datasets.load_camelyon17("id_validation" if inside else part, size=request.size)
     if "centre" not in where:
         return tiles
     column = tiles.factors["centre"]
@@ -57,14 +57,16 @@ def _camelyon17(request: Request) -> TileSet:
 
 
 def _peso(request: Request) -> TileSet:
-    return load_peso(size=request.size)
+    return datasets.load_peso(size=request.size)
 
 
 def _panda(request: Request) -> TileSet:
+    from sdlib.datasets.panda import PROVIDERS
+
     centre = request.where.get("centre")
     if centre is not None:
         known("centre", centre, PROVIDERS)
-    tiles = load_panda(provider=centre, size=request.size)
+    tiles = datasets.load_panda(provider=centre, size=request.size)
     # There is no official split: slides are dealt in the paper's shares.
     shares = np.array(PAPER_PATIENTS) / sum(PAPER_PATIENTS)
     fractions = dict(zip(PARTS, shares.tolist(), strict=True))

@@ -13,7 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-import timm
 import torch
 from torch import nn
 
@@ -116,6 +115,8 @@ def packaged_weights() -> dict[str, torch.Tensor]:
     DataError
         Its file is broken, or holds the weights of another network.
     """
+    import timm  # here, since it takes seconds
+
     path = _weight_file()
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)

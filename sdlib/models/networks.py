@@ -1,12 +1,14 @@
-"""Networks from timm, each with one logit for a binary task."""
+"""Networks from timm, each with one logit for a binary task.
+
+timm is imported where a network is made: with torchvision, which it needs, that takes seconds, and
+most pages make none.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
-import timm
 import torch
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
 from sdlib.checks import check_number
@@ -45,12 +47,15 @@ class Rescale(nn.Module):
 
     Examples
     --------
+    >>> from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
     >>> white = (1 - torch.tensor(IMAGENET_DEFAULT_MEAN)) / torch.tensor(IMAGENET_DEFAULT_STD)
     >>> Rescale(0.5, 0.5)(white[:, None, None]).flatten().round(decimals=5)
     tensor([1., 1., 1.])
     """
 
     def __init__(self, mean: float, sd: float) -> None:
+        from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
         super().__init__()
         scale = torch.tensor(IMAGENET_DEFAULT_STD) / sd
         offset = (torch.tensor(IMAGENET_DEFAULT_MEAN) - mean) / sd
@@ -109,6 +114,8 @@ def create_network(
     >>> tuple(network.eval()(torch.zeros(2, 3, 32, 32)).shape)
     (2, 1)
     """
+    import timm
+
     if name not in NETWORKS:
         raise ConfigError(f"unknown network {name!r}; expected one of {', '.join(NETWORKS)}")
     check_number("dropout", dropout, 0, 1)
@@ -139,6 +146,8 @@ def create_network(
 
 def _from_hub(name: str, options: dict) -> nn.Module:
     """A network with ImageNet weights of timm's hub."""
+    import timm
+
     try:
         return timm.create_model(HUB_WEIGHTS[name], pretrained=True, **options)
     except Exception as error:  # the hub's client raises exceptions of many kinds

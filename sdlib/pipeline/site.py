@@ -18,7 +18,7 @@ from sdlib.files import obstacle
 from sdlib.paths import ROOT, outputs_folder
 from sdlib.pipeline.links import broken_links
 
-__all__ = ["build", "first_page", "show", "site_folder", "stage", "with_address"]
+__all__ = ["add_modules", "build", "first_page", "show", "site_folder", "stage", "with_address"]
 
 
 def site_folder() -> Path:
@@ -53,8 +53,6 @@ def stage(root: Path = ROOT) -> Path:
         shutil.copytree(root / "book", site / "book", ignore=ignored, dirs_exist_ok=True)
         # Jupyter Book takes style sheets from the top folder alone.
         shutil.copytree(root / "book" / "_static", site / "_static", dirs_exist_ok=True)
-        modules = root / "book" / "lab" / "js"
-        shutil.copytree(modules, site / "_static" / "lab", dirs_exist_ok=True)
     except OSError as error:
         raise SdlibError(f"cannot write the site to {site}: {error}") from error
     return site
@@ -118,9 +116,34 @@ def build(root: Path = ROOT) -> Path:
     if subprocess.run(command, check=False).returncode:
         raise SdlibError("jupyter-book refused the site: mend the warnings above")
     page = first_page()
+    add_modules(page.parent, root)
     refuse(offline(page.parent), "pages that need the network")
     refuse(broken_links(page.parent), "links that lead nowhere")
     return page
+
+
+def add_modules(html: Path, root: Path = ROOT) -> Path:
+    """Copy the modules of the figures that respond into the built site; returns their folder.
+
+    Parameters
+    ----------
+    html : pathlib.Path
+        The built site. Before it is built they may not be there: Jupyter Book would put every
+        script of ``_static`` into every page.
+    root : pathlib.Path
+        The repository.
+
+    Raises
+    ------
+    SdlibError
+        They cannot be written.
+    """
+    folder = html / "_static" / "lab"
+    try:
+        shutil.copytree(root / "book" / "lab" / "js", folder, dirs_exist_ok=True)
+    except OSError as error:
+        raise SdlibError(f"cannot write the figures' modules to {folder}: {error}") from error
+    return folder
 
 
 def show() -> None:

@@ -116,7 +116,7 @@ def live_tiles(profile: str, source: str) -> tuple[dict[str, TileSet], str]:
     size, count = tiles["train"].size, len(tiles["train"])
     return tiles, (
         f"Made for this page: {count} training tiles of {source}, {size} x {size} px{instead}. "
-        "They are few, so that the page is quick; no network is trained on them."
+        "They are few, so that the page is quick."
     )
 
 

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import torch
 
 from sdlib import __version__
 from sdlib.errors import ConfigError, DataError
@@ -32,6 +31,9 @@ from sdlib.files import (
 )
 from sdlib.paths import ROOT
 from sdlib.results.key import PlaceKey, check_declared
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "check_row",
@@ -82,6 +84,8 @@ def _commit() -> str:
 
 def circumstances(device: torch.device, devices: int = 1) -> dict:
     """Versions and hardware, for a row; the number of devices is there only where it is above 1."""
+    import torch  # here: pages and the graph read rows without it
+
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     found = {
         "code_version": f"{__version__} {_commit()}".strip(),

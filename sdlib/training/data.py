@@ -8,7 +8,6 @@ from sdlib.checks import known
 from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import Arm, Run
 from sdlib.experiments.cohorts import Cohort, load_cohort
-from sdlib.training.lungs import ensure_lungs
 
 __all__ = ["TRAINING", "load_tiles"]
 
@@ -61,6 +60,9 @@ def load_tiles(
         cohorts = {name: one for name, one in cohorts.items() if name in {TRAINING, *only}}
     hidden = any("visible" in cohort.where for cohort in cohorts.values())
     if hidden and not source.procedural:
+        # With it come readers of films: seconds that other runs need not wait.
+        from sdlib.training.lungs import ensure_lungs
+
         ensure_lungs()
     found: dict[str, TileSet] = {}
     loaded: list[tuple[Cohort, TileSet]] = []  # cohorts of the same tiles share them

@@ -23,7 +23,6 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import TorchElasticEnvironment
 from lightning_fabric.strategies import DDPStrategy
-from timm.layers import convert_sync_batchnorm
 from torch import nn
 
 from sdlib.checks import check_number
@@ -202,6 +201,8 @@ def share_statistics(network: nn.Module, fabric: Fabric) -> nn.Module:
     """
     if fabric.world_size == 1 or fabric.device.type != "cuda":
         return network
+    from timm.layers import convert_sync_batchnorm
+
     return convert_sync_batchnorm(network)  # timm's keeps the activations within its layers
 
 

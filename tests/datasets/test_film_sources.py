@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sdlib import datasets
 from sdlib.datasets import film_sources
 from sdlib.datasets.film_sources import FILM_SOURCES, SHARES, joined_films
 from sdlib.datasets.source import Request
@@ -50,7 +51,7 @@ def collections(monkeypatch):
         return films_of("ricord", [1, 0], ["x", "y"])
 
     for name, load in (("bimcv", bimcv), ("padchest", padchest), ("covidx8", covidx8)):
-        monkeypatch.setattr(film_sources, f"load_{name}", load)
+        monkeypatch.setattr(datasets, f"load_{name}", load)
     return given
 
 
@@ -163,7 +164,7 @@ def test_phantom_films_are_those_of_their_own_loader(outputs, monkeypatch):
 def test_open_films_are_those_of_their_own_loader(outputs, monkeypatch):
     given = []
     monkeypatch.setattr(
-        film_sources, "load_open_cxr", lambda part, **settings: given.append((part, settings))
+        datasets, "load_open_cxr", lambda part, **settings: given.append((part, settings))
     )
     FILM_SOURCES["open"].tiles(request(seed=7, situation="shared", visible="lungs"))
     expected = {"size": SIZE, "seed": 7, "situation": "shared", "visible": "lungs"}

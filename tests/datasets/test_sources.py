@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sdlib.datasets import tile_sources
+from sdlib import datasets
 from sdlib.datasets.source import Request
 from sdlib.datasets.sources import IMAGES, SOURCES, source_of
 from sdlib.datasets.splits import PARTS
@@ -57,7 +57,7 @@ def test_no_experiment_is_run_where_nothing_can_be_trained():
 
 
 def test_the_one_part_of_a_set_for_testing(monkeypatch, toy_tiles):
-    monkeypatch.setattr(tile_sources, "load_peso", lambda size: toy_tiles(size=size))
+    monkeypatch.setattr(datasets, "load_peso", lambda size: toy_tiles(size=size))
     tiles = load_cohort(Cohort(("test",), whole=True), SOURCES["peso"], 32, 160, 0)
     assert len(tiles) == 64
     with pytest.raises(ConfigError, match=r"peso has no part 'train', only test: choose another"):
@@ -81,7 +81,7 @@ def test_a_stain_cluster_that_there_is_not(monkeypatch, toy_tiles):
     labelled = type(tiles)(
         tiles.images, tiles.targets, tiles.groups, {"stain_cluster": np.full(len(tiles), "A")}
     )
-    monkeypatch.setattr(tile_sources, "load_open_pcam", lambda part, size: labelled)
+    monkeypatch.setattr(datasets, "load_open_pcam", lambda part, size: labelled)
     assert len(SOURCES["open"].tiles(request(cluster="A"))) == len(tiles)
     with pytest.raises(ConfigError, match="unknown cluster 'C'; expected one of: A, B"):
         SOURCES["open"].tiles(request(cluster="C"))

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sdlib.datasets import film_sources, tile_sources
+from sdlib import datasets
 from sdlib.datasets.sources import FILMS, SOURCES, TILES, source_of
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError
@@ -19,7 +19,7 @@ def unequal(monkeypatch):
     """Thirty negative and ten positive tiles in place of every part of `open`."""
     images = np.zeros((40, 8, 8, 3), np.uint8) + np.arange(40, dtype=np.uint8)[:, None, None, None]
     tiles = TileSet(images, TARGETS, np.arange(40).astype(str))
-    monkeypatch.setattr(tile_sources, "load_open_pcam", lambda part, size: tiles)
+    monkeypatch.setattr(datasets, "load_open_pcam", lambda part, size: tiles)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_what_may_hold_other_tiles_has_targets_of_its_own(other):
 def test_a_cohorts_own_source_is_of_the_experiments_images(monkeypatch, toy_tiles):
     """Both kinds of images have a source `open`."""
     of_tiles, of_films = toy_tiles(seed=0), toy_tiles(seed=1)
-    monkeypatch.setattr(tile_sources, "load_open_pcam", lambda part, size: of_tiles)
-    monkeypatch.setattr(film_sources, "load_open_cxr", lambda part, **settings: of_films)
+    monkeypatch.setattr(datasets, "load_open_pcam", lambda part, size: of_tiles)
+    monkeypatch.setattr(datasets, "load_open_cxr", lambda part, **settings: of_films)
     cohort = Cohort(("test",), source="open", balanced=False)
     run_source = SOURCES["phantom"]
     assert load_cohort(cohort, run_source, 8, 64, 0, FILMS) is of_films

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sdlib.datasets import tile_sources
+from sdlib import datasets
 from sdlib.datasets.source import Request
 from sdlib.datasets.sources import SOURCES
 from sdlib.datasets.tiles import TileSet
@@ -30,7 +30,7 @@ def camelyon17(monkeypatch, toy_tiles):
     def load(split, size):
         return with_factors(toy_tiles(64, size, len(split)), centre=split)
 
-    monkeypatch.setattr(tile_sources, "load_camelyon17", load)
+    monkeypatch.setattr(datasets, "load_camelyon17", load)
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def panda(monkeypatch, toy_tiles):
         parts = [with_factors(toy_tiles(60, size, len(p)), centre=p) for p in providers]
         return TileSet.joined(parts)
 
-    monkeypatch.setattr(tile_sources, "load_panda", load)
+    monkeypatch.setattr(datasets, "load_panda", load)
 
 
 @pytest.fixture
 def peso(monkeypatch, toy_tiles):
     monkeypatch.setattr(
-        tile_sources, "load_peso", lambda size: with_factors(toy_tiles(40, size, 9), centre="peso")
+        datasets, "load_peso", lambda size: with_factors(toy_tiles(40, size, 9), centre="peso")
     )
 
 

@@ -7,7 +7,13 @@ from matplotlib import pyplot as plt
 from scipy import stats
 
 from sdlib.metrics import mean_interval
-from sdlib.report.positive_control import control_figure, control_sentence, control_table
+from sdlib.report import positive_control as module
+from sdlib.report.positive_control import (
+    control_figure,
+    control_sentence,
+    control_table,
+    positive_control,
+)
 from sdlib.theory.moons_grid import MoonsGrid
 
 
@@ -80,3 +86,55 @@ def test_one_seed_has_no_interval_but_a_figure(grid):
     assert table.loc["weight decay", "test, 95 % interval"] == ""
     assert table.loc["weight decay", "SD gains"].startswith("+")
     assert "nan" not in table.to_string()
+
+
+class TestCache:
+    """A second process finds the grid of the first, unless code or file have changed."""
+
+    @pytest.fixture
+    def trained(self, grid, outputs, monkeypatch):
+        """How often the grid was trained."""
+        times = []
+
+        def run():
+            times.append(1)
+            return grid
+
+        monkeypatch.setattr(module, "run_grid", run)
+        positive_control.cache_clear()
+        yield times
+        positive_control.cache_clear()
+
+    @staticmethod
+    def as_in_a_new_process():
+        positive_control.cache_clear()
+        return positive_control()
+
+    def test_the_same_grid_comes_back(self, trained, grid):
+        positive_control()
+        found = self.as_in_a_new_process()
+        assert len(trained) == 1
+        assert found.strengths == grid.strengths
+        assert found.seeds == grid.seeds
+        for arm, sets in grid.accuracies.items():
+            for name, values in sets.items():
+                np.testing.assert_array_equal(found.accuracies[arm][name], values)
+        assert control_sentence(found) == control_sentence(grid)
+
+    @pytest.mark.parametrize("content", ["", "[1]", "{}", '{"strengths": {"sd": 1}}'])
+    def test_a_damaged_file_is_made_again(self, trained, outputs, content):
+        positive_control()
+        (file,) = outputs.rglob("moons-grid-*.json")
+        file.write_text(content)
+        self.as_in_a_new_process()
+        assert len(trained) == 2
+        self.as_in_a_new_process()
+        assert len(trained) == 2
+
+    def test_other_code_is_another_grid(self, trained, tmp_path, monkeypatch):
+        positive_control()
+        other = tmp_path / "moons.py"
+        other.write_text("LEARNING_RATE = 0.02")
+        monkeypatch.setattr(module.moons, "__file__", str(other))
+        self.as_in_a_new_process()
+        assert len(trained) == 2

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from sdlib.datasets import phantom_cohorts, tile_sources
+from sdlib import datasets
+from sdlib.datasets import phantom_cohorts
 from sdlib.datasets.normalised import fit_to_training
 from sdlib.datasets.source import balanced
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run
 from sdlib.experiments.cohorts import Cohort, Preparation
-from sdlib.training import data
+from sdlib.training import data, lungs
 from sdlib.training.data import load_tiles
 
 RUN = Run("cutout", "weight_decay", 0, "smoke")
@@ -162,7 +163,7 @@ class TestFiles:
             asked.append((split, size))
             return tiles_of([0, 1] * 60 + [0] * 9)
 
-        monkeypatch.setattr(tile_sources, loader, load)
+        monkeypatch.setattr(datasets, loader, load)
         parts = load_tiles(dataclasses.replace(RUN, source=source))
         parts = {part: parts[part] for part in ("train", "validation", "test")}
         assert asked == [(split, 32) for split in ("train", "validation", "test")]
@@ -185,7 +186,7 @@ class TestFiles:
             images[..., 0] += shades[np.arange(120) // 2 % 3, None, None]
             return TileSet(images, tiles.targets, tiles.groups, {"stain_cluster": column})
 
-        monkeypatch.setattr(tile_sources, "load_open_pcam", load)
+        monkeypatch.setattr(datasets, "load_open_pcam", load)
         run = Run(f"stain_{cluster.lower()}", "sd_eq1_none", 0, "smoke", "open")
         parts = load_tiles(run, prepared=False)
         colours = {part: set(tiles.images[:, 0, 0, 0].tolist()) for part, tiles in parts.items()}
@@ -223,7 +224,7 @@ class TestLungs:
             return films
 
         monkeypatch.setattr(data, "load_cohort", load)
-        monkeypatch.setattr(data, "ensure_lungs", lambda: happened.append("ensured"))
+        monkeypatch.setattr(lungs, "ensure_lungs", lambda: happened.append("ensured"))
         return happened
 
     @pytest.mark.parametrize("only", [(), ("lungs",), ("test", "surroundings")])

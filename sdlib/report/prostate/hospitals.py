@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ DESIGNS = (
     ("panda_karolinska", "panda"),
     ("panda_radboud", "panda"),
 )
-STEPS, BATCH = 3, 32
+STEPS, BATCH = 3, 8
 GPU_RATES = (1_000, 3_000, 10_000)  # images/s, of which a reader chooses what is true of hers
 
 
@@ -99,6 +100,7 @@ def power_table(spread: float, seeds: Sequence[int]) -> pd.DataFrame:
     return pd.DataFrame(lines).T.rename_axis("seeds per arm")
 
 
+@cache  # designs share networks and sizes
 def training_rate(network: str, size: int) -> float:
     """Images per second that a network is trained on here, on one core in float32.
 
