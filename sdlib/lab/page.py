@@ -38,14 +38,17 @@ REST = {**{shift: scale[0] for shift, scale in SCALES.items()}, "squares": ""}
 QUESTION = {
     "question": (
         "In training, squares were on one in four benign tiles and on one in forty with cancer. "
-        "Sixteen are laid on a tile with cancer: which network changes its answer most?"
+        "Sixteen are laid on a tile with cancer: whose probability of cancer falls least?"
     ),
     "choices": {
-        "control": "control, whose training tiles all had squares",
-        "weight_decay": "weight decay",
-        "sd_eq2": "spectral decoupling, Equation 2",
+        "weight_decay": "weight decay's",
+        "sd_eq1": "spectral decoupling's, Equation 1",
+        "sd_eq2": "spectral decoupling's, Equation 2",
     },
-    "answer": "Press the preset, and compare the bars with what they were.",
+    "answer": (
+        "Press the preset to see it: on the first tile with cancer, Equation 2's falls least, and "
+        "Equation 1's most. The control, whose training tiles all had squares, stays sure."
+    ),
 }
 
 
