@@ -24,7 +24,8 @@ LAYERS = (
     ("training",),
     ("plotting",),
     ("report",),
-    ("pipeline", "lab"),
+    ("lab",),
+    ("pipeline",),
     ("__main__",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -46,6 +46,8 @@ class LabNetworks:
         Where they were trained; ``recorded`` or ``this run``.
     problem : str
         Why there are none, where there should be some.
+    also : str
+        What else is among them, for ``sentence``.
     """
 
     networks: Mapping[tuple[str, int], nn.Module] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class LabNetworks:
     profile: str = "laptop"
     origin: str = "recorded"
     problem: str = ""
+    also: str = ""
 
     def __post_init__(self) -> None:
         for network in self.networks.values():
@@ -76,7 +79,7 @@ class LabNetworks:
         where = "recorded" if self.origin == "recorded" else "trained on this machine"
         return (
             f"{len(self.networks)} networks of {len(self.arms)} arms, {where}: "
-            f"profile {self.profile}, tiles of {self.size} px."
+            f"profile {self.profile}, tiles of {self.size} px.{self.also}"
         )
 
     def probabilities(self, image: np.ndarray) -> dict[tuple[str, int], float]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sdlib import shifts
 from sdlib.checks import check_rgb
+from sdlib.cutouts import apply_cutouts, scaled_cutout_size
 from sdlib.lab.panels import label
 from sdlib.report.tile_figures import example_tiles
 from sdlib.shifts import Level
@@ -29,8 +32,12 @@ def disturb(
     eosin: float = 1.0,
     blur: float = 1,
     sharpen: float = 0.0,
+    squares: Sequence[tuple[int, int]] = (),
 ) -> np.ndarray:
-    """All four shifts of one tile: the stains, then blur, then sharpening.
+    """All four shifts of one tile: the stains, then blur, then sharpening; squares at the end.
+
+    Squares are laid on the finished image, as in section 3.1: they stay black and sharp, and the
+    stains are those of the tissue alone.
 
     Parameters
     ----------
@@ -42,6 +49,9 @@ def disturb(
         Width n in pixels of a 224 px tile, at least 1; it is scaled to S.
     sharpen : float
         Share alpha of the sharpened image, 0 to 1.
+    squares : sequence of tuple of int
+        (row, column) of the top-left corner of each black square, whose side has the paper's share
+        of S (:func:`sdlib.cutouts.scaled_cutout_size`).
 
     Returns
     -------
@@ -51,7 +61,8 @@ def disturb(
     Raises
     ------
     ConfigError
-        An image of another shape or dtype, or a strength outside its range.
+        An image of another shape or dtype, a strength outside its range, or a square that is not
+        inside the image.
 
     Examples
     --------
@@ -62,7 +73,10 @@ def disturb(
     check_rgb(image)
     faded = shifts.fade_stain(image, haematoxylin, eosin)
     blurred = shifts.blur(faded, shifts.blur_width(blur, image.shape[0]))
-    return shifts.sharpen(blurred, sharpen)
+    finished = shifts.sharpen(blurred, sharpen)
+    if squares:
+        apply_cutouts(finished[None], np.array([squares]), scaled_cutout_size(image.shape[0]))
+    return finished
 
 
 def fallback_strip(size: int = 224) -> Figure:

@@ -12,10 +12,12 @@ from IPython.display import Markdown, display
 from ipywidgets.widgets.widget_description import DescriptionWidget
 from matplotlib import pyplot as plt
 
+from sdlib.cutouts import N_CUTOUTS, cutout_positions, scaled_cutout_size
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.lab.curves import Curves
 from sdlib.lab.networks import LabNetworks
+from sdlib.lab.page_networks import with_squares
 from sdlib.lab.panels import CLASS_NAMES, CSS, NAMES, SCALES, label, predictions_html
 from sdlib.lab.pictures import disturb, fallback_strip
 from sdlib.lab.sources import find_curves, find_networks, lab_tiles
@@ -26,11 +28,14 @@ __all__ = ["Lab", "has_frontend", "lab", "show"]
 SIDE = 256  # px at which a tile is shown, or near it: every pixel of it becomes a whole square
 TEXT_WIDTHS = {"before": "290px", "after": "290px", "predictions": "680px", "curve": "480px"}
 CAPTION_HEIGHT = "76px"  # a heading and two lines
-ORDER = "All four combine, in this order: the stains, then blur, then sharpening."
+ORDER = (
+    "All four combine, in this order: the stains, then blur, then sharpening. Black squares are "
+    "laid on at the end."
+)
 NEEDS_A_KERNEL = (
-    "The shift lab, with a slider for each shift, needs a running kernel: `make lab` opens it in a "
-    "browser, and this cell shows it when it is run in JupyterLab. In its place, here is one tile "
-    "of procedural tissue at some levels of each shift."
+    "This lab, with more networks than the one in the page, needs a running kernel: `make lab` "
+    "opens it in a browser, and this cell shows it when it is run in JupyterLab. In its place, "
+    "here is one tile of procedural tissue at some levels of each shift."
 )
 
 
@@ -74,6 +79,10 @@ class Lab(widgets.VBox):
         Its value is an index into ``tiles``.
     sliders : dict of str to ipywidgets.SelectionSlider
         By shift; their values are strengths as :func:`disturb` takes them.
+    squares : ipywidgets.SelectionSlider
+        How many black squares are on the tile, 0 to the paper's 16.
+    elsewhere : ipywidgets.Button
+        Draws other places for the squares.
     reset : ipywidgets.Button
     before, after : ipywidgets.Image
         PNG at the tiles' own size, shown larger.
@@ -103,6 +112,19 @@ class Lab(widgets.VBox):
             layout={"width": "270px"},
         )
         self.sliders = {shift: _slider(shift) for shift in SCALES}
+        self.squares = widgets.SelectionSlider(
+            options=[(str(k), k) for k in range(N_CUTOUTS + 1)],
+            description="squares",
+            tooltip="how many black squares are on the tile",
+            style={"description_width": "96px"},
+            layout={"width": "370px"},
+        )
+        self.elsewhere = widgets.Button(
+            description="Squares elsewhere",
+            tooltip="draw other places for the squares",
+            layout={"margin": "6px 0 0 104px"},
+        )
+        self._places = 0  # the seed of the squares' places
         self.reset = widgets.Button(
             description="Reset",
             tooltip="back to the untouched tile",
@@ -119,12 +141,15 @@ class Lab(widgets.VBox):
         self.tile.observe(self._picked, "value")
         for slider in self.sliders.values():
             slider.observe(self._slid, "value")
+        self.squares.observe(self._squared, "value")
+        self.elsewhere.on_click(self._moved_squares)
         self.reset.on_click(self._restored)
         self._picked()
 
     def _rows(self) -> list[widgets.Widget]:
         about = f"<p>{ORDER}</p><p>{escape(self.networks.sentence)}</p>"
-        controls = [self.tile, *self.sliders.values(), self.reset, widgets.HTML(about)]
+        squares = [self.squares, self.elsewhere]
+        controls = [self.tile, *self.sliders.values(), *squares, self.reset, widgets.HTML(about)]
         pictures = [
             widgets.VBox([self.texts[name], picture])
             for name, picture in (("before", self.before), ("after", self.after))
@@ -155,8 +180,24 @@ class Lab(widgets.VBox):
             self._moved = next(s for s, slider in self.sliders.items() if slider is change.owner)
             self._update()
 
+    def _squared(self, change: object) -> None:
+        if not self._quiet:
+            self._update()
+
+    def _moved_squares(self, button: object) -> None:
+        self._places += 1
+        self._update()
+
+    @property
+    def corners(self) -> list[tuple[int, int]]:
+        """(row, column) of the squares on the tile; one more leaves the others where they are."""
+        size = self.tiles.size
+        places = cutout_positions(1, size, N_CUTOUTS, scaled_cutout_size(size), self._places)[0]
+        return [tuple(place) for place in places[: self.squares.value].tolist()]
+
     def _restored(self, button: object = None) -> None:
         self._quiet = True  # one picture, not one per slider
+        self.squares.value = 0
         for shift, slider in self.sliders.items():
             slider.value = SCALES[shift][0]
         self._quiet = False
@@ -168,7 +209,7 @@ class Lab(widgets.VBox):
 
     def _update(self) -> None:
         """The picture first, so that it follows the slider at once; then what networks say."""
-        shifted = disturb(self.tiles.images[self.tile.value], **self.settings)
+        shifted = disturb(self.tiles.images[self.tile.value], **self.settings, squares=self.corners)
         done = self._described()
         self.after.show(shifted, f"the tile after: {done}")
         self.texts["after"].value = f'<h3>After</h3><span role="status">{done}</span>'
@@ -188,6 +229,8 @@ class Lab(widgets.VBox):
                 if shift == "blur":
                     width = blur_width(strength, self.tiles.size)
                     done[-1] += f" ({width:.1f} px here{'' if width > 1 else ': no change'})"
+        if self.squares.value:
+            done.append(f"black squares: {self.squares.value}")
         return ", ".join(done) or "no shift"
 
 
@@ -197,7 +240,7 @@ def lab() -> Lab:
     Where a file of networks or of accuracies is broken, the lab says so and goes without.
     """
     try:
-        networks = find_networks()
+        networks = with_squares(find_networks())
     except SdlibError as error:
         networks = LabNetworks(problem=str(error))
     try:

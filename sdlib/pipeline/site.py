@@ -104,9 +104,11 @@ def build(root: Path = ROOT) -> Path:
     SdlibError
         Sphinx warned, a page would load something from the network, or a link leads nowhere.
     """
+    from sdlib.pipeline.browser_runtime import add_runtime
     from sdlib.pipeline.output_checks import offline, refuse  # nbformat takes seconds to import
 
     site = stage(root)
+    add_runtime(site / "_static" / "lab", root)
     # --all: an unchanged page is not read again, and its warning would pass the second time.
     options = ["-W", "-n", "--keep-going", "--all", "--quiet"]
     tool = Path(sys.executable).with_name("jupyter-book")  # it has no `python -m` form

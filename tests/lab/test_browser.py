@@ -25,7 +25,7 @@ from sdlib.paths import ROOT
 from tests.lab.browser import NEEDS_BROWSER, PATIENCE, chromium, severe
 
 WEB = ("http", "https", "ws", "wss")
-AT_REST = ["haematoxylin × 1.0", "eosin × 1.0", "blur n = 1", "sharpening α = 0.0"]
+AT_REST = ["haematoxylin × 1.0", "eosin × 1.0", "blur n = 1", "sharpening α = 0.0", "squares 0"]
 
 pytestmark = NEEDS_BROWSER
 

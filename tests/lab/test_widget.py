@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from scipy.special import expit
 
 from sdlib import shifts
+from sdlib.cutouts import cutout_mask
 from sdlib.errors import ConfigError, DataError
 from sdlib.lab import Lab, disturb, fallback_strip, has_frontend, show, widget
 from sdlib.lab.curves import Curves
@@ -130,6 +131,40 @@ def test_reset_restores_with_one_new_picture(lab):
     assert [slider.value for slider in lab.sliders.values()] == [s[0] for s in SCALES.values()]
     assert len(pictures) == 1
     assert lab.after.value == lab.before.value
+
+
+def test_squares_are_laid_on_last_and_one_more_leaves_the_others(lab):
+    lab.sliders["blur"].value = 15
+    blurred = decoded(lab.after)
+    before = np.zeros(blurred.shape[:2], bool)
+    for n in (1, 5, 16):
+        lab.squares.value = n
+        black = (decoded(lab.after) == 0).all(axis=2)
+        mask = cutout_mask(np.array([lab.corners]), 40, 1)[0]
+        assert black[mask].all()
+        assert black[before].all()
+        np.testing.assert_array_equal(decoded(lab.after)[~mask], blurred[~mask])
+        before = mask
+    assert f"black squares: {n}" in texts(lab)
+
+
+def test_squares_move_elsewhere_and_reset_takes_them_away(lab):
+    lab.squares.value = 8
+    before = lab.corners
+    lab.elsewhere.click()
+    assert lab.corners != before
+    np.testing.assert_array_equal(
+        decoded(lab.after), disturb(lab.tiles.images[0], squares=lab.corners)
+    )
+    lab.reset.click()
+    assert lab.corners == []
+    assert lab.after.value == lab.before.value
+
+
+@pytest.mark.parametrize("corner", [(40, 0), (0, -1), (0, 40)])
+def test_a_square_that_is_not_inside_is_refused(toy_tiles, corner):
+    with pytest.raises(ConfigError, match="inside images of 40 x 40 px"):
+        disturb(toy_tiles(2, 40).images[0], squares=[corner])
 
 
 def test_another_tile_keeps_the_shift(lab):

@@ -1,0 +1,208 @@
+"""The shift lab of the static page: what its figure is given, and what stands there without it."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from sdlib.cutouts import N_CUTOUTS, cutout_positions, scaled_cutout_size
+from sdlib.datasets.tiles import TileSet
+from sdlib.lab.live import show_live
+from sdlib.lab.networks import LabNetworks
+from sdlib.lab.page_networks import NO_SHIFT, TASKS, Task, accuracies, page_networks
+from sdlib.lab.panels import NAMES, SCALES
+from sdlib.lab.pictures import disturb
+from sdlib.lab.sources import lab_tiles
+from sdlib.lab.widget import has_frontend, show
+from sdlib.phantoms.radiograph import draw_films, render_film
+from sdlib.plotting import ARMS
+from sdlib.stain import estimate_macenko
+from sdlib.stain.estimate import pseudo_inverse
+from sdlib.stain.kernels import LOG2_E
+from sdlib.training.prediction import predict_logits
+
+__all__ = ["PRESETS", "lab_films", "page_state", "page_still", "show_page"]
+
+TILES_EACH, FILMS_EACH = 2, 1  # of either class
+AXES = {
+    "haematoxylin": "haematoxylin multiplied by",
+    "eosin": "eosin multiplied by",
+    "blur": "blur n, px of 224",
+    "sharpen": "sharpening α",
+}
+REST = {**{shift: scale[0] for shift, scale in SCALES.items()}, "squares": ""}
+QUESTION = {
+    "question": (
+        "In training, squares were on one in four benign tiles and on one in forty with cancer. "
+        "Sixteen are laid on a tile with cancer: which network changes its answer most?"
+    ),
+    "choices": {
+        "control": "control, whose training tiles all had squares",
+        "weight_decay": "weight decay",
+        "sd_eq2": "spectral decoupling, Equation 2",
+    },
+    "answer": "Press the preset, and compare the bars with what they were.",
+}
+
+
+def lab_films(size: int, each: int = FILMS_EACH) -> TileSet:
+    """Phantom films of hospital c, of which no network has seen any, negative ones first.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels.
+    each : int
+        Of either class.
+
+    Examples
+    --------
+    >>> lab_films(32).targets.tolist()
+    [0, 1]
+    """
+    drawn = draw_films(100, 0, "c")
+    chosen = [f for target in (0, 1) for f in [f for f in drawn if f.target == target][:each]]
+    grey = np.stack([render_film(film, size) for film in chosen])
+    return TileSet(
+        np.repeat(grey[..., None], 3, axis=3),
+        np.array([film.target for film in chosen]),
+        np.array([film.patient for film in chosen]),
+    )
+
+
+def _squares(size: int) -> str:
+    """The paper's number of squares, at fixed places, as the figure writes them."""
+    side = scaled_cutout_size(size)
+    places = cutout_positions(1, size, N_CUTOUTS, side, seed=0)[0]
+    return ";".join(f"{row},{column}" for row, column in places)
+
+
+def _presets() -> dict[str, dict]:
+    """What buttons set, by their labels; the first tiles are benign."""
+    benign, cancer = "0", str(TILES_EACH)
+    squares = _squares(64)
+    return {
+        "squares on benign": {**REST, "tile": benign, "squares": squares},
+        "squares on cancer": {**REST, "tile": cancer, "squares": squares},
+        # As much detail (variance of the Laplacian) as the phantoms' second scanner, flash3, gives
+        # the same tissue. It also darkens a little, which takes no stain away.
+        "scanner B": {**REST, "sharpen": 0.2},
+        "faded stain": {**REST, "haematoxylin": 0.5, "eosin": 0.5},
+        "reset": REST,
+    }
+
+
+PRESETS = _presets()
+"""Values of the figure's controls by the label of a button."""
+
+
+def page_state() -> dict:
+    """Everything that the figure needs: images, networks' names and answers, accuracies.
+
+    Returns
+    -------
+    dict
+        Of what JSON can hold. ``tiles`` have their pixels as base64, R, G, B, and the logits of the
+        untouched image; tissue also has the matrices of its stains.
+
+    Raises
+    ------
+    DataError
+        Networks or accuracies are not recorded, or broken.
+    """
+    tiles, tasks = [], {}
+    for experiment, task in TASKS.items():
+        networks = page_networks(experiment)
+        stained = "eosin" in task.shifts
+        images = lab_tiles(networks.size, TILES_EACH) if stained else lab_films(networks.size)
+        tiles += [
+            _tile(task, networks, image, int(target))
+            for image, target in zip(images.images, images.targets, strict=True)
+        ]
+        tasks[experiment] = {
+            "file": experiment,
+            "classes": task.classes,
+            "arms": [{"label": ARMS[arm].label, "colour": ARMS[arm].colour} for arm in task.arms],
+            "curves": _curves(task),
+        }
+    names = [f"{k + 1}: {_name(one)}" for k, one in enumerate(tiles)]
+    controls = {**REST, "tile": "0", "presets": PRESETS, "ask": QUESTION, "predicted": ""}
+    return {**controls, "tiles": tiles, "names": names, "tasks": tasks}
+
+
+def _name(tile: dict) -> str:
+    kind = "tissue" if "mix" in tile else "film"
+    return f"{kind}, {TASKS[tile['task']].classes[tile['target']]}"
+
+
+def _tile(task: Task, networks: LabNetworks, image: np.ndarray, target: int) -> dict:
+    logits = [predict_logits(one, image[None])[0] for one in networks.networks.values()]
+    tile = {
+        "task": task.experiment,
+        "target": target,
+        "size": networks.size,
+        "side": scaled_cutout_size(networks.size),
+        "pixels": base64.b64encode(image.tobytes()).decode(),
+        "logits": np.array(logits).tolist(),
+    }
+    if "eosin" in task.shifts:
+        matrix = estimate_macenko(image).matrix
+        tile["unmix"] = pseudo_inverse(matrix).astype(np.float32).tolist()
+        tile["mix"] = (LOG2_E * matrix).astype(np.float32).tolist()
+    return tile
+
+
+def _curves(task: Task) -> dict[str, dict]:
+    """Accuracy of every arm along each shift of a task."""
+    table = accuracies(task.experiment)
+    without = (table["shift"] == NO_SHIFT) & ("blur" in task.shifts)
+    table = table.assign(
+        shift=table["shift"].mask(without, "blur"), strength=table["strength"].mask(without, 1.0)
+    )
+    return {shift: _curve(task, shift, table[table["shift"] == shift]) for shift in task.shifts}
+
+
+def _curve(task: Task, shift: str, table: pd.DataFrame) -> dict:
+    wide = table.pivot(index="strength", columns="arm", values="accuracy").sort_index()
+    return {
+        "title": f"Accuracy on all test images, {NAMES[shift]} alone",
+        "xLabel": AXES[shift],
+        "x": wide.index.tolist(),
+        "values": [wide[arm].tolist() for arm in task.arms],
+    }
+
+
+def page_still(size: int = 64) -> str:
+    """The figure without JavaScript, HTML: one tile untouched, and disturbed in four ways."""
+    tile = lab_tiles(size, 1).images[1]
+    squares = [tuple(map(int, pair.split(","))) for pair in _squares(size).split(";")]
+    pictures = {
+        "untouched": tile,
+        "squares": disturb(tile, squares=squares),
+        "blur n = 14": disturb(tile, blur=14),
+        "sharpening α = 0.5": disturb(tile, sharpen=0.5),
+        "both stains × 0.5": disturb(tile, haematoxylin=0.5, eosin=0.5),
+    }
+    return (
+        '<div class="lab-still">' + "".join(map(_picture, pictures, pictures.values())) + "</div>"
+    )
+
+
+def _picture(name: str, image: np.ndarray) -> str:
+    colours = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    data = cv2.imencode(".jpg", colours, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+    address = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+    caption = f"<figcaption>{escape(name)}</figcaption>"
+    return f'<figure><img src="{address}" alt="a tile, {escape(name)}">{caption}</figure>'
+
+
+def show_page() -> None:
+    """Display the lab that needs no kernel; where someone reads along, the one that has one."""
+    if has_frontend():
+        show()
+    else:
+        show_live("lab", page_state(), page_still())
