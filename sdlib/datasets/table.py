@@ -29,6 +29,7 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+LONGEST_HEADER = 200  # characters of it that an error repeats
 WORKBOOK = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # spreadsheets' own formats, new and old
 
 
@@ -83,12 +84,12 @@ def read_table(
     missing = [name for name in columns if name not in header]
     if missing:
         raise DataError(
-            f"expected columns {', '.join(columns)} in {path}, got {', '.join(header)} "
+            f"expected columns {', '.join(columns)} in {path}, got {_listed(header)} "
             f"(separated by {NAMES.get(separator, repr(separator))}): add {', '.join(missing)}"
         )
     if len(set(header)) < len(header):
         raise DataError(
-            f"expected each column once in {path}, got {', '.join(header)}: rename or remove one"
+            f"expected each column once in {path}, got {_listed(header)}: rename or remove one"
         )
     if not rows:
         raise DataError(f"{path} has a header but no rows: {advice}")
@@ -109,6 +110,12 @@ def read_table(
     return pd.DataFrame.from_dict(rows, orient="index", columns=header)
 
 
+def _listed(header: list[str]) -> str:
+    """A header in a sentence, which a file that is no table must not fill with its bytes."""
+    text = ", ".join(header)
+    return text if len(text) <= LONGEST_HEADER else f"{text[:LONGEST_HEADER]} ..."
+
+
 def _read_text(path: Path, columns: list[str], what: str, encoding: str) -> str:
     """Read a file whose encoding is certain; name the encoding of others where it is known."""
     try:
@@ -117,6 +124,14 @@ def _read_text(path: Path, columns: list[str], what: str, encoding: str) -> str:
         raise DataError(
             f"expected a {what} at {path}, found none: write one there with the columns "
             f"{', '.join(columns)}, or check the path"
+        ) from error
+    except NotADirectoryError as error:
+        raise DataError(
+            f"expected a folder at {path.parent}, found a file: check the path"
+        ) from error
+    except IsADirectoryError as error:
+        raise DataError(
+            f"expected a {what} at {path}, found a folder: rename or remove it"
         ) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from sdlib.datasets.folder_names import file_name
 from sdlib.errors import DataError
 from sdlib.experiments.searches import Space
-from sdlib.files import check_entries, check_number, damaged, if_whole, read_json_lines
+from sdlib.files import check_entries, check_number_entry, damaged, if_whole, read_json_lines
 from sdlib.paths import recorded_folder
 
 __all__ = ["best", "check_trial", "read_trials", "recorded_trials_file"]
@@ -51,14 +51,14 @@ def check_trial(trial: Any) -> None:
     check_entries(trial, ENTRIES)
     if "config_hash" in trial:  # the oldest trials have none, and are stale
         check_entries(trial, {"config_hash": str})
-    check_number("value", trial["value"], 0, 1)
-    check_number("seconds", trial["seconds"], 0)
+    check_number_entry("value", trial["value"], 0, 1)
+    check_number_entry("seconds", trial["seconds"], 0)
     for name, value in trial["values"].items():
-        check_number(name, value)
+        check_number_entry(name, value)
     check_entries(trial["metrics"], JUDGED)
     for cohort in JUDGED:
         check_entries(trial["metrics"][cohort], ACCURACY)
-        check_number("accuracy", trial["metrics"][cohort]["accuracy"], 0, 1)
+        check_number_entry("accuracy", trial["metrics"][cohort]["accuracy"], 0, 1)
 
 
 def read_trials(search: _Search, recorded: bool = False) -> list[dict]:

@@ -21,7 +21,7 @@ __all__ = [
     "DamagedError",
     "all_within",
     "check_entries",
-    "check_number",
+    "check_number_entry",
     "damaged",
     "if_whole",
     "read_arrays",
@@ -244,11 +244,14 @@ def all_within(values: Iterable[Any], low: float = -LARGEST, high: float = LARGE
     return True
 
 
-def check_number(name: str, value: Any, low: float = -LARGEST, high: float = LARGEST) -> None:
-    """Raise a ValueError unless a value is a finite number from ``low`` to ``high``.
+def check_number_entry(name: str, value: Any, low: float = -LARGEST, high: float = LARGEST) -> None:
+    """Raise a ValueError unless an entry of a stored file is a finite number in a range.
 
-    >>> check_number("accuracy", 0.75, 0, 1)
-    >>> check_number("accuracy", 17.0, 0, 1)
+    A reader's check turns it into a :class:`DamagedError` that names the file. Arguments of
+    functions are checked by :func:`sdlib.checks.check_number`, which raises a ConfigError.
+
+    >>> check_number_entry("accuracy", 0.75, 0, 1)
+    >>> check_number_entry("accuracy", 17.0, 0, 1)
     Traceback (most recent call last):
     ValueError: expected accuracy to be a number from 0 to 1, got 17.0
     """

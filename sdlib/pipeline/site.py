@@ -108,7 +108,6 @@ def build(root: Path = ROOT) -> Path:
     from sdlib.pipeline.output_checks import offline, refuse  # nbformat takes seconds to import
 
     site = stage(root)
-    add_runtime(site / "_static" / "lab", root)
     # --all: an unchanged page is not read again, and its warning would pass the second time.
     options = ["-W", "-n", "--keep-going", "--all", "--quiet"]
     tool = Path(sys.executable).with_name("jupyter-book")  # it has no `python -m` form
@@ -116,7 +115,7 @@ def build(root: Path = ROOT) -> Path:
     if subprocess.run(command, check=False).returncode:
         raise SdlibError("jupyter-book refused the site: mend the warnings above")
     page = first_page()
-    add_modules(page.parent, root)
+    add_runtime(add_modules(page.parent, root), root)
     refuse(offline(page.parent), "pages that need the network")
     refuse(broken_links(page.parent), "links that lead nowhere")
     return page

@@ -3,6 +3,9 @@
 The penalty acts on a tile once its logit has come near the place where the penalised loss of its
 class is least (the *cap*). A network whose tiles stay far below it was trained almost as if there
 were no penalty, whatever its results.
+
+Here are whole arms with their recorded predictions, and caps of either class, as Equation 2 has
+them; :mod:`sdlib.metrics.margins` has the margins of any predictions and the cap of Equation 1.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from sdlib.losses import resting_logits
+from sdlib.metrics import margins
 from sdlib.results import Place
 
-__all__ = ["beyond", "binding", "binding_table"]
+__all__ = ["beyond", "binding", "binding_table", "mean_margins"]
 
 COHORT = "validation"
 RIVAL = "weight_decay"
@@ -36,8 +40,8 @@ def beyond(logits: np.ndarray, targets: np.ndarray, caps: tuple[float, float]) -
     >>> beyond(np.array([-4.0, -1.0, 2.0, 5.0]), np.array([0, 0, 1, 1]), (-3.0, 3.0))
     0.5
     """
-    outside = np.where(targets == 1, logits > caps[1], logits < caps[0])
-    return float(outside.mean())
+    negative, positive = caps
+    return float((margins(logits, targets) > np.where(targets == 1, positive, -negative)).mean())
 
 
 def _caps(place: Place, arm: str) -> tuple[float, float] | None:
@@ -55,11 +59,11 @@ def _mean_share(place: Place, arm: str, cohort: str, caps: tuple[float, float]) 
     return float(np.mean(found)) if found else float("nan")
 
 
-def _margin(place: Place, arm: str, cohort: str) -> float:
-    """Mean over networks of the mean margin."""
-    signs = 2.0 * place.targets(cohort) - 1
-    found = [(signs * logits).mean() for logits in place.logits(arm, cohort).values()]
-    return float(np.mean(found)) if found else float("nan")
+def mean_margins(place: Place, arm: str, cohort: str) -> np.ndarray:
+    """Mean margin of each of an arm's networks: float64, one value per seed."""
+    targets = place.targets(cohort)
+    found = [margins(logits, targets).mean() for logits in place.logits(arm, cohort).values()]
+    return np.array(found, np.float64)
 
 
 def binding(place: Place, arm: str, cohort: str = COHORT, rival: str = RIVAL) -> dict[str, float]:
@@ -88,7 +92,7 @@ def binding(place: Place, arm: str, cohort: str = COHORT, rival: str = RIVAL) ->
     return {
         "negative": caps[0],
         "positive": caps[1],
-        "margin": _margin(place, arm, cohort),
+        "margin": float(mean_margins(place, arm, cohort).mean()),
         "own": _mean_share(place, arm, cohort, caps),
         "free": _mean_share(place, rival, cohort, caps),
     }

@@ -19,8 +19,10 @@ from sdlib.results import Place
 __all__ = [
     "claim_sentences",
     "describe",
+    "ends_in_points",
     "in_points",
     "interval_table",
+    "order_in_words",
     "paper_interval",
     "side_by_side",
     "verdict_table",
@@ -62,6 +64,27 @@ def in_points(values: np.ndarray) -> str:
     """
     interval = mean_interval(100 * values) if len(values) else None
     return describe(interval, sign=True, digits=1)
+
+
+def ends_in_points(interval: Interval) -> str:
+    """A difference in points with its ends in brackets, for a sentence.
+
+    >>> ends_in_points(Interval(3, 0.02, 0.01, -0.005, 0.045))
+    '+2.0 (-0.5 to +4.5)'
+    """
+    low, high = 100 * interval.low, 100 * interval.high
+    return f"{100 * interval.mean:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def order_in_words(interval: Interval) -> str:
+    """Where a difference ``arm - rival`` puts the arm, by the ends of its interval.
+
+    >>> order_in_words(Interval(3, 0.02, 0.01, -0.005, 0.045))
+    'not clearly apart'
+    """
+    if interval.low > 0:
+        return "ahead"
+    return "behind" if interval.high < 0 else "not clearly apart"
 
 
 def paper_interval(metric: str, arm: str) -> Interval | None:

@@ -14,9 +14,9 @@ from torch import Tensor
 from sdlib.losses import resting_logits
 from sdlib.metrics import Interval, mean_interval
 from sdlib.plotting import ARMS, panels
-from sdlib.report.cutout.cutoff_control import tuned_accuracy
-from sdlib.report.cutout.equal_access import equal_access
+from sdlib.report.cutout.equal_access import MEASURES, equal_access
 from sdlib.report.rule import FEWEST
+from sdlib.report.tables import ends_in_points
 from sdlib.results import Place, sentence
 from sdlib.theory.moons import Run
 
@@ -33,19 +33,11 @@ METHODS = {"weight_decay": "weight decay", "sd_eq2": "spectral decoupling (Eq. 2
 SHADES = {0.0: "#000000", 0.01: "#56B4E9", 0.1: "#0072B2"}  # colour by lambda
 
 
-def _usual(place: Place, arm: str) -> pd.Series:
-    return place.by_seed("test.accuracy", arm)
-
-
-def _best_on(judged_on: str) -> Callable[[Place, str], pd.Series]:
-    return lambda place, arm: tuned_accuracy(place, arm, judged_on)
-
-
 #: The rows of the control's figure, by label: how both methods' accuracy is measured there.
 CUTOFFS: Mapping[str, Callable[[Place, str], pd.Series]] = {
-    "usual cut-off": _usual,
-    "best on validation": _best_on("validation"),
-    "best on test": _best_on("test"),
+    "usual cut-off": MEASURES["accuracy, both at .5"],
+    "best on validation": MEASURES["accuracy, both at their best cut-off on validation"],
+    "best on test": MEASURES["accuracy, both at their best cut-off on test"],
 }
 
 
@@ -165,10 +157,6 @@ def _title(place: Place) -> str:
     return f"{title}, {seeds}" if place.recorded else f"your run: {title}, {seeds}"
 
 
-def _points(one: Interval) -> str:
-    return f"{100 * one.mean:+.1f} points ({100 * one.low:+.1f} to {100 * one.high:+.1f})"
-
-
 def _judged(place: Place) -> dict[str, Interval]:
     """Differences of both methods with equal access to labels; empty below three seeds."""
     found = equal_access(place)
@@ -200,7 +188,8 @@ def result_sentence(place: Place) -> str:
         said = "a loss"
     return (
         f"**{_title(place)}** networks per method: accuracy {weight_decay:.3f} with weight decay, "
-        f"{decoupling:.3f} with spectral decoupling; {said}, {_points(gain)}, 95 % interval."
+        f"{decoupling:.3f} with spectral decoupling; {said}, "
+        f"{ends_in_points(gain)} points, 95 % interval."
     )
 
 
@@ -228,7 +217,8 @@ def control_sentence(place: Place) -> str:
     if all(one.low > 0 for one in at_best.values()):
         share = at_best["test"].mean / found["accuracy, both at .5"].mean
         said = f"a gain is left, {share:.0%} of that at the usual cut-off"
-    numbers = "; ".join(f"{_points(one)} on {where}" for where, one in at_best.items())
+    listed = [f"{ends_in_points(one)} points on {where}" for where, one in at_best.items()]
+    numbers = "; ".join(listed)
     ranking = found["AUROC"]
     order = "undecided"
     if ranking.low > 0:
@@ -237,5 +227,5 @@ def control_sentence(place: Place) -> str:
         order = "lower with spectral decoupling"
     return (
         f"**{_title(place)}**. With the best cut-off for either method {said}: {numbers}. AUROC is "
-        f"{order}: {_points(ranking)}."
+        f"{order}: {ends_in_points(ranking)} points."
     )

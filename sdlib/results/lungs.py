@@ -17,7 +17,14 @@ import numpy as np
 import pandas as pd
 
 from sdlib.errors import DataError
-from sdlib.files import all_within, check_entries, check_number, if_whole, read_json, write_json
+from sdlib.files import (
+    all_within,
+    check_entries,
+    check_number_entry,
+    if_whole,
+    read_json,
+    write_json,
+)
 from sdlib.paths import outputs_folder, recorded_folder
 
 __all__ = ["lungs_file", "lungs_table", "read_lungs", "record_lungs"]
@@ -82,7 +89,7 @@ def read_lungs(recorded: bool = True) -> dict[str, Any]:
 def _check(lungs: Any) -> None:
     """Raise a ValueError that says what is missing or wrong in a measurement that was read."""
     check_entries(lungs, ENTRIES)
-    check_number("seconds", lungs["seconds"], 0)
+    check_number_entry("seconds", lungs["seconds"], 0)
     if lungs["used"] not in lungs["networks"]:
         raise ValueError(f"expected the network {lungs['used']!r} among networks")
     films = len(lungs["sources"])

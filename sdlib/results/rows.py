@@ -24,7 +24,7 @@ from sdlib.files import (
     DamagedError,
     all_within,
     check_entries,
-    check_number,
+    check_number_entry,
     if_whole,
     read_json,
     read_json_lines,
@@ -118,8 +118,8 @@ def recorded_file(key: PlaceKey) -> Path:
 def check_row(row: Any) -> None:
     """Raise a ValueError that says what is missing or wrong in a row that was read."""
     check_entries(row, ENTRIES)
-    check_number("seed", row["seed"], 0)
-    check_number("seconds", row["seconds"], 0)
+    check_number_entry("seed", row["seed"], 0)
+    check_number_entry("seconds", row["seconds"], 0)
     for cohort, metrics in row["metrics"].items():
         check_entries(metrics, {})
         if metrics.keys() <= SHARES:
@@ -130,12 +130,12 @@ def check_row(row: Any) -> None:
             continue
         for name, value in metrics.items():
             bounds = (0, 1) if name in SHARES else ()
-            check_number(f"{cohort} {name}", value, *bounds)
+            check_number_entry(f"{cohort} {name}", value, *bounds)
     for epoch in row["history"]:
         check_entries(epoch, {"train_loss": NUMBER})
         if not all_within(epoch.values()):
             for name, value in epoch.items():
-                check_number(f"{name} of an epoch", value)
+                check_number_entry(f"{name} of an epoch", value)
 
 
 def _check_place(row: dict, names: dict[str, Any]) -> None:

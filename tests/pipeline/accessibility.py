@@ -4,7 +4,10 @@ from axe_core_python.base import AXE_SCRIPT
 
 #: What axe calls the findings that must not be there.
 GRAVE = {"critical", "serious"}
-OPEN = "for (const fold of document.querySelectorAll('details')) fold.open = true;"
+# Folds fade in: until they have, their ink is too light.
+OPEN = """
+    for (const fold of document.querySelectorAll("details")) fold.open = true;
+    setTimeout(arguments[0], 800);"""
 RUN = "const done = arguments[0]; axe.run(document).then(done, (error) => done(String(error)));"
 
 
@@ -16,7 +19,7 @@ def grave_findings(driver):
     list of str
         The rule's name and the first element that breaks it, one string a rule.
     """
-    driver.execute_script(OPEN)
+    driver.execute_async_script(OPEN)
     driver.execute_script(AXE_SCRIPT)
     report = driver.execute_async_script(RUN)
     assert isinstance(report, dict), report

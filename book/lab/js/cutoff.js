@@ -60,7 +60,7 @@ function prepare(packed) {
 
 function render({ model, el }) {
   const [places, arms] = [model.get("places"), model.get("arms")];
-  const both = { x: [-8, 8], y: [-HIGHEST, HIGHEST], xLabel: "logit", yLabel: "benign ← share → cancer" };
+  const both = { x: [-8, 8], y: [-HIGHEST, HIGHEST], xLabel: "logit", yLabel: "benign ← → cancer" };
   const strips = Object.entries(arms).map(([arm, { label, colour }]) => ({
     arm,
     look: { colour, more: { "fill-opacity": 0.6 } },

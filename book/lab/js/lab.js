@@ -21,7 +21,8 @@ export function predict(file, image, size) {
   worker ??= new Worker(new URL("./lab_worker.js", import.meta.url), { type: "module" });
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve, reject) => {
-    port1.onmessage = ({ data }) => (data.logits ? resolve(data.logits) : reject(Error(data.error)));
+    port1.onmessage = ({ data: { logits, error } }) =>
+      logits ? resolve(logits) : reject(Error(error));
     worker.postMessage({ file, image, size }, [port2]);
   });
 }
@@ -97,7 +98,8 @@ function render({ model, el }) {
     model.set("squares", [model.get("squares"), corner.join()].filter(Boolean).join(";"));
     model.save_changes();
   });
-  const [told, curves] = [element("div", { role: "status" }), element("div", { class: "lab-curve" })];
+  const told = element("div", { role: "status" });
+  const curves = element("div", { class: "lab-curve" });
   const ranges = Object.entries(SLIDERS).map(([key, words]) => slider(model, key, ...words));
   let [loading, next, touched, moved] = [false, null, false, "blur"];
   Object.keys(SLIDERS).forEach((key) => model.on(`change:${key}`, () => (moved = key)));

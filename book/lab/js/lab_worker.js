@@ -1,4 +1,4 @@
-/* What networks predict, beside the page: onnxruntime-web, one thread, loaded at the first question. */
+/* What networks predict, beside the page: onnxruntime-web, one thread, loaded when asked. */
 
 const address = (file) => new URL(file, import.meta.url).href;
 const sessions = {};

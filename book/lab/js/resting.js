@@ -52,7 +52,8 @@ function render({ model, el }) {
     });
     const worth = rest[0] < rest[1] ? cutoffWorth(lam, gamma).toFixed(3) : "none: classes swapped";
     const [neg, pos] = rest.map((v) => v.toFixed(2));
-    words.textContent = `Negatives rest at ${neg}, positives at ${pos}; worth a cut-off of ${worth}.`;
+    const both = `Negatives rest at ${neg}, positives at ${pos}`;
+    words.textContent = `${both}; worth a cut-off of ${worth}.`;
   };
   const controls = [
     slider(model, "log_neg", "λ of negatives", [-4, 0, 0.001], strength),

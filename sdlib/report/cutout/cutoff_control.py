@@ -17,7 +17,7 @@ from scipy.special import expit
 from sdlib.errors import ConfigError
 from sdlib.metrics import Interval, balanced_accuracy, best_cutoff, mean_interval
 from sdlib.report.rule import FEWEST
-from sdlib.report.tables import describe
+from sdlib.report.tables import describe, ends_in_points, order_in_words
 from sdlib.results import Place
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "cutoff_control",
     "every_control",
     "logit_shift",
+    "share_of_squares",
     "shift_table",
     "tuned_accuracy",
 ]
@@ -124,14 +125,14 @@ class CutoffControl:
         head = f"**{self.labels[0]}, against {self.labels[1]}.** "
         if min(self.gain.n, self.left.n) < FEWEST:
             return head + "Fewer than three seeds have no interval: nothing is concluded."
-        gain, left, auroc = (_points(one) for one in (self.gain, self.left, self.auroc))
+        gain, left, auroc = map(ends_in_points, (self.gain, self.left, self.auroc))
         tuned = f"once the rival's cut-off is tuned on the same {self.judged_on} tiles"
         body = {
             "no gain": "There is no gain at .5 to explain",
             "moved cut-off": "A moved cut-off does as much",
             "more than a cut-off": "The gain is more than a moved cut-off",
         }[self.explained]
-        body += f": the difference is {gain} at .5, and {left} {tuned}."
+        body += f": the difference is {gain} points at .5, and {left} {tuned}."
         if self.auroc.low > 0:
             ranking = "is higher: the tiles are ranked better, which no cut-off can do"
         elif self.auroc.high < 0:
@@ -139,11 +140,6 @@ class CutoffControl:
         else:
             ranking = "does not tell the two apart"
         return f"{head}{body} AUROC, in points, differs by {auroc} and {ranking}."
-
-
-def _points(interval: Interval) -> str:
-    low, high = f"{100 * interval.low:+.1f}", f"{100 * interval.high:+.1f}"
-    return f"{100 * interval.mean:+.1f} points ({low} to {high})"
 
 
 def cutoff_control(
@@ -238,13 +234,13 @@ def conclusion(place: Place) -> str:
     sentences = [_GAINS[one.arm][one.explained] for one in controls]
     for one in controls:
         if one.auroc.low > 0:
-            sentences.append(f"{one.labels[0]}: AUROC is higher by {_points(one.auroc)}.")
+            gain = ends_in_points(one.auroc)
+            sentences.append(f"{one.labels[0]}: AUROC is higher by {gain} points.")
     tuned = place.difference("test.accuracy", "sd_eq2_test_tuned", "weight_decay_test_tuned")
     if tuned and tuned.n >= FEWEST:
-        order = "ahead" if tuned.low > 0 else "behind" if tuned.high < 0 else "not clearly apart"
         sentences.append(
             "Against weight decay whose strength was tuned on the test split as well, Equation 2 "
-            f"tuned there is {order}: {_points(tuned)}."
+            f"tuned there is {order_in_words(tuned)}: {ends_in_points(tuned)} points."
         )
     return " ".join(sentences)
 
@@ -270,17 +266,22 @@ def logit_shift(place: Place, arm: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 
 
+def share_of_squares(place: Place, arm: str) -> pd.Series:
+    """The share r of the logit's distance by which cutouts move it: float64, by seed."""
+    return logit_shift(place, arm)["share"].astype(np.float64)
+
+
 def _share_beyond(place: Place, arm: str, rival: str = "weight_decay") -> pd.Series:
     """An arm's share of the squares minus the rival's, paired over seeds; empty for the rival."""
     if arm == rival:
         return pd.Series(dtype=np.float64)
-    return (logit_shift(place, arm)["share"] - logit_shift(place, rival)["share"]).dropna()
+    return (share_of_squares(place, arm) - share_of_squares(place, rival)).dropna()
 
 
 #: What cutouts do to the logit, for :func:`sdlib.report.intervals.interval_plot`.
 SHIFT_MEASURES = {
     lambda place, arm: logit_shift(place, arm)["shift"]: "shift s, logits",
-    lambda place, arm: logit_shift(place, arm)["share"]: "share r",
+    share_of_squares: "share r",
     _share_beyond: "r minus weight decay's",
 }
 

@@ -15,9 +15,14 @@ import numpy as np
 import pandas as pd
 
 from sdlib.metrics import Interval, mean_interval
-from sdlib.report.cutout.cutoff_control import accuracy_at, logit_shift, tuned_accuracy
+from sdlib.report.cutout.cutoff_control import (
+    accuracy_at,
+    logit_shift,
+    share_of_squares,
+    tuned_accuracy,
+)
 from sdlib.report.rule import FEWEST
-from sdlib.report.tables import paper_interval
+from sdlib.report.tables import ends_in_points, order_in_words, paper_interval
 from sdlib.results import Place
 from sdlib.theory.population import cutoff_worth
 
@@ -56,7 +61,7 @@ def worth(place: Place, arm: str = ARM) -> float:
 
 def _dependence(place: Place, arm: str) -> pd.Series:
     """The size of the share by which squares move the logit: its sign says only which way."""
-    return logit_shift(place, arm)["share"].astype(np.float64).abs()
+    return share_of_squares(place, arm).abs()
 
 
 #: The rival at the cut-off that the arm's values are worth: neither sees labels.
@@ -112,8 +117,7 @@ def _points(interval: Interval | None) -> str:
         return "–"
     if interval.n < FEWEST:
         return f"{100 * interval.mean:+.1f}, no interval"
-    low, high = 100 * interval.low, 100 * interval.high
-    return f"{100 * interval.mean:+.1f} ({low:+.1f} to {high:+.1f})"
+    return ends_in_points(interval)
 
 
 def access_table(places: Sequence[Place], arm: str = ARM, rival: str = RIVAL) -> pd.DataFrame:
@@ -253,10 +257,9 @@ def unflattering(place: Place) -> str:
     sentences = []
     tuned = place.difference("test.accuracy", "sd_eq2_tuned", "weight_decay_tuned")
     if tuned and tuned.n >= FEWEST:
-        order = "behind" if tuned.high < 0 else "ahead" if tuned.low > 0 else "not clearly apart"
         sentences.append(
             "Both tuned on validation tiles, as one has to in practice, Equation 2 against weight "
-            f"decay is {order}: {_points(tuned)} points."
+            f"decay is {order_in_words(tuned)}: {ends_in_points(tuned)} points."
         )
     sentences += _edge(place)
     return " ".join(sentences)
@@ -277,4 +280,4 @@ def _edge(place: Place) -> list[str]:
     )
     if price is None or price.n < FEWEST:
         return [f"{text}."]
-    return [f"{text}; on clean tiles it changes accuracy by {_points(price)} points."]
+    return [f"{text}; on clean tiles it changes accuracy by {ends_in_points(price)} points."]

@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from sdlib.datasets.cutout import RATES
 from sdlib.experiments.cutout_interpolation import FITTED
 from sdlib.metrics import Interval, mean_interval
-from sdlib.report.cutout.cutoff_control import logit_shift
+from sdlib.report.cutout.cutoff_control import logit_shift, share_of_squares
 from sdlib.report.intervals import interval_plot
-from sdlib.report.margins import binding
+from sdlib.report.margins import binding, mean_margins
 from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
@@ -62,11 +62,6 @@ def surplus(place: Place, arm: str) -> np.ndarray:
     return logit_shift(place, arm)["shift"].to_numpy(np.float64) - bayes_price()
 
 
-def _share(place: Place, arm: str) -> pd.Series:
-    """The share r of the squares, by seed."""
-    return logit_shift(place, arm)["share"].astype(np.float64)
-
-
 def starved_table(place: Place) -> pd.DataFrame:
     """How well networks fit, whether their penalty was binding, and what squares do; text.
 
@@ -88,10 +83,10 @@ def starved_table(place: Place) -> pd.DataFrame:
             "accuracy, test tiles": _mean(place.values("test.accuracy", arm)),
             "AUROC, clean test tiles": _mean(place.values("clean.auroc", arm)),
             "cap of the margin": f"{bound['positive']:.2f}" if bound else "–",
-            "mean margin, training tiles": _mean(_margins(place, arm), 2),
+            "mean margin, training tiles": _mean(mean_margins(place, arm, FITTED), 2),
             "beyond the cap": f"{bound['own']:.0%}" if bound else "–",
             "shift s minus Bayes' price": describe(_interval(surplus(place, arm)), True, 2),
-            "share r": describe(_interval(_share(place, arm).to_numpy()), True, 2),
+            "share r": describe(_interval(share_of_squares(place, arm).to_numpy()), True, 2),
         }
         lines[place.label(arm)] = cells
     return pd.DataFrame(lines).T
@@ -101,7 +96,7 @@ def starved_plot(places: Sequence[Place]) -> Figure:
     """Draw surplus, share r and AUROC without squares of every arm, a block per place."""
     measures = {
         surplus: "s minus Bayes' price",
-        _share: "share r",
+        share_of_squares: "share r",
         "clean.auroc": "AUROC, no squares",
     }
     return interval_plot(places, measures, missing="no rows of this experiment yet")
@@ -156,7 +151,7 @@ def freed_sentence(place: Place, arm: str, rival: str = RIVAL) -> str:
     bound = binding(place, arm, FITTED)
     if not bound or rival not in place.arms:
         return ""
-    sizes = (_share(place, arm).abs() - _share(place, rival).abs()).dropna()
+    sizes = (share_of_squares(place, arm).abs() - share_of_squares(place, rival).abs()).dropna()
     if len(sizes) < FEWEST:
         return ""
     found = mean_interval(sizes.to_numpy())
@@ -180,9 +175,3 @@ def _interval(values: np.ndarray) -> Interval | None:
 
 def _mean(values: np.ndarray, digits: int = 3) -> str:
     return f"{np.mean(values):.{digits}f}" if len(values) else "–"
-
-
-def _margins(place: Place, arm: str) -> np.ndarray:
-    """Mean margin on the training tiles, one value per seed."""
-    signs = 2.0 * place.targets(FITTED) - 1
-    return np.array([(signs * logits).mean() for logits in place.logits(arm, FITTED).values()])

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from sdlib.report.own_data.findings import METRICS, Findings, margins
+from sdlib.report.own_data.findings import METRICS, Findings, all_margins
 from sdlib.report.own_data.verdict import MARGIN
 from sdlib.report.robustness import figures as shift_figures
 from sdlib.report.robustness.statistics import curves
@@ -52,7 +52,7 @@ def margin_figure(found: Findings) -> Figure:
     ----------
     found : Findings
     """
-    values = {arm: margins(found.place, arm, found.seeds) for arm in (found.rival, found.arm)}
+    values = {arm: all_margins(found.place, arm, found.seeds) for arm in (found.rival, found.arm)}
     everything = np.concatenate([*values.values()])
     low, high = np.quantile(everything, (1 - FARTHEST, FARTHEST))
     bins = np.linspace(low, max(high, min(found.penalty.cap, 2 * high)), BINS)

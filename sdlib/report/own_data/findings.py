@@ -11,14 +11,14 @@ from scipy.special import expit
 from sdlib.datasets.manifest import ManifestDataset
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import DataError
-from sdlib.metrics import balanced_accuracy, best_cutoff, summary
+from sdlib.metrics import balanced_accuracy, best_cutoff, margins, summary
 from sdlib.report.own_data.paired import Paired, paired_differences
 from sdlib.results import Place
 from sdlib.results.sweeps import CLEAN
 from sdlib.shifts import LEVELS, STAINS
 from sdlib.theory.optima import resting_logits
 
-__all__ = ["METRICS", "Findings", "Penalty", "find", "margins"]
+__all__ = ["METRICS", "Findings", "Penalty", "all_margins", "find"]
 
 #: The measures of :func:`sdlib.metrics.summary`, and what the page calls them.
 METRICS = {
@@ -225,10 +225,8 @@ def _shifts(
     }
 
 
-def margins(place: Place, arm: str, seeds: Sequence[int]) -> np.ndarray:
+def all_margins(place: Place, arm: str, seeds: Sequence[int]) -> np.ndarray:
     """Margins of an arm's networks on validation and test images, all seeds in one line.
-
-    A margin is the logit on the side of the true class: above 0 where the prediction is right.
 
     Parameters
     ----------
@@ -243,16 +241,15 @@ def margins(place: Place, arm: str, seeds: Sequence[int]) -> np.ndarray:
     """
     found = []
     for cohort in ("validation", "test"):
-        signs = 2.0 * place.targets(cohort) - 1
-        logits = place.logits(arm, cohort)
-        found += [signs * logits[seed] for seed in seeds]
+        targets, logits = place.targets(cohort), place.logits(arm, cohort)
+        found += [margins(logits[seed], targets) for seed in seeds]
     return np.concatenate(found)
 
 
 def _penalty(place: Place, arm: str, rival: str, seeds: Sequence[int]) -> Penalty:
     lam = float(place.setting(arm)["lam"])
     cap = resting_logits(lam)[1]
-    found = {name: margins(place, name, seeds) for name in (rival, arm)}
+    found = {name: all_margins(place, name, seeds) for name in (rival, arm)}
     return Penalty(
         lam,
         cap,

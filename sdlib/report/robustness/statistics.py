@@ -17,7 +17,7 @@ from sdlib.experiments.comparisons import OverAllLevels
 from sdlib.experiments.paper import PAPER_EQ1
 from sdlib.metrics import Interval, mean_interval, smallest_effect
 from sdlib.report.rule import FEWEST
-from sdlib.report.tables import in_points
+from sdlib.report.tables import ends_in_points, in_points, order_in_words
 from sdlib.results import Place
 from sdlib.results.sweeps import BY_NAME, CLEAN, Sweep
 from sdlib.theory.optima import resting_logits
@@ -183,11 +183,10 @@ def tuned_summary(place: Place) -> str:
     found = over_all_levels(place, arm, rival)
     if found is None or found.n < FEWEST:
         return ""
-    order = "behind" if found.high < 0 else "ahead" if found.low > 0 else "not clearly apart"
-    interval = f"{100 * found.mean:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
     return (
         "Both tuned on validation tiles by grids of equal size, spectral decoupling against weight "
-        f"decay is {order} over all levels of shift: {interval} points."
+        f"decay is {order_in_words(found)} over all levels of shift: "
+        f"{ends_in_points(found)} points."
     )
 
 

@@ -1,6 +1,7 @@
 """`python -m sdlib check`: what it says of good, odd and bad folders, and its exit status."""
 
 import os
+import shutil
 import struct
 import zlib
 
@@ -414,6 +415,18 @@ def rewrite(old, new):
 
 MANIFESTS = {
     "missing": (lambda path: (path / "manifest.csv").unlink(), "found none: write one there"),
+    "manifest is a folder": (
+        lambda path: ((path / "manifest.csv").unlink(), (path / "manifest.csv").mkdir()),
+        "expected a manifest at",
+    ),
+    "no folder": (
+        lambda path: (shutil.rmtree(path), path.write_text("")),
+        "expected a folder at",
+    ),
+    "no table": (
+        lambda path: (path / "manifest.csv").write_text("x" * 5000),
+        "x ... (separated by commas)",
+    ),
     "header": (rewrite("file,label", "name,label"), "add file"),
     "label": (rewrite("3.png,", "3.png,maybe"), "got maybe"),
     "outside": (rewrite("3.png", "../3.png"), "expected a path inside the manifest's folder"),

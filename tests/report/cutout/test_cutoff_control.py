@@ -11,6 +11,7 @@ from sdlib.experiments.cutout import CUTOUT
 from sdlib.metrics import Interval, mean_interval
 from sdlib.report import tables as analysis
 from sdlib.report.cutout import cutoff_control as rivals
+from sdlib.report.tables import ends_in_points
 from sdlib.results import Place
 from tests.written_results import TARGETS, write_run, write_search
 
@@ -108,7 +109,7 @@ def test_the_conclusion_names_both_searches(rows):
     assert "paper's values" not in told
     control = rivals.cutoff_control(rows, "sd_eq2_test_tuned", "test")
     higher = (
-        f"SD Eq. 2, tuned on the test split: AUROC is higher by {rivals._points(control.auroc)}"
+        f"SD Eq. 2, tuned on the test split: AUROC is higher by {ends_in_points(control.auroc)}"
     )
     assert (higher in told) == (control.auroc.low > 0)
 
