@@ -277,7 +277,7 @@ def test_unusable_manifests(folder):
         ManifestDataset(write(folder, ["tile0.png,0,Å"], encoding="latin-1"))
     (folder / "manifest.csv").unlink()
     (folder / "manifest.csv").mkdir()
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="found a folder: rename or remove it"):
         ManifestDataset(folder)
 
 

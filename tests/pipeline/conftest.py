@@ -40,14 +40,6 @@ def book_outputs(tmp_path_factory):
     return tmp_path_factory.mktemp("outputs")
 
 
-@pytest.fixture(scope="module")
-def outputs(book_outputs):
-    """Chapters see recorded rows alone, as in a fresh clone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SDLIB_OUTPUTS", str(book_outputs))
-        yield book_outputs
-
-
 @pytest.fixture(scope="session")
 def built_site(book_outputs):
     """The first page of the book, built once from its chapters."""

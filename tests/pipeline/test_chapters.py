@@ -384,6 +384,14 @@ def test_a_site_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
 together = pytest.mark.xdist_group("book")
 
 
+@pytest.fixture(scope="module")
+def outputs(book_outputs):
+    """Chapters see recorded rows alone, as in a fresh clone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDLIB_OUTPUTS", str(book_outputs))
+        yield book_outputs
+
+
 @together
 def test_without_an_address_of_the_code_the_configuration_stays_as_it_is():
     config = (ROOT / "_config.yml").read_text(encoding="utf-8")

@@ -116,7 +116,9 @@ def test_recorded_files_of_an_experiment_stay_small(experiment):
 def test_recorded_files_are_of_an_experiment_or_the_labs():
     names = [file.name for file in recorded_folder().iterdir()]
     strangers = [name for name in names if name.split("-")[0] not in EXPERIMENTS]
-    assert set(strangers) == {"lab-networks.safetensors", "lungs.json", "real-film-sets.csv"}
+    of_the_page = {f"page-networks-{name}.safetensors" for name in ("cutout", "covid")}
+    others = {"lab-networks.safetensors", "page-accuracies.csv", "lungs.json", "real-film-sets.csv"}
+    assert set(strangers) == others | of_the_page
     lab = recorded_folder() / "lab-networks.safetensors"
     assert lab.stat().st_size < MOST_BYTES_OF_THE_LAB
 
