@@ -4,7 +4,10 @@ The command line prints them without a traceback and exits with status 2. Any ot
 mistake in the library.
 """
 
-__all__ = ["ConfigError", "DataError", "SdlibError"]
+import sys
+from collections.abc import Callable
+
+__all__ = ["ConfigError", "DataError", "SdlibError", "run_command_line"]
 
 
 class SdlibError(Exception):
@@ -30,3 +33,28 @@ class ConfigError(SdlibError, ValueError):
 
     It is a :class:`ValueError` as well, for code that knows nothing of this library.
     """
+
+
+def run_command_line(app: Callable[[], object]) -> None:
+    """Run a command line; an error raised on purpose is one message and exit status 2.
+
+    Parameters
+    ----------
+    app : callable
+        Reads its arguments from ``sys.argv``, as a typer application does.
+
+    Raises
+    ------
+    SystemExit
+        With status 2, where the application raised an :class:`SdlibError`.
+
+    Examples
+    --------
+    >>> run_command_line(lambda: print("done"))
+    done
+    """
+    try:
+        app()
+    except SdlibError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sdlib.errors import SdlibError
+from sdlib.errors import run_command_line
 
 app = typer.Typer(
     help="The networks of the shift lab in the page.",
@@ -39,14 +38,5 @@ def _say(written: dict[str, int]) -> None:
         print(f"{name}: {size / 1e6:.2f} MB")
 
 
-def main() -> None:
-    """Run the command line; an error raised on purpose is one message and exit status 2."""
-    try:
-        app()
-    except SdlibError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_command_line(app)

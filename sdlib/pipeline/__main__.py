@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from sdlib.errors import ConfigError, SdlibError
+from sdlib.errors import ConfigError, run_command_line
 from sdlib.pipeline.processes import leave_on_request
 from sdlib.pipeline.slurm import requeue_on_notice
 
@@ -139,14 +139,5 @@ def show() -> None:
     show()
 
 
-def main() -> None:
-    """Run the command line; an error raised on purpose is one message and exit status 2."""
-    try:
-        app()
-    except SdlibError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_command_line(app)

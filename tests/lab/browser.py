@@ -10,6 +10,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from selenium import webdriver
 
+from sdlib.paths import ROOT
+
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 PATIENCE = 120  # seconds, on a busy machine
@@ -25,7 +27,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )
 
-#: Marks of a test that drives a browser: one at a time, and skipped where there is none.
+#: Marks of tests that drive a browser. They run one after another, and are skipped without one.
 NEEDS_BROWSER = [
     pytest.mark.browser,
     pytest.mark.xdist_group("browser"),
@@ -68,6 +70,22 @@ def served(folder):
     finally:
         server.shutdown()
         server.server_close()
+
+
+PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>t</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="_static/live.css">
+<script src="_static/live.js"></script><main>{figures}</main></html>"""
+
+
+def lay_out(folder, figures):
+    """Write a page with figures' HTML, and what it loads, as the book's site has them."""
+    static = folder / "_static"
+    static.mkdir()
+    for name in ("live.js", "live.css"):
+        (static / name).symlink_to(ROOT / "book" / "_static" / name)
+    shutil.copytree(ROOT / "book" / "lab" / "js", static / "lab")
+    (folder / "index.html").write_text(PAGE.format(figures=figures), encoding="utf-8")
+    return folder
 
 
 def call(driver, module, function, *arguments):

@@ -11,11 +11,10 @@ from sklearn.metrics import balanced_accuracy_score
 from sdlib.lab.figures import cutoff_state, resting_state, starvation_state
 from sdlib.lab.live import live_html
 from sdlib.losses import resting_logits
-from sdlib.paths import ROOT
 from sdlib.results import Place
 from sdlib.theory import dual
 from sdlib.theory.population import cutoff_worth
-from tests.lab.browser import NEEDS_BROWSER, call, chromium, served, severe
+from tests.lab.browser import NEEDS_BROWSER, PAGE, call, chromium, lay_out, served, severe
 
 pytestmark = NEEDS_BROWSER
 
@@ -29,23 +28,14 @@ FIGURES = {
     "resting": resting_state(SETTINGS, "Eq. 1"),
     "cutoff": cutoff_state(PLACES),
 }
-PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>t</title>
-<link rel="icon" href="data:,"><link rel="stylesheet" href="_static/live.css">
-<script src="_static/live.js"></script><main>{figures}</main></html>"""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A page with all figures, laid out as the book's site is."""
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "_static").mkdir()
-    for name in ("live.js", "live.css"):
-        (folder / "_static" / name).symlink_to(ROOT / "book" / "_static" / name)
-    (folder / "_static" / "lab").symlink_to(ROOT / "book" / "lab" / "js")
     still = '<p class="still">Scripts are off.</p>'
     figures = "\n".join(live_html(name, state, still) for name, state in FIGURES.items())
-    (folder / "index.html").write_text(PAGE.format(figures=figures), encoding="utf-8")
-    return folder
+    return lay_out(tmp_path_factory.mktemp("site"), figures)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,8 @@ from selenium.webdriver.common.keys import Keys
 from sdlib.lab.live import live_html
 from sdlib.lab.moons_figure import moons_state
 from sdlib.losses import SpectralDecouplingLoss
-from sdlib.paths import ROOT
 from sdlib.theory.moons import ARMS, Arm, network, train, two_moons
-from tests.lab.browser import NEEDS_BROWSER, call, chromium, served, severe
+from tests.lab.browser import NEEDS_BROWSER, call, chromium, lay_out, served, severe
 from tests.lab.test_moons_figure import unpacked
 
 pytestmark = NEEDS_BROWSER
@@ -21,9 +20,6 @@ pytestmark = NEEDS_BROWSER
 EPOCHS = 40  # to the first stop of the page; the last one is at three times as many
 STOP, LAST = f"Train to epoch {EPOCHS}", f"Train to epoch {3 * EPOCHS}"
 SPECTRAL, DECAY = "spectral decoupling, 0.006", "weight decay, 0.01"
-PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>t</title>
-<link rel="icon" href="data:,"><link rel="stylesheet" href="_static/live.css">
-<script src="_static/live.js"></script><main>{figure}</main></html>"""
 WORDS = re.compile(
     r"Epoch (\d+)\. Smallest margin (\S+), median (\S+); .+\. "
     r"Right on moons put back together: (\S+)\."
@@ -45,14 +41,8 @@ TRAIN = """
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """A page with the figure, laid out as the book's site is."""
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "_static").mkdir()
-    for name in ("live.js", "live.css"):
-        (folder / "_static" / name).symlink_to(ROOT / "book" / "_static" / name)
-    (folder / "_static" / "lab").symlink_to(ROOT / "book" / "lab" / "js")
     figure = live_html("moons", moons_state(epochs=EPOCHS), "<p>Scripts are off.</p>")
-    (folder / "index.html").write_text(PAGE.format(figure=figure), encoding="utf-8")
-    with served(folder) as root:
+    with served(lay_out(tmp_path_factory.mktemp("site"), figure)) as root:
         yield f"{root}/index.html?moons.predicted=shown"
 
 

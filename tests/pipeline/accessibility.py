@@ -17,7 +17,7 @@ def grave_findings(driver):
     Returns
     -------
     list of str
-        The rule's name and the first element that breaks it, one string a rule.
+        For each broken rule, its name and the first element that breaks it.
     """
     driver.execute_async_script(OPEN)
     driver.execute_script(AXE_SCRIPT)
