@@ -2,6 +2,8 @@
 
 import base64
 import json
+import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -107,3 +109,17 @@ def test_the_page_begins_with_the_truth_and_recorded_predictions():
     image = pixels.reshape(1, 96, 96, 3)
     expected = [predict_logits(network, image)[0] for network in networks]
     np.testing.assert_allclose(state["tiles"][5]["logits"], expected, rtol=1e-6)
+
+
+def test_the_answer_orders_arms_by_how_far_their_probabilities_fall():
+    """And its numbers are those that the networks give to the preset's tile."""
+    from sdlib.lab.page import answer, page_state
+
+    pairs = re.findall(r"goes from (\S+) to (\d\.\d\d)", answer())
+    falls = [float(before) - float(after) for before, after in pairs]
+    assert falls[:-1] == sorted(falls[:-1])
+    assert len(falls) == 4
+    state = page_state()
+    tile = state["tiles"][int(state["presets"]["squares on cancer"]["tile"])]
+    untouched = {round(1 / (1 + math.exp(-logit)), 2) for logit in tile["logits"]}
+    assert {float(before) for before, _ in pairs} == untouched
