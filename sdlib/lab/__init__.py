@@ -4,7 +4,9 @@
 page is executed to be read later, :func:`show` puts a strip of pictures in its place.
 """
 
+from sdlib.lab.frontend import has_frontend
+from sdlib.lab.opening import lab, show
 from sdlib.lab.pictures import disturb, fallback_strip
-from sdlib.lab.widget import Lab, has_frontend, lab, show
+from sdlib.lab.widget import Lab
 
 __all__ = ["Lab", "disturb", "fallback_strip", "has_frontend", "lab", "show"]

@@ -20,7 +20,7 @@ from IPython.display import HTML, display
 from numpy.typing import ArrayLike
 
 from sdlib.errors import ConfigError
-from sdlib.lab.widget import has_frontend
+from sdlib.lab.frontend import has_frontend
 from sdlib.paths import ROOT
 
 __all__ = [

@@ -11,22 +11,21 @@ import pandas as pd
 from scipy.special import expit
 
 from sdlib.cutouts import N_CUTOUTS, cutout_positions, scaled_cutout_size
-from sdlib.datasets.tiles import TileSet
+from sdlib.lab.frontend import has_frontend
 from sdlib.lab.live import show_live
 from sdlib.lab.networks import LabNetworks
+from sdlib.lab.opening import show
 from sdlib.lab.page_networks import NO_SHIFT, TASKS, Task, accuracies, page_networks
 from sdlib.lab.panels import NAMES, SCALES
 from sdlib.lab.pictures import disturb
-from sdlib.lab.sources import lab_tiles
-from sdlib.lab.widget import has_frontend, show
-from sdlib.phantoms.radiograph import draw_films, render_film
+from sdlib.lab.sources import lab_films, lab_tiles
 from sdlib.plotting import ARMS
 from sdlib.stain import estimate_macenko
 from sdlib.stain.estimate import pseudo_inverse
 from sdlib.stain.kernels import LOG2_E
 from sdlib.training.prediction import predict_logits
 
-__all__ = ["PRESETS", "answer", "lab_films", "page_state", "page_still", "show_page"]
+__all__ = ["PRESETS", "answer", "page_state", "page_still", "show_page"]
 
 TILES_EACH, FILMS_EACH = 2, 1  # of either class
 AXES = {
@@ -47,31 +46,6 @@ QUESTION = {
         "sd_eq2": "spectral decoupling's, Equation 2",
     },
 }
-
-
-def lab_films(size: int, each: int = FILMS_EACH) -> TileSet:
-    """Phantom films of hospital c, of which no network has seen any, negative ones first.
-
-    Parameters
-    ----------
-    size : int
-        Side in pixels.
-    each : int
-        Of either class.
-
-    Examples
-    --------
-    >>> lab_films(32).targets.tolist()
-    [0, 1]
-    """
-    drawn = draw_films(100, 0, "c")
-    chosen = [f for target in (0, 1) for f in [f for f in drawn if f.target == target][:each]]
-    grey = np.stack([render_film(film, size) for film in chosen])
-    return TileSet(
-        np.repeat(grey[..., None], 3, axis=3),
-        np.array([film.target for film in chosen]),
-        np.array([film.patient for film in chosen]),
-    )
 
 
 def _squares(size: int) -> str:
@@ -143,7 +117,11 @@ def page_state() -> dict:
     for experiment, task in TASKS.items():
         networks = page_networks(experiment)
         stained = "eosin" in task.shifts
-        images = lab_tiles(networks.size, TILES_EACH) if stained else lab_films(networks.size)
+        images = (
+            lab_tiles(networks.size, TILES_EACH)
+            if stained
+            else lab_films(networks.size, FILMS_EACH)
+        )
         tiles += [
             _tile(task, networks, image, int(target))
             for image, target in zip(images.images, images.targets, strict=True)

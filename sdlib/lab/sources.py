@@ -12,7 +12,8 @@ from sdlib.experiments import PROFILES, Run, experiment_of
 from sdlib.lab.curves import Curves
 from sdlib.lab.networks import LabNetworks, load_lab_networks, save_lab_networks
 from sdlib.paths import recorded_folder
-from sdlib.phantoms import draw_tiles, render
+from sdlib.phantoms import HistologyTile, draw_tiles, render
+from sdlib.phantoms.radiograph import Film, draw_films, render_film
 from sdlib.results import RECORDED, THIS_RUN, Place
 from sdlib.training.data import load_tiles
 
@@ -21,10 +22,13 @@ __all__ = [
     "ARMS_SHOWN",
     "find_curves",
     "find_networks",
+    "lab_films",
     "lab_tiles",
     "record",
     "recorded_networks",
 ]
+
+Drawn = HistologyTile | Film
 
 EXPERIMENT, SOURCE = "robustness", "phantom"
 LOOKED_FOR = ("laptop", "quick", "smoke")
@@ -38,6 +42,7 @@ SEEDS_SHOWN = 3  # of six arms: as many networks as two cores can run while a sl
 ARMS_RECORDED = ("weight_decay_none", "weight_decay_uniform", "sd_eq1_uniform")
 SEEDS_RECORDED = 2  # more would weigh over 5 MB
 TILES_EACH = 4
+FILMS_DRAWN = 100  # enough to hold some of either class
 
 
 def lab_tiles(size: int = 64, each: int = TILES_EACH) -> TileSet:
@@ -63,12 +68,45 @@ def lab_tiles(size: int = 64, each: int = TILES_EACH) -> TileSet:
     patients = set(load_tiles(run)["test"].groups)
     drawn = draw_tiles(PROFILES["smoke"].tiles, run.definition.data_seed)
     unseen = [tile for tile in drawn if tile.patient in patients]
-    chosen = [t for target in (0, 1) for t in [t for t in unseen if t.target == target][:each]]
-    return TileSet(
-        np.stack([render(tile, size) for tile in chosen]),
-        np.array([tile.target for tile in chosen]),
-        np.array([tile.patient for tile in chosen]),
-    )
+    chosen = _first_of_each(unseen, each)
+    return _as_tiles(chosen, [render(tile, size) for tile in chosen])
+
+
+def lab_films(size: int, each: int = 1) -> TileSet:
+    """Phantom films of hospital c, of which no network has seen any, negative ones first.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels.
+    each : int
+        Of either class.
+
+    Returns
+    -------
+    TileSet
+        ``2 * each`` films, their grey levels in all three channels.
+
+    Examples
+    --------
+    >>> lab_films(32).targets.tolist()
+    [0, 1]
+    """
+    chosen = _first_of_each(draw_films(FILMS_DRAWN, 0, "c"), each)
+    grey = [render_film(film, size) for film in chosen]
+    return _as_tiles(chosen, [np.repeat(film[..., None], 3, axis=2) for film in grey])
+
+
+def _first_of_each(drawn: Sequence[Drawn], each: int) -> list[Drawn]:
+    """The first of either class, class 0 before class 1."""
+    return [
+        one for target in (0, 1) for one in [one for one in drawn if one.target == target][:each]
+    ]
+
+
+def _as_tiles(drawn: Sequence[Drawn], images: Sequence[np.ndarray]) -> TileSet:
+    targets = np.array([one.target for one in drawn])
+    return TileSet(np.stack(images), targets, np.array([one.patient for one in drawn]))
 
 
 def recorded_networks() -> Path:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from html import escape
 
 import cv2
 import ipywidgets as widgets
 import numpy as np
-from IPython.display import Markdown, display
 from ipywidgets.widgets.widget_description import DescriptionWidget
-from matplotlib import pyplot as plt
 
 from sdlib.cutouts import N_CUTOUTS, cutout_positions, scaled_cutout_size
 from sdlib.datasets.tiles import TileSet
-from sdlib.errors import ConfigError, SdlibError
+from sdlib.errors import ConfigError
 from sdlib.lab.curves import Curves
 from sdlib.lab.networks import LabNetworks
-from sdlib.lab.page_networks import with_squares
 from sdlib.lab.panels import CLASS_NAMES, CSS, NAMES, SCALES, label, predictions_html
-from sdlib.lab.pictures import disturb, fallback_strip
-from sdlib.lab.sources import find_curves, find_networks, lab_tiles
+from sdlib.lab.pictures import disturb
 from sdlib.shifts import blur_width
 
-__all__ = ["Lab", "has_frontend", "lab", "show"]
+__all__ = ["Lab"]
 
 SIDE = 256  # px at which a tile is shown, or near it: every pixel of it becomes a whole square
 TEXT_WIDTHS = {"before": "290px", "after": "290px", "predictions": "680px", "curve": "480px"}
@@ -31,11 +26,6 @@ CAPTION_HEIGHT = "76px"  # a heading and two lines
 ORDER = (
     "All four combine, in this order: the stains, then blur, then sharpening. Black squares are "
     "laid on at the end."
-)
-NEEDS_A_KERNEL = (
-    "This lab, with more networks than the one in the page, needs a running kernel: `make lab` "
-    "opens it in a browser, and this cell shows it when it is run in JupyterLab. In its place, "
-    "here is one tile of procedural tissue at some levels of each shift."
 )
 
 
@@ -232,45 +222,3 @@ class Lab(widgets.VBox):
         if self.squares.value:
             done.append(f"black squares: {self.squares.value}")
         return ", ".join(done) or "no shift"
-
-
-def lab() -> Lab:
-    """The lab with this machine's tiles, networks and accuracy curves.
-
-    Where a file of networks or of accuracies is broken, the lab says so and goes without.
-    """
-    try:
-        networks = with_squares(find_networks())
-    except SdlibError as error:
-        networks = LabNetworks(problem=str(error))
-    try:
-        curves = find_curves(networks)
-    except SdlibError as error:
-        curves = Curves.without(f"The accuracies cannot be read: {error}")
-    return Lab(lab_tiles(networks.size), networks, curves)
-
-
-def has_frontend() -> bool:
-    """Whether a notebook server (JupyterLab or Voila) has started this kernel for a reader.
-
-    papermill and nbconvert start kernels of their own, to which no page is listening.
-    """
-    server = os.environ.get("SERVER_SOFTWARE", "")
-    return bool(os.environ.get("JPY_SESSION_NAME")) or server.startswith("voila")
-
-
-def show(live: bool | None = None) -> None:
-    """Display the lab where someone can move its sliders, else a sentence and a strip of pictures.
-
-    Parameters
-    ----------
-    live : bool, optional
-        By default :func:`has_frontend` decides.
-    """
-    if has_frontend() if live is None else live:
-        display(lab())
-        return
-    display(Markdown(NEEDS_A_KERNEL))
-    figure = fallback_strip()
-    display(figure)
-    plt.close(figure)  # or the notebook would show it once more

@@ -9,8 +9,8 @@ import torch
 
 from sdlib.errors import ConfigError
 from sdlib.lab import moons_figure
-from sdlib.lab.moons_figure import NODES, moons_state, show_moons
-from sdlib.losses import resting_logits
+from sdlib.lab.moons_figure import NODES, UP, moons_state, show_moons
+from sdlib.losses import SpectralDecouplingLoss, resting_logits
 from sdlib.theory.moons import ARMS, Arm, network, two_moons
 
 
@@ -64,6 +64,50 @@ def test_every_strength_has_its_resting_margin():
     assert fixed["rests"][0] == "without λ none is at rest"
     for lam, words in zip(fixed["lams"][1:], fixed["rests"][1:], strict=True):
         assert float(words.split()[-1]) == pytest.approx(resting_logits(lam)[1], abs=0.005)
+
+
+def bend(model):
+    """Farthest distance of the boundary from the best straight line, along the first coordinate."""
+    first, second = unpacked(moons_state(fresh=1, hidden=2))[3]
+    grid = torch.from_numpy(np.stack([first, second], axis=1))
+    with torch.no_grad():
+        positive = model(grid).numpy().reshape(NODES) > 0
+    crossed = positive[:, :-1] != positive[:, 1:]
+    x, y = (one.reshape(NODES)[:, :-1][crossed] for one in (second, first))
+    return np.abs(np.polyval(np.polyfit(x, y, 1), x) - y).max()
+
+
+def trained(model, epochs, lam=0.0, decay=0.0):
+    """The same network after more epochs, as the page trains it on."""
+    x, y = two_moons()
+    optimiser = torch.optim.SGD(model.parameters(), 0.01, 0.9, weight_decay=decay)
+    criterion = SpectralDecouplingLoss(lam)
+    for _ in range(epochs):
+        optimiser.zero_grad()
+        criterion(model(x), y).backward()
+        optimiser.step()
+    return model
+
+
+def right(model):
+    x, y = two_moons(2000, margin=None, seed=1)
+    with torch.no_grad():
+        return ((model(x) > 0) == (y > 0.5)).double().mean().item()
+
+
+def test_the_boundary_does_what_the_page_says():
+    """Cross-entropy, then SD; and SD with weight decay from the first weights on."""
+    model = trained(network(0), 1000)
+    before, straight = right(model), bend(model)
+    trained(model, 2000, lam=0.006)
+    after, bent = right(model), bend(model)
+    both = trained(network(0), 3000, lam=0.006, decay=0.01)
+    nodes = (UP[1] - UP[0]) / (NODES[1] - 1)
+    assert straight < nodes  # the grid cannot tell it from a line
+    assert bent > 4 * nodes
+    assert after > before + 0.05
+    assert bend(both) < bent / 2
+    assert right(both) < after - 0.05
 
 
 def test_a_state_is_json_and_leaves_random_numbers_alone():

@@ -220,6 +220,22 @@ def test_without_the_runtime_pictures_change_and_a_sentence_says_why(driver, tmp
     driver.get_log("browser")  # what was not found is for no other test
 
 
+def test_without_webassembly_the_strip_stays_and_a_sentence_says_why(driver, tmp_path, state):
+    off = {"source": "delete globalThis.WebAssembly"}
+    script = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", off)
+    try:
+        with served(laid_out(tmp_path, state)) as root:
+            driver.get(root)
+            figure = driver.find_element(By.CSS_SELECTOR, ".live-figure")
+            until(driver, lambda: "its networks need WebAssembly" in figure.text)
+            pictures = figure.find_elements(By.TAG_NAME, "img")
+            assert len(pictures) == page_still().count("<img ")
+            assert all(one.is_displayed() for one in pictures)
+            assert not driver.find_elements(By.TAG_NAME, "canvas")
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
 def test_without_javascript_a_strip_stands_there(state):
     still = page_still()
     assert still.count("<img ") == still.count("alt=") == 5

@@ -18,7 +18,7 @@ from scipy.special import expit
 from sdlib import shifts
 from sdlib.cutouts import cutout_mask
 from sdlib.errors import ConfigError, DataError
-from sdlib.lab import Lab, disturb, fallback_strip, has_frontend, show, widget
+from sdlib.lab import Lab, disturb, fallback_strip, has_frontend, opening, show
 from sdlib.lab.curves import Curves
 from sdlib.lab.networks import LabNetworks
 from sdlib.lab.panels import SCALES, arm_key, arm_marker, predictions_html
@@ -392,7 +392,7 @@ def test_broken_files_leave_a_lab_that_says_so(smoke, tmp_path, monkeypatch):
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
     recorded_networks().write_text(pointer)
     (tmp_path / "robustness-phantom-laptop-sweep.npz").write_text(pointer)
-    shown = widget.lab()
+    shown = opening.lab()
     assert "because the networks cannot be read: " in texts(shown)
     assert "git lfs pull" in texts(shown)
     shown.sliders["sharpen"].value = 1.0
@@ -405,7 +405,7 @@ def test_a_lab_shows_a_hostile_profile_as_text(smoke, tmp_path, monkeypatch, toy
     about = {"experiment": "robustness", "source": "phantom", "network": "test_resnet"}
     about |= {"profile": HOSTILE, "size": "64"}
     save_file({"sd_eq1_none/seed0/a": torch.zeros(1)}, recorded_networks(), about)
-    shown = widget.lab()
+    shown = opening.lab()
     assert "img" not in elements(shown)
     assert "unknown profile" in texts(shown)
     assert "&lt;img src=x onerror=alert(1)&gt;" in texts(shown)
@@ -449,24 +449,24 @@ def test_the_strip_shows_the_librarys_levels():
         for ax, strength in zip(row[1:], strengths, strict=True):
             expected = shifts.apply(np.asarray(tile), Level(shift, strength))
             np.testing.assert_array_equal(ax.images[0].get_array(), expected)
-    widget.plt.close(figure)
+    opening.plt.close(figure)
 
 
 def test_a_static_page_gets_a_sentence_and_a_strip(monkeypatch):
     shown = []
-    monkeypatch.setattr(widget, "display", shown.append)
-    monkeypatch.setattr(widget, "fallback_strip", lambda: fallback_strip(32))
+    monkeypatch.setattr(opening, "display", shown.append)
+    monkeypatch.setattr(opening, "fallback_strip", lambda: fallback_strip(32))
     show(live=False)
     sentence, figure = shown
     assert "needs a running kernel" in sentence.data
     assert "make lab" in sentence.data
-    assert not widget.plt.fignum_exists(figure.number)  # or it would be shown twice
+    assert not opening.plt.fignum_exists(figure.number)  # or it would be shown twice
 
 
 def test_a_live_page_gets_the_lab(monkeypatch, bare):
     shown = []
-    monkeypatch.setattr(widget, "display", shown.append)
-    monkeypatch.setattr(widget, "lab", lambda: bare)
+    monkeypatch.setattr(opening, "display", shown.append)
+    monkeypatch.setattr(opening, "lab", lambda: bare)
     show(live=True)
     assert shown == [bare]
 

@@ -1,6 +1,7 @@
 /* One cut-off for all: accuracy and recall move with it, the ranking does not (chapter 4). */
 
-import { choice, compose, element, floats, plot, presets, slider } from "./parts.js";
+import { choice, compose, element, floats, presets, slider } from "./parts.js";
+import { plot } from "./plot.js";
 
 const HIGHEST = 0.25; // share of a class in one bin, at the edge of a panel
 const BINS = Array.from({ length: 41 }, (_, k) => -8 + 0.4 * k);

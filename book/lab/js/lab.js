@@ -1,7 +1,8 @@
 /* The shift lab: disturb a tile whose truth is known, and see what networks predict. */
 
-import { choice, compose, element, plot, presets, slider } from "./parts.js";
+import { choice, compose, element, presets, slider } from "./parts.js";
 import { blur, layOn, sharpen } from "./pixels.js";
+import { plot } from "./plot.js";
 import { fade } from "./stain.js";
 
 const KEYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -34,7 +35,10 @@ export function disturb(tile, settings) {
   let image = Uint8ClampedArray.from(atob(pixels), (letter) => letter.charCodeAt(0));
   if (mix && (haematoxylin < 1 || eosin < 1)) image = fade(image, tile, haematoxylin, eosin);
   image = blur(image, size, Math.max(1, (settings.blur * size) / 224));
-  const corners = squares.split(";").filter(Boolean).map((pair) => pair.split(",").map(Number));
+  const corners = squares
+    .split(";")
+    .filter(Boolean)
+    .map((pair) => pair.split(",").map(Number));
   return layOn(sharpen(image, size, settings.sharpen), size, corners, side);
 }
 
@@ -87,12 +91,18 @@ function predictions({ classes, arms }, tile, logits) {
 function curve({ x, values, title, xLabel }, arms, here) {
   const axes = { x: [Math.floor(x[0]), x.at(-1)], y: [0.4, 1], xLabel };
   const panel = plot({ ...axes, title, yLabel: "balanced accuracy", width: 480, height: 210 });
-  values.forEach((ys, k) => panel.path(x.map((at, i) => [at, ys[i]]), arms[k]));
+  values.forEach((ys, k) =>
+    panel.path(
+      x.map((at, i) => [at, ys[i]]),
+      arms[k],
+    ),
+  );
   panel.upright(here);
   return panel.svg;
 }
 
 function render({ model, el }) {
+  if (!globalThis.WebAssembly) throw Error("its networks need WebAssembly, which is off here");
   const [tasks, tiles, { reset }] = ["tasks", "tiles", "presets"].map((key) => model.get(key));
   const { figure, show } = picture((corner) => {
     model.set("squares", [model.get("squares"), corner.join()].filter(Boolean).join(";"));
@@ -107,7 +117,7 @@ function render({ model, el }) {
   const ask = async (...question) => {
     next = question;
     if (loading) return;
-    for (loading = true; next; ) {
+    for (loading = true; next;) {
       const [tile, image] = next;
       next = null;
       await predict(tasks[tile.task].file, image, tile.size).then(

@@ -1,6 +1,7 @@
 /* Two moons, learned in the page while the reader changes the penalty (chapter 2). */
 
-import { compose, element, floats, plot, presets, slider } from "./parts.js";
+import { compose, element, floats, presets, slider } from "./parts.js";
+import { plot } from "./plot.js";
 
 /** Where logits on columns of nodes are 0: second and first coordinate. */
 export function boundary(logits, [first, second]) {

@@ -1,6 +1,7 @@
 /* Where logits rest under Equations 1 and 2, and what cut-off that is worth (chapter 3). */
 
-import { compose, element, plot, presets, slider } from "./parts.js";
+import { compose, element, presets, slider } from "./parts.js";
+import { plot } from "./plot.js";
 
 const sigmoid = (v) => 1 / (1 + Math.exp(-v));
 

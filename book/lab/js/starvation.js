@@ -1,6 +1,7 @@
 /* Two coupled features: how one grows stronger and the other starves (chapter 2). */
 
-import { compose, element, plot, slider } from "./parts.js";
+import { compose, element, slider } from "./parts.js";
+import { plot } from "./plot.js";
 
 const sigmoid = (v) => 1 / (1 + Math.exp(-v));
 const softplus = (v) => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v)));
