@@ -32,6 +32,8 @@ class Profile:
         Shares of features and of residual branches that are dropped in training.
     pretrained : bool
         Whether networks begin with weights from ImageNet.
+    head : str
+        How the last layer begins, of :data:`sdlib.models.HEADS`.
     precision : str
         Of training on a GPU, as lightning-fabric names it.
     workers : int
@@ -67,6 +69,7 @@ class Profile:
     falling: str = "cosine"
     kept: str = "last"
     networks: int = 1
+    head: str = "timm"
 
 
 PROFILES = {
@@ -135,6 +138,7 @@ PROFILES = {
             trials=20,
             dropout=0.2,
             drop_path=0.2,
+            head="small",  # from timm's own, Equation 2 diverged in the first epoch
             precision="16-mixed",
             workers=4,
             memory_mb=12_000,

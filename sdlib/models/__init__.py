@@ -6,7 +6,7 @@
 """
 
 from sdlib.models.imagenet import initial_weights
-from sdlib.models.networks import NETWORKS, create_network
+from sdlib.models.networks import HEADS, NETWORKS, create_network
 from sdlib.models.weight_files import load_weights, save_weights
 
-__all__ = ["NETWORKS", "create_network", "initial_weights", "load_weights", "save_weights"]
+__all__ = ["HEADS", "NETWORKS", "create_network", "initial_weights", "load_weights", "save_weights"]

@@ -11,7 +11,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from sdlib.checks import check_number
+from sdlib.checks import check_number, known
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.models.imagenet import (
     HUB_WEIGHTS,
@@ -21,7 +21,7 @@ from sdlib.models.imagenet import (
     initial_weights,
 )
 
-__all__ = ["NETWORKS", "Rescale", "create_network"]
+__all__ = ["HEADS", "NETWORKS", "Rescale", "create_network"]
 
 NETWORKS = {
     "efficientnet_b0": "the paper's prostate network (Tan and Le 2019), 4.0 M parameters",
@@ -31,6 +31,12 @@ NETWORKS = {
     "test_resnet": "timm's miniature ResNet for two cores, 0.4 M parameters",
 }
 """The networks that experiments may use, with what each is for."""
+
+HEADS = {
+    "timm": "as timm begins it, and as the paper's networks began",
+    "small": "as PyTorch begins any layer: weights up to 1/sqrt(number of features)",
+}
+"""How the last layer may begin, with what each is."""
 
 TIMM_NAMES = {LITE0: LITE0_OF_TIMM}  # of those that timm calls otherwise
 SEEDS = (-(2**63), 2**64 - 1)  # the least and the largest of PyTorch's generators
@@ -69,7 +75,12 @@ class Rescale(nn.Module):
 
 
 def create_network(
-    name: str, dropout: float = 0.0, drop_path: float = 0.0, pretrained: bool = False, seed: int = 0
+    name: str,
+    dropout: float = 0.0,
+    drop_path: float = 0.0,
+    pretrained: bool = False,
+    seed: int = 0,
+    head: str = "timm",
 ) -> nn.Module:
     """Create a timm network with one logit, in channels-last memory format.
 
@@ -92,6 +103,11 @@ def create_network(
     seed : int
         Seed of the initial weights, of the last layer alone in a pretrained network; -2**63 to
         2**64 - 1. The global generator is left as it was.
+    head : str
+        How the last layer begins; a key of :data:`HEADS`. timm draws the weights of an EfficientNet
+        from -1/sqrt(k) to 1/sqrt(k) for k outputs: with one logit from -1 to 1, however many
+        features there are, so that first logits reach 10 and more (17 in EfficientNet-B0 on phantom
+        tiles). At a high rate such a network diverges, first of all under a penalty on logits.
 
     Returns
     -------
@@ -101,7 +117,7 @@ def create_network(
     Raises
     ------
     ConfigError
-        An unknown network, a number out of its range, a drop path where the network has no
+        An unknown network or head, a number out of its range, a drop path where the network has no
         residual path, or a pretrained network that has no ImageNet weights.
     SdlibError
         The ImageNet weights cannot be had.
@@ -118,6 +134,7 @@ def create_network(
 
     if name not in NETWORKS:
         raise ConfigError(f"unknown network {name!r}; expected one of {', '.join(NETWORKS)}")
+    known("beginning of the last layer", head, HEADS)
     check_number("dropout", dropout, 0, 1)
     check_number("drop_path", drop_path, 0, 1)
     check_number("seed", seed, *SEEDS, whole=True)
@@ -134,6 +151,8 @@ def create_network(
             network = _from_hub(name, options)
         else:
             network = timm.create_model(TIMM_NAMES.get(name, name), **options)
+        if head == "small":
+            network.get_classifier().reset_parameters()
     if name == LITE0:
         if pretrained:
             add_imagenet_weights(network)

@@ -118,7 +118,12 @@ def train(
     """
     settings = run.settings
     network = create_network(
-        settings.network, settings.dropout, settings.drop_path, settings.pretrained, run.seed
+        settings.network,
+        settings.dropout,
+        settings.drop_path,
+        settings.pretrained,
+        run.seed,
+        settings.head,
     )
     schedule = Schedule(
         settings.epochs,

@@ -48,6 +48,7 @@ NUMBERS = {
     "pretrained": True,
     "falling": "steps",
     "kept": "best",
+    "head": "small",
 }
 SCALE = {
     "name": "other",

@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from sdlib.errors import ConfigError, SdlibError
-from sdlib.models import NETWORKS, create_network, load_weights, save_weights
+from sdlib.lab.sources import lab_tiles
+from sdlib.models import HEADS, NETWORKS, create_network, load_weights, save_weights
+from sdlib.theory.heads import margin_cap
+from sdlib.training.prediction import normalise
 
 SMALL = [name for name in NETWORKS if name.startswith("test_")]
 
@@ -48,6 +51,37 @@ def test_dropout_and_drop_path_reach_the_network():
     plain = create_network("efficientnet_b0")
     assert plain.drop_rate == 0
     assert not any(getattr(module, "drop_prob", 0) for module in plain.modules())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_small_head_has_weights_up_to_one_over_the_root_of_its_features(name):
+    begun = {head: create_network(name, head=head) for head in HEADS}
+    layers = {head: network.get_classifier() for head, network in begun.items()}
+    bound = layers["small"].in_features ** -0.5
+    assert 0.9 * bound < layers["small"].weight.abs().max() <= bound
+    others = {
+        head: [value for key, value in network.named_parameters() if "classifier" not in key]
+        for head, network in begun.items()
+    }
+    if not name.startswith(("densenet", "test_resnet")):
+        assert layers["timm"].weight.abs().max() > 0.9
+        assert all(map(torch.equal, others["timm"], others["small"]))
+
+
+def test_first_logits_of_an_efficientnet_lie_beyond_the_cap_unless_its_head_is_small():
+    tiles = lab_tiles(64, each=8).images
+    farthest = {}
+    for head in HEADS:
+        network = create_network("test_efficientnet", head=head)  # in training mode
+        with torch.no_grad():
+            farthest[head] = network(normalise(torch.from_numpy(tiles))).abs().max().item()
+    assert farthest["small"] < 1
+    assert farthest["timm"] > margin_cap(0.01)
+
+
+def test_unknown_head():
+    with pytest.raises(ConfigError, match="'big'; expected one of: timm, small"):
+        create_network(SMALL[0], head="big")
 
 
 def test_unknown_network():
