@@ -160,10 +160,11 @@ class LiveFigure(anywidget.AnyWidget):
     0.5
     """
 
+    _css = STYLE  # of the class: anywidget sends no styles that an instance alone has
+
     def __init__(self, name: str, state: Mapping[str, object]) -> None:
         live_html(name, state, "")  # the same errors
-        classes = {"_esm": bundled(name), "_css": STYLE.read_text(encoding="utf-8")}
-        super().__init__(**classes)
+        super().__init__(_esm=bundled(name))
         self.add_traits(
             **{key: traitlets.Any(value).tag(sync=True) for key, value in state.items()}
         )

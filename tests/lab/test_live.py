@@ -62,6 +62,7 @@ def test_a_page_gets_html_and_a_reader_with_a_kernel_a_widget(monkeypatch):
     assert "<details><summary>Answer</summary>" in page.data
     assert isinstance(widget, live.LiveFigure)
     assert widget.s1 == starvation_state()["s1"]
+    assert widget.get_state()["_css"] == live.STYLE.read_text(encoding="utf-8")
     widget.close()
 
 

@@ -65,6 +65,8 @@ def test_a_figure_responds_as_a_widget(address, tmp_path):
                 break
             time.sleep(0.1)
         assert sliders, driver.find_element(By.TAG_NAME, "body").text
+        curve = driver.find_element(By.CSS_SELECTOR, "path.arm")
+        assert curve.value_of_css_property("stroke-width") == "2px"  # the figure's own styles
         before = driver.find_element(By.CSS_SELECTOR, "[role=status].live-numbers").text
         assert "Negatives rest at -3.36, positives at 3.36" in before
         sliders[0].send_keys(*[Keys.ARROW_RIGHT] * 20)
