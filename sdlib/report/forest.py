@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from sdlib.experiments import EXPERIMENTS
 from sdlib.experiments.comparisons import Comparison, Elsewhere, Kind
 from sdlib.metrics import Interval
-from sdlib.plotting import panels
+from sdlib.plotting import note
 from sdlib.report.rule import FEWEST
 from sdlib.results import Place
 
 __all__ = ["forest_figure", "gains_at"]
 
+WIDTH, LINE = 8.0, 0.23  # of the figure and the height of a line, inches
+LEFT = -0.36  # where names of places begin, in widths of the axis
 ENDS = (-25, 45)  # of the axis, points: all of the paper's gains, our intervals of five seeds
 
 
@@ -50,40 +53,59 @@ def gains_at(place: Place) -> dict[str, tuple[Comparison, Interval | None]]:
 
 
 def forest_figure(places: Sequence[Place], missing: str) -> None:
-    """Draw one panel per comparison that was measured somewhere, and in it one row per place.
+    """Draw one line per gain and place where it was measured on three seeds or more.
 
     A dot is the mean paired difference, the line its 95 % interval; the dashed line is the
-    paper's difference, all in points. Nothing is drawn where there are fewer than three seeds.
+    paper's difference, all in points. What was measured nowhere is left out.
 
     Parameters
     ----------
     places : sequence of Place
         From top to bottom.
     missing : str
-        What to say without places.
+        What to say where there is nothing to draw.
     """
-    rows = {place.name: gains_at(place) for place in places}
-    paper = {
-        title: one.paper
-        for found in rows.values()
-        for title, (one, interval) in found.items()
-        if interval is not None
-    }
-    for title, ax in panels(list(paper), missing, per_row=2, size=(4.8, 1.7)).items():
-        for row, found in enumerate(rows.values()):
-            _, interval = found.get(title, (None, None))
+    groups = _measured(places)
+    if not groups:
+        note(missing)
+        return
+    lines = sum(1 + len(intervals) for _, intervals in groups.values())
+    _, ax = plt.subplots(figsize=(WIDTH, LINE * lines + 0.6))
+    line, names = 0, {}
+    for title, (paper, intervals) in groups.items():
+        # From the figure's left edge on; in the layout, the axis would shrink to make room for it.
+        at = {"transform": ax.get_yaxis_transform(), "va": "center", "in_layout": False}
+        ax.text(LEFT, line, title, fontsize=9, fontweight="bold", **at)
+        first = line + 0.5
+        for name, interval in intervals.items():
+            line += 1
+            names[line] = name
+            _draw(ax, line, interval)
+        ax.plot([100 * paper] * 2, [first, line + 0.5], color="0.4", linestyle="--")
+        line += 1
+    ax.axvline(0, color="0.4", linewidth=1)
+    ax.set_yticks(list(names), list(names.values()))
+    ax.grid(axis="y", visible=False)
+    ax.set(xlim=ENDS, ylim=(lines - 0.5, -0.5), xlabel="gain, points")
+
+
+def _measured(places: Sequence[Place]) -> dict[str, tuple[float, dict[str, Interval]]]:
+    """The paper's difference and the intervals by place, for every gain that has some."""
+    found: dict[str, tuple[float, dict[str, Interval]]] = {}
+    for place in places:
+        for title, (comparison, interval) in gains_at(place).items():
             if interval is not None and interval.n >= FEWEST:
-                _draw(ax, row, interval)
-        ax.axvline(100 * paper[title], color="0.4", linestyle="--")
-        ax.axvline(0, color="0.4", linewidth=1)
-        ax.set_yticks(range(len(rows)), list(rows))
-        ax.set(xlim=ENDS, ylim=(len(rows) - 0.5, -0.5))
+                _, intervals = found.setdefault(title, (comparison.paper, {}))
+                intervals[place.name] = interval
+    return found
 
 
 def _draw(ax: Axes, row: int, interval: Interval) -> None:
     ax.plot([100 * interval.low, 100 * interval.high], [row, row], "|-", color="black")
     ax.plot(100 * interval.mean, row, "o", color="black")
-    ax.text(ENDS[1], row, f"n = {interval.n}", ha="right", va="bottom", fontsize=8, color="0.3")
+    ax.text(
+        ENDS[1] - 0.5, row, f"n = {interval.n}", ha="right", va="center", fontsize=8, color="0.3"
+    )
 
 
 def _statistic(experiment: str, comparison: Comparison) -> tuple[str, object]:

@@ -47,11 +47,6 @@ def place(place_of):
     return place_of(3)
 
 
-def panels():
-    """Every panel of the figure by its title."""
-    return {ax.get_title().replace("\n", " "): ax for ax in plt.gcf().axes}
-
-
 def test_every_gain_of_the_paper_is_looked_up(place):
     found = forest.gains_at(place.of("robustness"))
     parts = [part for one in EXPERIMENTS.values() for part in one.comparisons]
@@ -71,31 +66,35 @@ def test_every_gain_of_the_paper_is_looked_up(place):
     assert (interval.n, interval.mean) == (3, pytest.approx(gained.mean()))
 
 
-def test_panels_show_the_interval_and_the_papers_difference_in_points(place):
+def test_a_line_is_the_interval_and_the_papers_difference_in_points(place):
     _, interval = forest.gains_at(place)[CONTROL]
     forest.forest_figure([place], "nothing")
-    shown = panels()
-    ax = shown.pop(CONTROL)
+    (ax,) = plt.gcf().axes
     ends, mean, paper, zero = (line.get_xdata() for line in ax.lines)
     assert list(ends) == pytest.approx([100 * interval.low, 100 * interval.high])
     assert list(mean) == pytest.approx([(10 + 9 + 15) / 3])
     assert list(paper) == pytest.approx([87.5 - 75.2] * 2)
     assert list(zero) == [0, 0]
     assert [label.get_text() for label in ax.get_yticklabels()] == [place.name]
+    # What was measured nowhere has no line.
+    assert [text.get_text() for text in ax.texts] == [CONTROL, "n = 3"]
     low, high = ax.get_xlim()
     assert low < interval.mean * 100 < high
-    assert not shown  # what was measured nowhere has no panel
+
+
+def test_a_place_that_is_given_twice_is_one_line(place):
+    forest.forest_figure([place, place.of("cutout")], "nothing")
+    (ax,) = plt.gcf().axes
+    assert len(ax.get_yticks()) == 1  # the same place is one line
+    heights = [line.get_ydata() for line in ax.lines if line.get_linestyle() == "--"]
+    assert [list(one) for one in heights] == [[0.5, 1.5]]
 
 
 def test_two_seeds_are_not_drawn(place_of):
     place = place_of(2)
     assert forest.gains_at(place)[CONTROL][1].n == 2
-    forest.forest_figure([place], "nothing")
-    ax = panels()[CONTROL]
-    paper, zero = (line.get_xdata() for line in ax.lines)
-    assert list(paper) == pytest.approx([12.3] * 2)
-    assert list(zero) == [0, 0]
-    assert [label.get_text() for label in ax.get_yticklabels()] == [place.name]
+    forest.forest_figure([place], "too few seeds")
+    assert [text.get_text() for ax in plt.gcf().axes for text in ax.texts] == ["too few seeds"]
 
 
 def test_without_places_the_figure_says_why():
