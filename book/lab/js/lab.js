@@ -35,10 +35,7 @@ export function disturb(tile, settings) {
   let image = Uint8ClampedArray.from(atob(pixels), (letter) => letter.charCodeAt(0));
   if (mix && (haematoxylin < 1 || eosin < 1)) image = fade(image, tile, haematoxylin, eosin);
   image = blur(image, size, Math.max(1, (settings.blur * size) / 224));
-  const corners = squares
-    .split(";")
-    .filter(Boolean)
-    .map((pair) => pair.split(",").map(Number));
+  const corners = squares.split(";").filter(Boolean).map((pair) => pair.split(",").map(Number));
   return layOn(sharpen(image, size, settings.sharpen), size, corners, side);
 }
 
@@ -91,12 +88,7 @@ function predictions({ classes, arms }, tile, logits) {
 function curve({ x, values, title, xLabel }, arms, here) {
   const axes = { x: [Math.floor(x[0]), x.at(-1)], y: [0.4, 1], xLabel };
   const panel = plot({ ...axes, title, yLabel: "balanced accuracy", width: 480, height: 210 });
-  values.forEach((ys, k) =>
-    panel.path(
-      x.map((at, i) => [at, ys[i]]),
-      arms[k],
-    ),
-  );
+  values.forEach((ys, k) => panel.path(x.map((at, i) => [at, ys[i]]), arms[k]));
   panel.upright(here);
   return panel.svg;
 }
@@ -117,7 +109,7 @@ function render({ model, el }) {
   const ask = async (...question) => {
     next = question;
     if (loading) return;
-    for (loading = true; next;) {
+    for (loading = true; next; ) {
       const [tile, image] = next;
       next = null;
       await predict(tasks[tile.task].file, image, tile.size).then(
