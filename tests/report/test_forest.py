@@ -26,14 +26,14 @@ def agg():
 
 @pytest.fixture
 def place_of(outputs, recorded, row_of):
-    """`place_of(n)`: so many seeds of weight decay and of the control."""
+    """`place_of(n, profile)`: so many seeds of weight decay and of the control."""
 
-    def make(n):
-        found = Place("cutout", "quick", "phantom")
+    def make(n, profile="quick"):
+        found = Place("cutout", profile, "phantom")
         lines = []
         for arm, values in ACCURACIES.items():
             for seed, value in enumerate(values[:n]):
-                row = row_of(Run("cutout", arm, seed, "quick"), test__accuracy=value)
+                row = row_of(Run("cutout", arm, seed, profile), test__accuracy=value)
                 lines.append(json.dumps(row) + "\n")
         found.recorded_file(".jsonl").write_text("".join(lines))
         return found
@@ -88,6 +88,17 @@ def test_a_place_that_is_given_twice_is_one_line(place):
     assert len(ax.get_yticks()) == 1  # the same place is one line
     heights = [line.get_ydata() for line in ax.lines if line.get_linestyle() == "--"]
     assert [list(one) for one in heights] == [[0.5, 1.5]]
+
+
+def test_the_papers_line_runs_beside_all_places(place_of):
+    places = [place_of(3), place_of(2, "long"), place_of(3, "laptop")]
+    forest.forest_figure(places, "nothing")
+    (ax,) = plt.gcf().axes
+    shown = [label.get_text() for label in ax.get_yticklabels()]
+    assert shown == [places[0].name, places[2].name]  # two seeds are too few for a line
+    assert list(ax.get_yticks()) == [1, 2]
+    heights = [line.get_ydata() for line in ax.lines if line.get_linestyle() == "--"]
+    assert [list(one) for one in heights] == [[0.5, 2.5]]
 
 
 def test_two_seeds_are_not_drawn(place_of):
