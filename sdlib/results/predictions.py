@@ -64,7 +64,8 @@ def compact(values: np.ndarray) -> np.ndarray:
     limit = np.finfo(np.float16).max
     small = np.clip(values, -limit, limit).astype(np.float16)
     steps = np.abs(np.spacing(np.median(np.abs(small)))) if len(small) else 0
-    if len(small) > 1 and np.ptp(values) > 0 and values.std() < FEWEST_STEPS * steps:
+    wide = values.astype(np.float64)  # in float16 differences and squares of logits overflow
+    if len(small) > 1 and np.ptp(wide) > 0 and wide.std() < FEWEST_STEPS * steps:
         return values.astype(np.float32)
     # A logit too small for the type would become 0, which counts as positive.
     return np.where((values < 0) & (small == 0), -SMALLEST, small).astype(np.float16)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -205,3 +206,11 @@ def test_logits_that_hardly_differ_keep_their_order():
     apart = np.linspace(-3, 3, 50, dtype=np.float32)
     assert compact(apart).dtype == np.float16
     assert compact(np.full(5, 2.0, np.float32)).dtype == np.float16
+
+
+def test_recorded_logits_far_apart_are_compared_without_overflow():
+    """Logits that were recorded once come back as float16, in which their squares are infinite."""
+    far = np.array([-60_000, -400, 0, 400, 60_000], np.float16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(compact(far), far)
