@@ -60,8 +60,9 @@ def optimism_table(places: Sequence[Place]) -> pd.DataFrame:
                 continue
             cohort, family = best["judged_on"], best["family"]
             count = int((place.trials["family"] == family).sum())
+            each = "1 network" if best["networks"] == 1 else f"{best['networks']} networks"
             lines[place.name, place.label(arm)] = {
-                "trials": f"{count}, of {best['networks']} networks each",
+                "trials": f"{count}, of {each} each",
                 "best values": _values(best),
                 "judged on": cohort,
                 "best trial": f"{best[cohort]:.3f}",

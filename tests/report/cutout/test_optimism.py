@@ -41,7 +41,7 @@ def test_the_table_has_a_line_for_every_tuned_arm(rows):
     assert line["best trial"] == f"{best_of('sd_eq2_test')['value']:.3f}"
     assert line["new networks"] == describe(rows.interval("test.accuracy", "sd_eq2_test_tuned"))
     assert line["on clean tiles"] == describe(rows.interval("clean.accuracy", "sd_eq2_test_tuned"))
-    assert line["trials"] == "20, of 1 networks each"
+    assert line["trials"] == "20, of 1 network each"
 
 
 def test_the_plot_has_the_tables_arms(rows):
