@@ -13,7 +13,7 @@ from sdlib.checks import check_number, check_square_batch, is_number, known
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 
-__all__ = ["Batches", "Schedule"]
+__all__ = ["Batches", "EveryEpoch", "Schedule"]
 
 LARGEST_SEED = 2**64 - 1  # of PyTorch's generators
 FALLING = ("cosine", "steps")
@@ -184,3 +184,39 @@ class Batches(Dataset):
         targets = self.tiles.targets[chosen].astype(np.float32)
         # An augmentation may return a mirrored view, which PyTorch cannot take.
         return torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(targets)
+
+
+class EveryEpoch(Dataset):
+    """The batches of every epoch, by (epoch, step).
+
+    Processes that prepare batches are started once, with a copy of their data set: this one serves
+    them for all epochs.
+
+    Parameters
+    ----------
+    tiles, schedule, rank, world
+        As for :class:`Batches`.
+
+    Examples
+    --------
+    >>> images, targets = np.zeros((10, 8, 8, 3), np.uint8), np.arange(10) % 2
+    >>> tiles = TileSet(images, targets, np.arange(10).astype(str))
+    >>> every = EveryEpoch(tiles, Schedule(epochs=2, batch_size=4))
+    >>> images, targets = every[1, 0]  # the first batch of the second epoch
+    >>> len(every), len(targets)
+    (4, 5)
+    """
+
+    def __init__(self, tiles: TileSet, schedule: Schedule, rank: int = 0, world: int = 1) -> None:
+        self.epoch = Batches(tiles, schedule, 0, rank, world)
+
+    def __len__(self) -> int:
+        return self.epoch.schedule.epochs * len(self.epoch)
+
+    def __getitem__(self, place: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Prepare the batch of one step of one epoch, as :class:`Batches` does."""
+        epoch, step = place
+        one = self.epoch
+        if epoch != one.epoch:
+            self.epoch = Batches(one.tiles, one.schedule, epoch, one.rank, one.world)
+        return self.epoch[step]

@@ -22,7 +22,7 @@ from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.files import atomic_path, check_entries
 from sdlib.metrics import auroc, balanced_accuracy
-from sdlib.training.batches import Batches, Schedule
+from sdlib.training.batches import Batches, EveryEpoch, Schedule
 from sdlib.training.devices import check_share, from_first, share_statistics, whole_batch_loss
 from sdlib.training.own_files import read_or_none
 from sdlib.training.prediction import normalise, predict_logits
@@ -101,7 +101,7 @@ def fit(
     """
     # With its own environment: where there is Slurm, Lightning expects several processes of it.
     fabric = fabric or Fabric(accelerator="cpu", devices=1, plugins=LightningEnvironment())
-    batches = Batches(train, schedule, 0)
+    batches = Batches(train, schedule, 0, fabric.global_rank, fabric.world_size)
     check_share(fabric, min(map(len, batches.steps)))
     steps = len(batches) * schedule.epochs
     network = share_statistics(network, fabric)
@@ -119,12 +119,15 @@ def fit(
     if best:
         state["best"] = best
     history = _resume(folder, state, schedule, log, fabric)
+    order: list[tuple[int, int]] = []  # (epoch, step) of each batch of the epoch in hand
+    loader = _loader(train, schedule, order, fabric)
     for epoch in range(len(history), schedule.epochs):
         # Dropout draws from the global generator: seeded here, a resumed run drops the same units.
         torch.manual_seed(hash((schedule.seed, epoch, fabric.global_rank)) % 2**63)
-        batches = Batches(train, schedule, epoch, fabric.global_rank, fabric.world_size)
+        order[:] = [(epoch, step) for step in range(len(batches))]
         title = f"epoch {epoch + 1}/{schedule.epochs}"
-        entry = _train_epoch(fabric, model, criterion, optimiser, scheduler, batches, title)
+        shown = tqdm(loader, title, leave=False, disable=not _is_watched(fabric))
+        entry = _train_epoch(fabric, model, criterion, optimiser, scheduler, shown, batches.shares)
         if not math.isfinite(entry["train_loss"]):
             raise SdlibError(f"the loss is {entry['train_loss']} in {title}: lower learning_rate")
         entry |= from_first(fabric, _validate, network, validation, fabric.device)
@@ -140,24 +143,42 @@ def fit(
     return history
 
 
-def _train_epoch(fabric, network, criterion, optimiser, scheduler, batches, title) -> dict:
-    """Train for one epoch; returns the mean loss and the seconds it took."""
-    loader = DataLoader(
-        batches,
+def _loader(
+    train: TileSet, schedule: Schedule, order: list[tuple[int, int]], fabric: Fabric
+) -> DataLoader:
+    """What reads the batches that ``order`` lists whenever it is iterated over.
+
+    Its processes live as long as it does: where Python spawns processes, as it does on macOS, on
+    Windows and for training on several devices, each takes seconds to begin.
+    """
+    return DataLoader(
+        EveryEpoch(train, schedule, fabric.global_rank, fabric.world_size),
         batch_size=None,  # the data set makes whole batches
-        num_workers=batches.schedule.workers,
+        sampler=order,
+        num_workers=schedule.workers,
+        persistent_workers=schedule.workers > 0,
         pin_memory=fabric.device.type == "cuda",
+        # From the global generator, dropout would draw other numbers with workers than without.
+        generator=torch.Generator(),
     )
+
+
+def _is_watched(fabric: Fabric) -> bool:
+    """Whether somebody sees the progress of this process."""
+    return sys.stderr.isatty() and fabric.is_global_zero
+
+
+def _train_epoch(fabric, network, criterion, optimiser, scheduler, batches, shares) -> dict:
+    """Train for one epoch; returns the mean loss and the seconds it took."""
     network.train()
     # The sum stays on the device: reading it at every step would wait for the device.
     total = torch.zeros((), device=fabric.device)
     start = time.perf_counter()
-    hidden = not (sys.stderr.isatty() and fabric.is_global_zero)
-    for step, batch in enumerate(tqdm(loader, title, leave=False, disable=hidden)):
+    for step, batch in enumerate(batches):
         images, targets = fabric.to_device(batch)
         optimiser.zero_grad(set_to_none=True)
         logits = _forward(network, images)
-        loss = whole_batch_loss(fabric, criterion, logits, targets, batches.shares(step))
+        loss = whole_batch_loss(fabric, criterion, logits, targets, shares(step))
         fabric.backward(loss)
         optimiser.step()
         scheduler.step()

@@ -1,5 +1,6 @@
 """`fit` against a bare loop over the same tiles, the penalty's share of a step, two devices."""
 
+import multiprocessing
 import os
 import time
 
@@ -145,3 +146,25 @@ def test_two_devices_against_one(tmp_path, line):
     against = f"1 device, {one:.2f} s (wall {one_wall:.2f} s)"
     line((what, measured, against, f"{one / two:.2f}", f"at least {TWO_AGAINST_ONE}"))
     assert one / two >= TWO_AGAINST_ONE
+
+
+def epochs_with_workers(file):
+    """Write the wall seconds of each epoch; the first starts the processes that make batches."""
+    network, criterion = create_network("test_efficientnet"), SpectralDecouplingLoss(0.01)
+    plan = Schedule(ROUNDS, BATCH, workers=2)
+    history = fit(network, criterion, make_tiles(), None, plan, log=lambda line: None)
+    np.save(file, [epoch["seconds"] for epoch in history])
+
+
+def test_workers_that_live_on(tmp_path, line):
+    """The naive way has a loader for each epoch, and so starts its processes each time."""
+    file = tmp_path / "seconds.npy"
+    spawned = multiprocessing.get_context("spawn").Process(target=epochs_with_workers, args=(file,))
+    spawned.start()
+    spawned.join()
+    first, *others = np.load(file)
+    later = np.median(others)
+    what = f"an epoch with 2 spawned workers, test_efficientnet, {SIZE} px, batch {BATCH}"
+    measured, against = f"{later:.2f} s (wall)", f"started anew, {first:.2f} s (wall)"
+    line((what, measured, against, f"{first / later:.1f}", "above 1"))
+    assert first > later

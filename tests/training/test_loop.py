@@ -1,6 +1,7 @@
 """Algorithm 1: what is fed, what one step does, and that stopping and starting changes nothing."""
 
 import math
+import multiprocessing.process
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sdlib.errors import ConfigError, DataError, SdlibError
 from sdlib.losses import SpectralDecouplingLoss
 from sdlib.metrics import auroc, balanced_accuracy
 from sdlib.training import loop as training
+from sdlib.training.batches import EveryEpoch
 from sdlib.training.loop import Batches, Schedule, fit
 from sdlib.training.prediction import normalise, predict
 
@@ -93,6 +95,11 @@ class TestBatches:
             torch.testing.assert_close(again[i], forwards[i], rtol=0, atol=0)
         in_workers = list(DataLoader(batches, batch_size=None, num_workers=2))
         torch.testing.assert_close(in_workers, forwards, rtol=0, atol=0)
+        every = EveryEpoch(tiles, PLAN)
+        assert len(every) == PLAN.epochs * len(batches)
+        for epoch, step in ((2, 0), (1, 0), (2, len(batches) - 1)):
+            expected = Batches(tiles, PLAN, epoch)[step]
+            torch.testing.assert_close(every[epoch, step], expected, rtol=0, atol=0)
 
     @pytest.mark.parametrize("other", [(PLAN, 1), (Schedule(4, 16, seed=4), 0)])
     def test_epochs_and_seeds_differ(self, other):
@@ -365,6 +372,20 @@ class TestResuming:
         )
         assert_same(ours[0], with_workers[0])
         assert ours[1] == with_workers[1]
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_workers_are_started_once(self, train, monkeypatch, workers):
+        """Not once an epoch: where processes are spawned, starting them took most of the time."""
+        started = []
+        start = multiprocessing.process.BaseProcess.start
+
+        def counted(process):
+            started.append(process)
+            start(process)
+
+        monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", counted)
+        train(None, plan=Schedule(**{**vars(PLAN), "epochs": 3, "workers": workers}))
+        assert len(started) == workers
 
     @pytest.mark.parametrize("after", [0, 1, 3])
     def test_stopped_and_resumed(self, train, toy_network, tmp_path, after):
