@@ -130,9 +130,9 @@ _RATES, _DECAYS, _LAMBDAS = (
     {"lam": LAMBDA_GRID},
 )
 SEARCHES = (
-    Space("learning_rate", "validation", grid=_RATES),
-    Space("learning_rate_sd_eq1", "validation", grid=_RATES, arm="sd_eq1"),
-    Space("learning_rate_sd_eq2", "validation", grid=_RATES, arm="sd_eq2"),
+    Space("learning_rate", "validation", grid=_RATES, extends=True),
+    Space("learning_rate_sd_eq1", "validation", grid=_RATES, arm="sd_eq1", extends=True),
+    Space("learning_rate_sd_eq2", "validation", grid=_RATES, arm="sd_eq2", extends=True),
     Space("weight_decay", "validation", grid=_DECAYS, extends=True),
     Space("weight_decay_test", "test", grid=_DECAYS, extends=True),
     Space("sd_eq1", "validation", grid=_LAMBDAS, extends=True),

@@ -83,6 +83,6 @@ def test_searches_of_other_arms_share_no_trials():
 
 
 def test_the_number_of_networks_is_part_of_a_search_and_of_no_run():
-    few, several = (Search("cutout", "sd_eq2", "laptop", source) for source in ("phantom", "open"))
+    few, several = (Search("cutout", "sd_eq2", name, "phantom") for name in ("quick", "laptop"))
     assert (few.run.settings.networks, several.run.settings.networks) == (1, 3)
     assert "networks" not in few.run.config(few.run.definition.trial)

@@ -7,6 +7,7 @@
   access to labels; the ceiling; what speaks against the method.
 - :mod:`~sdlib.report.cutout.starved`: is there a feature that the penalty could free?
 - :mod:`~sdlib.report.cutout.optimism`: what searches promised, and what new networks have.
+- :mod:`~sdlib.report.cutout.rates`: would another learning rate serve a method better?
 - :mod:`~sdlib.report.cutout.sensitivity`: one step around the tuned values.
 - :mod:`~sdlib.report.cutout.figures`: the figures of chapter 4.
 """
@@ -16,6 +17,7 @@ from sdlib.report.cutout import (
     equal_access,
     figures,
     optimism,
+    rates,
     sensitivity,
     settings,
     starved,
@@ -26,6 +28,7 @@ __all__ = [
     "equal_access",
     "figures",
     "optimism",
+    "rates",
     "sensitivity",
     "settings",
     "starved",

@@ -116,9 +116,10 @@ def read_searches(place: Place, within: float = 0.002) -> str:
         close = mine[mine["value"] >= mine["value"].max() - within]
         chosen = mine.loc[mine["best"], name].iloc[0]
         span = f"{close[name].min():g} to {close[name].max():g}"
+        each = mine["networks"].iloc[0]
         lines.append(
             f"- {family}: chosen {name} = {chosen:g}; {len(close)} of {len(mine)} trials ({span}) "
-            f"are within {100 * within:.1f} points of the best, one network each."
+            f"are within {100 * within:.1f} points of the best; networks of each trial: {each}."
         )
     return "\n".join(lines)
 

@@ -153,11 +153,13 @@ def test_how_clearly_searches_have_chosen(monkeypatch, place):
         name = "lam" if family.startswith("sd") else "weight_decay"
         for value, tried in zip(found, (0.1, 0.01, 0.001), strict=True):
             best = value == max(found)
-            lines.append({"family": family, "value": value, "best": best, name: tried})
+            line = {"family": family, "value": value, "best": best, "networks": 3, name: tried}
+            lines.append(line)
     trials = pd.DataFrame(lines)
     monkeypatch.setattr(Place, "trials", property(lambda self: trials))
     first, second = read_searches(place).splitlines()
     assert first.startswith("- sd_eq1_uniform: chosen lam = 0.1; 2 of 3 trials (0.01 to 0.1)")
+    assert first.endswith("networks of each trial: 3.")
     assert second.startswith("- weight_decay_uniform: chosen weight_decay = 0.001; 1 of 3 trials")
     monkeypatch.setattr(Place, "trials", property(lambda self: trials[:0]))
     assert read_searches(place) == ""
