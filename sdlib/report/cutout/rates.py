@@ -72,7 +72,7 @@ def rates_sentence(place: Place) -> str:
     if len(found) < 2:
         return ""
     rival, *penalised = found
-    best = ", ".join(f"{place.label(one.arm)} at {_rate(one.best):g}" for one in found)
+    best = ", ".join(f"{_rate(one.best):g} ({place.label(one.arm)})" for one in found)
     used = f"{_rate(rival.used):g}"
     gains = "; ".join(_gain(place, one, rival, used) for one in penalised)
     return (
@@ -117,7 +117,7 @@ def _gain(place: Place, one: _Rates, rival: _Rates, used: str) -> str:
         for ours, theirs in ((one.used, rival.used), (one.best, rival.best))
     )
     return (
-        f"{place.label(one.arm)} {_points(at_used)} points at {used}, {_points(at_best)} with "
+        f"{place.label(one.arm)}: {_points(at_used)} points at {used}, {_points(at_best)} with "
         f"each method at its best, n = {len(at_used)}"
     )
 

@@ -58,16 +58,16 @@ def points(differences):
 
 def test_gains_are_paired_at_the_rate_of_all_runs_and_at_the_best_rates(trials):
     said = rates.rates_sentence(trials())
-    assert f"Best on validation: {WEIGHT_DECAY} at 0.4, SD Eq. 1, paper's λ at 0.8" in said
+    assert f"Best on validation: 0.4 ({WEIGHT_DECAY}), 0.8 (SD Eq. 1, paper's λ), 0.8" in said
     rival = np.array(TESTED["learning_rate"][USED])
     ours = TESTED["learning_rate_sd_eq2"]
     used, best = points(ours[USED] - rival), points(ours[0.8] - rival)
-    assert f"{EQ2} {used} points at 0.4, {best} with each method at its best, n = 3." in said
+    assert f"{EQ2}: {used} points at 0.4, {best} with each method at its best, n = 3." in said
 
 
 def test_one_network_has_no_interval(trials):
     said = rates.rates_sentence(trials(several=False))
-    assert f"{EQ2} +4.0 points at 0.4, +11.0 with each method at its best, n = 1." in said
+    assert f"{EQ2}: +4.0 points at 0.4, +11.0 with each method at its best, n = 1." in said
 
 
 def test_the_table_has_both_rates_of_every_method(trials):
