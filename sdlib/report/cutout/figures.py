@@ -43,6 +43,7 @@ FIRST_METRICS = {
     "clean.accuracy": "accuracy without squares",
     "test.accuracy": "accuracy with squares\non every cancer",
 }
+TILE_HEIGHT = 2.2  # inches of a tile with its title beside the panels
 
 
 def in_one_look(places: Sequence[Place]) -> Figure:
@@ -68,7 +69,10 @@ def in_one_look(places: Sequence[Place]) -> Figure:
     lines = sum(len(set(FIRST_ARMS) & set(place.arms)) for place in places)
     figure = plt.figure(figsize=(WIDTH, 0.34 * lines + 1.0 * sum(bool(p.arms) for p in places)))
     left, right = figure.subfigures(1, 2, width_ratios=[1, 4.2])
-    for ax, tile, title in zip(left.subplots(2, 1), pair, titles, strict=True):
+    # At the top, one below the other, however many places make the figure tall.
+    rows = left.add_gridspec(max(2, int(figure.get_figheight() / TILE_HEIGHT)), 1)
+    for row, tile, title in zip(rows, pair, titles, strict=False):
+        ax = left.add_subplot(row)
         ax.imshow(tile, interpolation="nearest")
         ax.set_title(title, fontsize=9)
         ax.set_axis_off()

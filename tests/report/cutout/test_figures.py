@@ -66,6 +66,15 @@ def test_one_look_has_the_tiles_and_the_accuracy_with_and_without_squares(rows):
     assert not plots[0].findobj(lambda one: str(one.get_gid()).endswith(":paper"))
 
 
+def test_the_tiles_are_at_the_top_of_a_tall_figure(rows):
+    figure = figures.in_one_look([rows] * 4)
+    figure.canvas.draw()
+    height = figure.bbox.height
+    for ax in figure.axes[:2]:
+        bottom = ax.get_window_extent().y0
+        assert height - bottom < 2.2 * figures.TILE_HEIGHT * figure.dpi < height
+
+
 def test_without_rows_the_tiles_remain(nothing):
     figure = figures.in_one_look([nothing])
     assert len(figure.axes) == 2
