@@ -244,7 +244,7 @@ def search_trials(place: Place) -> Figure:
 def _search_title(place: Place, name: str, trials: pd.DataFrame, arm: Arm | None) -> str:
     best = trials[trials["best"]].iloc[0]
     each = f" of {best['networks']} networks" if best["networks"] > 1 else ""
-    title = f"{name}: {len(trials)} trials{each}\n{best['judged_on']} {best['value']:.3f}"
+    title = f"{name}\n{len(trials)} trials{each}\n{best['judged_on']} {best['value']:.3f}"
     runs = place.interval(f"{best['judged_on']}.accuracy", arm.name) if arm else None
     return f"{title}, runs {runs.mean:.3f}" if runs else title
 

@@ -139,7 +139,7 @@ def test_logits_beyond_the_edge_are_counted_at_it(rows, monkeypatch):
 
 def test_searches_have_their_arms_looks_and_the_chosen_trial_a_circle(rows):
     figure = figures.search_trials(rows)
-    by_name = {ax.get_title().split(":")[0]: ax for ax in figure.axes}
+    by_name = {ax.get_title().split("\n")[0]: ax for ax in figure.axes}
     assert SEARCHES.keys() < by_name.keys()
     tuned = by_name["sd_eq2_test"]
     trials, circle = tuned.lines
@@ -150,7 +150,7 @@ def test_searches_have_their_arms_looks_and_the_chosen_trial_a_circle(rows):
     (best,) = mine[mine["best"]].itertuples()
     assert (*circle.get_xdata(), *circle.get_ydata()) == (best.validation, best.test)
     runs = rows.interval("test.accuracy", "sd_eq2_test_tuned").mean
-    title = f"sd_eq2_test: 20 trials\ntest {best.value:.3f}, runs {runs:.3f}"
+    title = f"sd_eq2_test\n20 trials\ntest {best.value:.3f}, runs {runs:.3f}"
     assert tuned.get_title() == title
 
 
