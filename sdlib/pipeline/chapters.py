@@ -169,8 +169,10 @@ def execute(chapter: Path, out: Path, values: Mapping[str, Any] | None = None) -
                 progress_bar=False,
                 start_timeout=KERNEL_TIMEOUT,
                 execution_timeout=CELL_TIMEOUT,
-                # Else every chapter begins with a warning about local sockets.
-                extra_arguments=["--log-level=ERROR"],
+                # Else every chapter begins with a warning about local sockets. And papermill stops
+                # a kernel by an interrupt, which some kernels meet in their last message and note
+                # as an error. Errors of cells do not come this way.
+                extra_arguments=["--log-level=CRITICAL"],
                 config=Config(KernelManager=manager),
             )
     except papermill.PapermillExecutionError as error:

@@ -56,6 +56,28 @@ def test_a_kernel_takes_no_port_that_another_process_could_take_first(tmp_path):
     assert not Path(folder).parent.exists()  # removed with its sockets
 
 
+def test_a_kernel_that_is_stopped_in_its_last_message_is_silent(tmp_path, capfd):
+    slow = """
+import time
+
+kernel = get_ipython().kernel
+answer = kernel.shell_handlers["kernel_info_request"]
+
+
+async def answer_and_linger(*message):
+    await answer(*message)  # papermill's last question: then it interrupts the kernel
+    time.sleep(1)
+
+
+kernel.shell_handlers["kernel_info_request"] = answer_and_linger
+print("seen")
+"""
+    chapter = write(tmp_path / "a.ipynb", slow)
+    chapters.execute(chapter, tmp_path / "out.ipynb")
+    assert texts(tmp_path / "out.ipynb") == "seen\n"
+    assert capfd.readouterr().err == ""
+
+
 # -- Parameters
 
 
