@@ -1,5 +1,6 @@
 """What git holds in data/results is whole, today's, and says what its own predictions say."""
 
+import collections
 import json
 from xml.etree import ElementTree
 
@@ -20,8 +21,8 @@ FILES = sorted(
     file for file in recorded_folder().glob("*.jsonl") if not file.stem.endswith("-trials")
 )
 # Every reader clones these files.
-#: Per experiment. The largest are sweeps, which robustness has of two tissues at two profiles.
-MOST_BYTES = {**dict.fromkeys(EXPERIMENTS, 4_000_000), "robustness": 5_000_000}
+MOST_BYTES_AT_A_PROFILE = 3_000_000  # of one experiment, its tissues together
+MOST_BYTES_OF_ALL_EXPERIMENTS = 15_000_000
 MOST_BYTES_OF_THE_LAB = 5_000_000
 # What ties in half precision move; the calibration error still depends on the order of ties.
 TOLERANCE = {"auroc": 2e-4, "brier": 2e-5, "calibration_error": 4e-3}
@@ -111,7 +112,17 @@ def test_recorded_files_of_an_experiment_stay_small(experiment):
     # Of data sets that are not at hand nothing is recorded.
     at_hand = {"phantom", "open"} & set(EXPERIMENTS[experiment].sources)
     assert bool(files) == bool(at_hand)
-    assert sum(file.stat().st_size for file in files) < MOST_BYTES[experiment]
+    at_profile = collections.Counter()
+    for file in files:
+        profile = file.stem.split("-")[2]
+        assert profile in PROFILES
+        at_profile[profile] += file.stat().st_size
+    assert all(size < MOST_BYTES_AT_A_PROFILE for size in at_profile.values()), at_profile
+
+
+def test_recorded_files_of_all_experiments_stay_small():
+    files = [file for file in recorded_folder().iterdir() if file.name.split("-")[0] in EXPERIMENTS]
+    assert sum(file.stat().st_size for file in files) < MOST_BYTES_OF_ALL_EXPERIMENTS
 
 
 def test_recorded_files_are_of_an_experiment_or_the_labs():
