@@ -6,7 +6,6 @@
 - :mod:`~sdlib.report.cutout.equal_access`: the paper's values against weight decay, with equal
   access to labels; the ceiling; what speaks against the method.
 - :mod:`~sdlib.report.cutout.starved`: is there a feature that the penalty could free?
-- :mod:`~sdlib.report.cutout.optimism`: what searches promised, and what new networks have.
 - :mod:`~sdlib.report.cutout.rates`: would another learning rate serve a method better?
 - :mod:`~sdlib.report.cutout.sensitivity`: one step around the tuned values.
 - :mod:`~sdlib.report.cutout.figures`: the figures of chapter 4.
@@ -16,7 +15,6 @@ from sdlib.report.cutout import (
     cutoff_control,
     equal_access,
     figures,
-    optimism,
     rates,
     sensitivity,
     settings,
@@ -27,7 +25,6 @@ __all__ = [
     "cutoff_control",
     "equal_access",
     "figures",
-    "optimism",
     "rates",
     "sensitivity",
     "settings",

@@ -50,7 +50,8 @@ def optimism_table(places: Sequence[Place]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One line per place and tuned arm; intervals are 95 % t intervals over seeds.
+        One line per place and tuned arm; intervals are 95 % t intervals over seeds. Clean tiles
+        have a column where the experiment tests on them apart.
     """
     lines = {}
     for place in places:
@@ -61,14 +62,16 @@ def optimism_table(places: Sequence[Place]) -> pd.DataFrame:
             cohort, family = best["judged_on"], best["family"]
             count = int((place.trials["family"] == family).sum())
             each = "1 network" if best["networks"] == 1 else f"{best['networks']} networks"
-            lines[place.name, place.label(arm)] = {
+            line = {
                 "trials": f"{count}, of {each} each",
                 "best values": _values(best),
                 "judged on": cohort,
                 "best trial": f"{best[cohort]:.3f}",
                 "new networks": describe(_interval(place, f"{cohort}.accuracy", arm)),
-                "on clean tiles": describe(_interval(place, "clean.accuracy", arm)),
             }
+            if "clean" in place.definition.evaluation:
+                line["on clean tiles"] = describe(_interval(place, "clean.accuracy", arm))
+            lines[place.name, place.label(arm)] = line
     table = pd.DataFrame(lines).T
     return table.rename_axis(["results", "networks"]) if lines else table
 

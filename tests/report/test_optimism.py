@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sdlib.experiments import Search
-from sdlib.report.cutout import optimism
+from sdlib.report import optimism
 from sdlib.report.tables import describe
+from sdlib.results import Place
 
 ARMS = ("weight_decay_tuned", "sd_eq1_tuned", "sd_eq2_tuned", "sd_eq2_test_tuned")
 
@@ -50,3 +51,14 @@ def test_the_plot_has_the_tables_arms(rows):
     label = rows.label("sd_eq1_tuned")
     drawn = np.sort(seeds[f"{label}:seeds"].get_xdata())
     assert drawn == pytest.approx(np.sort(100 * optimism.optimism(rows, "sd_eq1_tuned")))
+
+
+def test_without_clean_tiles_there_is_no_column_of_them():
+    place = Place("robustness", "laptop", "phantom")
+    table = optimism.optimism_table([place])
+    tuned = ["weight_decay_uniform_tuned", "sd_eq1_uniform_tuned"]
+    assert table.index.get_level_values(1).tolist() == [place.label(arm) for arm in tuned]
+    assert "on clean tiles" not in table
+    best = place.trials[place.trials["best"]].set_index("family")
+    for arm, said in zip(tuned, table["best trial"], strict=True):
+        assert said == f"{best.loc[place.definition.arm(arm).search, 'value']:.3f}"
