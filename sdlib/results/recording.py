@@ -41,12 +41,14 @@ def record(experiment: str, profile: str, source: str) -> list[str]:
         A file cannot be written.
     """
     own = PlaceKey(experiment, profile, source, THIS_RUN)
+    rows = own_rows_of_today(own)
+    _check_predictions(own, rows)
     said = []
     with all_or_none():
+        # Measurements first: they compare this machine's rows with those recorded before.
         for measurement in own.definition.measurements:
             if sentence := measurement.record(experiment, profile, source):
                 said.append(sentence)
-        rows = own_rows_of_today(own)
         left_out = len(own_rows(own)) - len(rows)
         stale = f"; {left_out} stale ones left out" if left_out else ""
         if rows:
@@ -64,7 +66,7 @@ def _record_runs(own: PlaceKey, rows: list[dict]) -> None:
     key = replace(own, origin=RECORDED)
     fresh = {(row["arm"], row["seed"]) for row in rows}
     kept = [row for row in recorded_rows(key) if (row["arm"], row["seed"]) not in fresh]
-    write_recorded(key, _predictions(own, key, rows))
+    write_recorded(key, _predictions(own, key))
     # Rows of tuned arms are of today's configuration only beside the trials that tuned them.
     for owner in filter(None, (own.experiment, own.definition.searched_in)):
         _record_trials(owner, own.profile, own.source)
@@ -83,14 +85,8 @@ def _record_trials(experiment: str, profile: str, source: str) -> None:
             temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _predictions(own: PlaceKey, key: PlaceKey, rows: list[dict]) -> dict[str, np.ndarray]:
-    """This machine's predictions, and those recorded before for the same tiles.
-
-    Raises
-    ------
-    DataError
-        A run has left a row, but no whole predictions.
-    """
+def _check_predictions(own: PlaceKey, rows: list[dict]) -> None:
+    """Raise a DataError if a run has left a row, but no whole predictions."""
     mine = found_predictions(own)
     for row in rows:
         name = f"{row['arm']}/seed{row['seed']}"
@@ -100,7 +96,11 @@ def _predictions(own: PlaceKey, key: PlaceKey, rows: list[dict]) -> dict[str, np
                 f"again with `python -m sdlib run {own.experiment}/{name} --profile "
                 f"{own.profile} --source {own.source} --fresh`"
             )
-    found = {**found_predictions(key), **mine}
+
+
+def _predictions(own: PlaceKey, key: PlaceKey) -> dict[str, np.ndarray]:
+    """This machine's predictions, and those recorded before for the same tiles."""
+    found = {**found_predictions(key), **found_predictions(own)}
     of_other_tiles = [name for name, _ in lengths_that_differ(key.definition, found)]
     for name in found:
         cohort, _, kind = name.rpartition(".")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from sdlib.checks import known
+from sdlib.errors import DataError
 from sdlib.experiments import Run
 from sdlib.experiments.measurements import SWEEP
 from sdlib.files import (
@@ -30,9 +31,9 @@ from sdlib.files import (
     read_json,
 )
 from sdlib.results import sweep_format
-from sdlib.results.key import THIS_RUN, PlaceKey
+from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey
 from sdlib.results.predictions import own_predictions, own_targets
-from sdlib.results.rows import own_rows_of_today
+from sdlib.results.rows import own_rows_of_today, recorded_rows
 from sdlib.shifts import LEVELS, Level
 
 __all__ = [
@@ -221,13 +222,40 @@ def record(experiment: str, profile: str, source: str) -> str:
     """Copy this machine's sweep to the recorded ones; says how many networks, if any.
 
     Networks recorded before and not swept here are kept, if their tiles are the same.
+
+    Raises
+    ------
+    DataError
+        A network whose sweep is recorded was trained anew here, and not swept.
     """
-    own = _own(PlaceKey(experiment, profile, source, THIS_RUN))
+    key = PlaceKey(experiment, profile, source, THIS_RUN)
+    own = _own(key)
+    before = read_sweep(replace(key, origin=RECORDED))
+    outdated = sorted(_trained_anew(key) & set(before.logits) - set(own.logits))
+    if outdated:
+        arm, seed = outdated[0]
+        raise DataError(
+            f"the recorded sweep of {experiment}/{arm}/seed{seed} is of another network than this "
+            f"machine's ({len(outdated)} such): sweep these networks with `python -m sdlib measure "
+            f"{experiment}/{SWEEP.name} --profile {profile} --source {source}`"
+        )
     if not own.logits:
         return ""
-    before = read_sweep(PlaceKey(experiment, profile, source))
     same = before.levels == own.levels and np.array_equal(before.targets, own.targets)
     logits = {**(before.logits if same else {}), **own.logits}
     file = SWEEP.recorded_file(experiment, profile, source)
     sweep_format.write(file, own.levels, own.targets, own.groups, logits)
     return f"the sweep of {len(own.logits)} networks recorded"
+
+
+def _trained_anew(own: PlaceKey) -> set[tuple[str, int]]:
+    """Arm and seed of this machine's networks that are not those of the recorded rows."""
+    recorded = {
+        (row["arm"], row["seed"]): row["metrics"]
+        for row in recorded_rows(replace(own, origin=RECORDED))
+    }
+    return {
+        (row["arm"], row["seed"])
+        for row in own_rows_of_today(own)
+        if recorded.get((row["arm"], row["seed"])) != row["metrics"]
+    }

@@ -18,7 +18,7 @@ from sdlib.results import Place, sweeps
 from sdlib.results.rows import own_row
 from sdlib.results.sharpness import Sharpness, file_of, write_sharpness
 from sdlib.results.sweeps import levels_of, read_level, stamp_of
-from tests.written_results import write_experiment, write_run, write_search
+from tests.written_results import write_experiment, write_run, write_search, write_sweep
 
 NAMES = ("robustness", "laptop", "phantom")
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -410,6 +410,7 @@ def again(there):
     """What is recorded; and something new to record in every file."""
     before = content_of(there / "recorded")
     write_run("robustness", RUN.arm, 0, network=(0.5, 2.0, -1.0), finished="tomorrow")
+    write_sweep("robustness")
     return before
 
 

@@ -10,7 +10,7 @@ from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import EXPERIMENTS, Run
 from sdlib.experiments.measurements import SWEEP
 from sdlib.models import create_network, load_weights, save_weights
-from sdlib.results import Place, sweeps
+from sdlib.results import Place, record, sweeps
 from sdlib.results.sweep_format import on_grid
 from sdlib.results.sweeps import read_sweep
 from sdlib.shifts import LEVELS, apply
@@ -255,6 +255,22 @@ class TestRecord:
         make(*PLACE, log=lambda line: None)
         assert sweeps.record(*PLACE) == "the sweep of 1 networks recorded"
         assert set(read_sweep(Place(*PLACE)).logits) == {(arm, 0) for arm in ARMS}
+
+    def test_a_sweep_of_a_network_trained_anew_is_not_kept_beside_its_row(self, trained, recorded):
+        trained(ARMS[0])
+        make(*PLACE, log=lambda line: None)
+        record(*PLACE)
+        trained(ARMS[0], seed=1)
+        row_file = Run("robustness", ARMS[0], 0, "smoke").row_file
+        row = json.loads(row_file.read_text())
+        row |= {"metrics": {"test": {"accuracy": 0.75}}, "finished": "later"}
+        row_file.write_text(json.dumps(row))
+        with pytest.raises(DataError, match=r"is of another network .* `python -m sdlib measure"):
+            record(*PLACE)
+        make(*PLACE, log=lambda line: None)
+        record(*PLACE)
+        found, swept = read_sweep(Place(*PLACE)).logits, own().logits
+        np.testing.assert_array_equal(found[ARMS[0], 0], on_grid(swept[ARMS[0], 0]))
 
 
 def test_a_sign_survives_half_precision():
