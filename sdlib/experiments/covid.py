@@ -91,7 +91,7 @@ REGIMEN = {
 PHANTOMS = {"augment": "none", "kept": "best"}
 OVERRIDES = {
     "smoke": PHANTOMS,
-    "quick": {**PHANTOMS, "tiles": 400},
+    "quick": {**PHANTOMS, "tiles": 320},
     ("quick", "open"): {**REGIMEN, "network": "efficientnet_lite0", "size": 96, "epochs": 2},
     "laptop": {**PHANTOMS, "size": 96, "tiles": 1500, "trials": 5},
     ("laptop", "open"): {
