@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit
 
-from sdlib.experiments import Arm
 from sdlib.losses import resting_logits
 from sdlib.metrics import reliability
 from sdlib.plotting import CLASSES, arm_rows, panels
@@ -29,7 +27,6 @@ __all__ = [
     "logit_histograms",
     "map_shares",
     "reliability_curves",
-    "search_trials",
     "sensitivity_maps",
     "three_cutoffs",
 ]
@@ -209,44 +206,6 @@ def _clipped(place: Place, arm: str, cohort: str) -> np.ndarray:
     """Logits (seeds, tiles) of one cohort, those beyond the histogram's edge moved onto it."""
     logits = np.stack(list(place.logits(arm, cohort).values()))
     return np.clip(logits, -EDGE, EDGE)
-
-
-def search_trials(place: Place) -> Figure:
-    """Draw every trial of every search, accuracy on test against accuracy on validation.
-
-    Parameters
-    ----------
-    place : Place
-        Of ``cutout``.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One panel per search; a circle around the trial whose values were taken. Titles have its
-        accuracy on the cohort that the search was judged on, and the mean accuracy there of the
-        reported runs with its values.
-    """
-    searches = dict(list(place.trials.groupby("family", sort=False)))
-    labels = {"xlabel": "on validation", "ylabel": "on test"}
-    arms = {arm.search: arm for arm in place.definition.arms if arm.search}
-    for name, ax in panels(list(searches), sentence(place), 3, (3, 2.6), **labels).items():
-        trials, arm = searches[name], arms.get(name)
-        # Searches that no arm waits for name the arm that they train, or train the first one.
-        trained = place.definition.space(name).arm or place.definition.arms[0].name
-        look = place.look(arm.name if arm else trained)
-        best = trials[trials["best"]].iloc[0]
-        ax.plot(trials["validation"], trials["test"], look.marker, color=look.colour)
-        ax.plot(best["validation"], best["test"], "ko", markersize=13, fillstyle="none")
-        ax.set_title(_search_title(place, name, trials, arm), size=10)
-    return plt.gcf()
-
-
-def _search_title(place: Place, name: str, trials: pd.DataFrame, arm: Arm | None) -> str:
-    best = trials[trials["best"]].iloc[0]
-    each = f" of {best['networks']} networks" if best["networks"] > 1 else ""
-    title = f"{name}\n{len(trials)} trials{each}\n{best['judged_on']} {best['value']:.3f}"
-    runs = place.interval(f"{best['judged_on']}.accuracy", arm.name) if arm else None
-    return f"{title}, runs {runs.mean:.3f}" if runs else title
 
 
 def sensitivity_maps(around: Place) -> Figure:

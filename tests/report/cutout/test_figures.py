@@ -14,7 +14,7 @@ from sdlib.metrics import reliability
 from sdlib.report.cutout import cutoff_control, figures
 from sdlib.report.tables import paper_interval
 from sdlib.results import Place
-from tests.written_results import SEARCHES, TARGETS
+from tests.written_results import TARGETS
 
 LABELS = [arm.label for arm in CUTOUT]
 NAMES = [arm.name for arm in CUTOUT]
@@ -137,31 +137,6 @@ def test_logits_beyond_the_edge_are_counted_at_it(rows, monkeypatch):
     assert set(logits[0]) == {-figures.EDGE, figures.EDGE}
 
 
-def test_searches_have_their_arms_looks_and_the_chosen_trial_a_circle(rows):
-    figure = figures.search_trials(rows)
-    by_name = {ax.get_title().split("\n")[0]: ax for ax in figure.axes}
-    assert SEARCHES.keys() < by_name.keys()
-    tuned = by_name["sd_eq2_test"]
-    trials, circle = tuned.lines
-    mine = rows.trials[rows.trials["family"] == "sd_eq2_test"]
-    assert trials.get_color() == rows.look("sd_eq2_test_tuned").colour
-    assert trials.get_xdata() == pytest.approx(mine["validation"])
-    assert trials.get_ydata() == pytest.approx(mine["test"])
-    (best,) = mine[mine["best"]].itertuples()
-    assert (*circle.get_xdata(), *circle.get_ydata()) == (best.validation, best.test)
-    runs = rows.interval("test.accuracy", "sd_eq2_test_tuned").mean
-    title = f"sd_eq2_test\n20 trials\ntest {best.value:.3f}, runs {runs:.3f}"
-    assert tuned.get_title() == title
-
-
-def test_the_common_learning_rate_has_no_runs_of_its_own(rows):
-    ax = next(
-        ax for ax in figures.search_trials(rows).axes if ax.get_title().startswith("learning_rate")
-    )
-    assert "runs" not in ax.get_title()
-    assert ax.lines[0].get_color() == rows.look("weight_decay").colour
-
-
 def test_sensitivity_maps_are_in_points(rows):
     around = rows.of("cutout_sensitivity")
     figure = figures.sensitivity_maps(around)
@@ -193,7 +168,6 @@ def test_without_rows_every_figure_names_the_command(nothing):
         figures.reliability_curves: [nothing],
         figures.three_cutoffs: [nothing],
         figures.logit_histograms: [nothing],
-        figures.search_trials: nothing,
         figures.map_shares: nothing,
         figures.sensitivity_maps: nothing.of("cutout_sensitivity"),
     }
