@@ -42,7 +42,7 @@ def gains_at(place: Place) -> dict[str, tuple[Comparison, Interval | None]]:
         for comparison in experiment.comparisons:
             # A premise of one claim may be a gain of another, and two claims may share a gain.
             measured_where = _statistic(name, comparison)
-            if comparison.kind != Kind.GAIN or measured_where in drawn:
+            if not _is_gain(comparison) or measured_where in drawn:
                 continue
             drawn.append(measured_where)
             # Premises are common to the readings of a claim.
@@ -106,6 +106,11 @@ def _draw(ax: Axes, row: int, interval: Interval) -> None:
     ax.text(
         ENDS[1] - 0.5, row, f"n = {interval.n}", ha="right", va="center", fontsize=8, color="0.3"
     )
+
+
+def _is_gain(comparison: Comparison) -> bool:
+    """Whether the paper reports a gain; a premise without a number is a condition of ours."""
+    return comparison.kind == Kind.GAIN and not (comparison.premise and not comparison.paper)
 
 
 def _statistic(experiment: str, comparison: Comparison) -> tuple[str, object]:
