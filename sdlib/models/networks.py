@@ -106,8 +106,8 @@ def create_network(
     head : str
         How the last layer begins; a key of :data:`HEADS`. timm draws the weights of an EfficientNet
         from -1/sqrt(k) to 1/sqrt(k) for k outputs: with one logit from -1 to 1, however many
-        features there are, so that first logits reach 10 and more (17 in EfficientNet-B0 on phantom
-        tiles). At a high rate such a network diverges, first of all under a penalty on logits.
+        features there are. First logits are then several times as large as with ``small``, and at a
+        high rate such a network diverges, first of all under a penalty on logits.
 
     Returns
     -------
