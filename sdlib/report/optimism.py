@@ -18,7 +18,7 @@ VALUES = ("weight_decay", "lam", "lam_neg", "lam_pos", "gamma_neg", "gamma_pos")
 
 
 def optimism(place: Place, arm: str) -> np.ndarray:
-    """Accuracy of new networks minus that of the best trial, on the set the search was judged on.
+    """Compare new networks with the best trial, by what the search was judged on.
 
     Parameters
     ----------
@@ -29,14 +29,13 @@ def optimism(place: Place, arm: str) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        float64, one value per seed; empty without trials or rows. Negative values: the best
-        trial had been lucky.
+        float64, one difference of accuracy (or of AUROC, where the search was judged by it) per
+        seed; empty without trials or rows. Negative values: the best trial had been lucky.
     """
     best = _best(place, arm)
     if best is None:
         return np.empty(0)
-    cohort = best["judged_on"]
-    return place.values(f"{cohort}.accuracy", arm) - best[cohort]
+    return place.values(_judged_by(place, arm), arm) - best["value"]
 
 
 def optimism_table(places: Sequence[Place]) -> pd.DataFrame:
@@ -45,7 +44,7 @@ def optimism_table(places: Sequence[Place]) -> pd.DataFrame:
     Parameters
     ----------
     places : sequence of Place
-        Of an experiment with searches.
+        Of experiments with searches.
 
     Returns
     -------
@@ -54,24 +53,26 @@ def optimism_table(places: Sequence[Place]) -> pd.DataFrame:
         have a column where the experiment tests on them apart.
     """
     lines = {}
+    several = len({place.experiment for place in places}) > 1
     for place in places:
+        name = f"{place.experiment}, {place.name}" if several else place.name
         for arm in place.arms:
             best = _best(place, arm)
             if best is None:
                 continue
-            cohort, family = best["judged_on"], best["family"]
-            count = int((place.trials["family"] == family).sum())
+            judged_by = _judged_by(place, arm)
+            count = int((place.trials["family"] == best["family"]).sum())
             each = "1 network" if best["networks"] == 1 else f"{best['networks']} networks"
             line = {
                 "trials": f"{count}, of {each} each",
                 "best values": _values(best),
-                "judged on": cohort,
-                "best trial": f"{best[cohort]:.3f}",
-                "new networks": describe(_interval(place, f"{cohort}.accuracy", arm)),
+                "judged on": judged_by.replace(".", " ").replace("auroc", "AUROC"),
+                "best trial": f"{best['value']:.3f}",
+                "new networks": describe(_interval(place, judged_by, arm)),
             }
             if "clean" in place.definition.evaluation:
                 line["on clean tiles"] = describe(_interval(place, "clean.accuracy", arm))
-            lines[place.name, place.label(arm)] = line
+            lines[name, place.label(arm)] = line
     table = pd.DataFrame(lines).T
     return table.rename_axis(["results", "networks"]) if lines else table
 
@@ -85,6 +86,12 @@ def optimism_plot(places: Sequence[Place]):
     return difference_plot(
         panels, xlabel="new networks minus best trial, points", missing="no searches yet"
     )
+
+
+def _judged_by(place: Place, arm: str) -> str:
+    """The cohort and the metric of an arm's search, such as ``validation.accuracy``."""
+    space = place.definition.space(place.definition.arm(arm).search)
+    return f"{space.judged_on}.{space.metric}"
 
 
 def _best(place: Place, arm: str) -> pd.Series | None:

@@ -38,7 +38,7 @@ def test_the_table_has_a_line_for_every_tuned_arm(rows):
     tuned = [arm for arm in rows.arms if rows.definition.arm(arm).search]
     assert table.index.get_level_values(1).tolist() == [rows.label(arm) for arm in tuned]
     line = table.loc[rows.name, rows.label("sd_eq2_test_tuned")]
-    assert line["judged on"] == "test"
+    assert line["judged on"] == "test accuracy"
     assert line["best trial"] == f"{best_of('sd_eq2_test')['value']:.3f}"
     assert line["new networks"] == describe(rows.interval("test.accuracy", "sd_eq2_test_tuned"))
     assert line["on clean tiles"] == describe(rows.interval("clean.accuracy", "sd_eq2_test_tuned"))
@@ -62,3 +62,18 @@ def test_without_clean_tiles_there_is_no_column_of_them():
     best = place.trials[place.trials["best"]].set_index("family")
     for arm, said in zip(tuned, table["best trial"], strict=True):
         assert said == f"{best.loc[place.definition.arm(arm).search, 'value']:.3f}"
+
+
+def test_a_search_that_auroc_judged_is_compared_by_auroc():
+    places = [Place(name, "laptop", "phantom") for name in ("covid", "covid_added")]
+    table = optimism.optimism_table(places)
+    assert len(table) == 4
+    place = places[0]
+    arm = "sd_eq2_tuned"
+    line = table.loc[f"covid, {place.name}", place.label(arm)]
+    best = place.trials[place.trials["best"]].set_index("family").loc["sd_eq2"]
+    assert line["judged on"] == "validation AUROC"
+    assert line["best trial"] == f"{best['value']:.3f}"
+    assert line["new networks"] == describe(place.interval("validation.auroc", arm))
+    promised = place.values("validation.auroc", arm) - best["value"]
+    assert optimism.optimism(place, arm) == pytest.approx(promised)
