@@ -187,11 +187,17 @@ EXPERIMENTS = (
         Cohort(("train",)),
         {"validation": Cohort(("validation",)), "test": Cohort(("test",))},
         searches=(
-            Space("weight_decay_uniform", "validation", grid={"weight_decay": DECAY_GRID}),
-            Space("sd_eq1_uniform", "validation", grid={"lam": LAMBDA_GRID}),
+            Space(
+                "weight_decay_uniform",
+                "validation",
+                grid={"weight_decay": DECAY_GRID},
+                extends=True,
+            ),
+            Space("sd_eq1_uniform", "validation", grid={"lam": LAMBDA_GRID}, extends=True),
         ),
         trial=Arm("trial", "trial", augment=UNIFORM),
-        overrides=NATIVE_SIZES,
+        # Three networks a trial: the best of single networks says more of luck than of its values.
+        overrides={"laptop": {"networks": 3}, **NATIVE_SIZES},
         main_only=("quick", "long"),  # the rest would double what a newcomer waits for
         measurements=(SWEEP, SHARPNESS),
         comparisons=COMPARISONS,

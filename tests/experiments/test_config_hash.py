@@ -29,14 +29,14 @@ PINNED = {
     Run("cutout", "sd_eq2_test_tuned", 0, "laptop", "phantom"): "81f6b8f44bed",
     Run("cutout", "control", 0, "laptop", "phantom"): "c721f6e2289c",
     Run("cutout_sensitivity", "gamma_+1_-1", 2, "laptop", "phantom"): "a04029dff53f",
-    Run("robustness", "sd_eq1_uniform_tuned", 0, "laptop", "open"): "522e0fddf27c",
+    Run("robustness", "sd_eq1_uniform_tuned", 0, "laptop", "open"): "81283f8c6f80",
     Run("robustness", "sd_eq1_uniform", 2, "long", "phantom"): "97c6e8ee5a25",
     Run("stain_b", "weight_decay_none", 0, "laptop", "open"): "5076238d2a15",
 }
 PINNED_SEARCHES = {
     Search("cutout", "learning_rate", "laptop", "phantom"): "9ff981b3155c",
     Search("cutout", "sd_eq2_test", "laptop", "phantom"): "038ff2e83bd9",
-    Search("robustness", "sd_eq1_uniform", "laptop", "open"): "e62452c27e0f",
+    Search("robustness", "sd_eq1_uniform", "laptop", "open"): "2973763c1c30",
 }
 
 
