@@ -17,7 +17,7 @@ from sdlib.pipeline import jobs as graph
 from sdlib.plotting import arm_rows, panels
 from sdlib.report import readme_table, stain_transfer, tables, verdicts
 from sdlib.report.cutout import cutoff_control
-from sdlib.report.robustness import design, figures, readings, statistics
+from sdlib.report.robustness import arm_pairs, design, figures, readings, statistics
 from sdlib.results import Place
 from sdlib.training import run as training
 from sdlib.training.data import load_tiles
@@ -224,7 +224,7 @@ def test_readings_of_shifts_are_of_their_own_sweep(shifts):
     assert "firm decay, minus plain training" in statistics.summary(shifts, *PAIR)
     differences = readings.difference_tables([shifts], *PAIR)
     assert list(differences) == [shifts.name]
-    assert len(readings.comparison_table([shifts], [PAIR])) == 1
+    assert len(arm_pairs.comparison_table([shifts], [PAIR])) == 1
     assert readings.power_table(differences, *PAIR).empty  # the paper prints nothing about them
     assert statistics.gain_table([shifts]).empty
     assert list(statistics.convergence(shifts).index) == list(shifts.labels.values())

@@ -16,7 +16,6 @@ from sdlib import results
 from sdlib.errors import DataError
 from sdlib.experiments import paper_table
 from sdlib.experiments.measurements import SHARPNESS
-from sdlib.metrics import mean_interval
 from sdlib.report.robustness.statistics import convergence, curves, differences
 from sdlib.report.rule import FEWEST
 from sdlib.results import MAIN_PROFILE, RECORDED, THIS_RUN, Place
@@ -26,8 +25,6 @@ from sdlib.shifts import LEVELS
 
 __all__ = [
     "SharpnessFound",
-    "comparison_panels",
-    "comparison_table",
     "curve_table",
     "difference_tables",
     "gain_panels",
@@ -157,68 +154,6 @@ def read_convergence(place: Place) -> str:
 def _span(shares: pd.Series) -> str:
     low, high = f"{shares.min():.0%}", f"{shares.max():.0%}"
     return low if low == high else f"{low} to {high}"
-
-
-def comparison_table(places: Sequence[Place], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """Differences of the two arms of each pair, unshifted and averaged over each shift's levels.
-
-    Parameters
-    ----------
-    places : sequence of Place
-    pairs : sequence of (arm, rival)
-        Each gives ``arm - rival``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text, in points. One line per comparison and place: the number of seeds, then for unshifted
-        tiles (``clean``) and each shift the paired mean [95 % t interval over seeds].
-    """
-    lines = {}
-    for arm, rival in pairs:
-        for place in places:
-            cells, n = {}, 0
-            for shift in (CLEAN, *SHIFTS):
-                values = 100 * place.paired(shift, arm, rival)
-                n = len(values)
-                cells[shift] = _cell(values)
-            if n:
-                names = f"{place.label(arm)}, minus {place.label(rival)}"
-                lines[names, place.name] = {"seeds": n, **cells}
-    return pd.DataFrame(lines).T
-
-
-def _cell(values: np.ndarray) -> str:
-    if not len(values):
-        return "–"
-    found = mean_interval(values)
-    ends = f" [{found.low:+.1f}, {found.high:+.1f}]" if found.n >= FEWEST else ""
-    return f"{found.mean:+.1f}{ends}"
-
-
-def comparison_panels(
-    place: Place, pairs: Mapping[str, tuple[str, str]]
-) -> dict[str, dict[str, np.ndarray]]:
-    """What :func:`comparison_table` has of one place, as values over seeds to draw.
-
-    Parameters
-    ----------
-    place : Place
-    pairs : mapping of str to (arm, rival)
-        By the name of the comparison.
-
-    Returns
-    -------
-    dict of str to dict of str to numpy.ndarray
-        ``arm - rival`` as fractions, (seeds,), by shift (``no shift`` for unshifted tiles) and by
-        name; for :func:`sdlib.report.intervals.difference_plot`.
-    """
-    panels: dict[str, dict[str, np.ndarray]] = {}
-    for shift in (CLEAN, *SHIFTS):
-        title = "no shift" if shift == CLEAN else shift
-        found = {name: place.paired(shift, *pair) for name, pair in pairs.items()}
-        panels[title] = {name: values for name, values in found.items() if len(values)}
-    return panels
 
 
 def gain_panels(

@@ -9,54 +9,21 @@ import pytest
 
 from sdlib import results
 from sdlib.experiments import Run
-from sdlib.metrics import mean_interval
 from sdlib.report.robustness import readings as shift_readings
 from sdlib.report.robustness.statistics import differences
 from sdlib.results import RECORDED, THIS_RUN, Place
 from sdlib.results.sharpness import Sharpness, write_sharpness
-from sdlib.results.sweeps import Sweep
-from sdlib.shifts import LEVELS
 from sdlib.training import sharpness
-
-SD, WD = "sd_eq1_uniform", "weight_decay_uniform"
-NAMES = ("clean", *(level.name for level in LEVELS))
-TARGETS = (np.arange(200) % 2).astype(np.int8)
-
-
-def logits_of(accuracy):
-    """Logits (levels, n) that are right on exactly a share of either class, level by level."""
-    rank = np.arange(200) // 2
-    right = rank < 100 * np.asarray(accuracy)[:, None]
-    return np.where(right == (TARGETS == 1), 1, -1).astype(np.float16)
-
-
-def sweep_of(seeds=2, **accuracies):
-    """One accuracy per level, by arm; each further seed is one point better throughout."""
-    logits = {}
-    for arm, values in accuracies.items():
-        for seed in range(seeds):
-            logits[arm, seed] = logits_of(np.asarray(values) + 0.01 * seed)
-    return Sweep(NAMES, TARGETS, np.arange(200), logits)
-
-
-def falling(to=0.5, start=0.9):
-    """From ``start`` on unshifted tiles down to ``to`` at the strongest level of each shift."""
-    parts = [[start]]
-    for shift in ("blur", "sharpen", "haematoxylin", "eosin"):
-        count = sum(level.shift == shift for level in LEVELS)
-        parts.append(np.linspace(start, to, count))
-    return np.concatenate(parts)
-
-
-EMPTY = Sweep((), np.empty(0, np.int8), np.empty(0, np.int16), {})
-
-
-def place_with(sweep, profile="smoke"):
-    """A place that has the sweep, and a row for each of its networks."""
-    place = Place("robustness", profile, "phantom")
-    vars(place)["sweep"] = sweep  # in place of what would be read from files
-    vars(place)["rows"] = pd.DataFrame([*sweep.logits], columns=["arm", "seed"])
-    return place
+from tests.report.robustness.written_sweeps import (
+    EMPTY,
+    NAMES,
+    SD,
+    WD,
+    falling,
+    logits_of,
+    place_with,
+    sweep_of,
+)
 
 
 def read_curves(sweep, *arms):
@@ -99,39 +66,6 @@ class TestReadCurves:
 
     def test_nothing_to_read_is_an_empty_text(self):
         assert read_curves(EMPTY, WD) == ""
-
-
-class TestComparisons:
-    def test_cells_are_paired_means_over_a_shifts_levels(self):
-        sweep = sweep_of(3, **{WD: falling(0.6), SD: falling(0.7)})
-        # Apart from rounding the arms' seeds move alike: one seed of SD is a little worse.
-        sweep.logits[SD, 2] = logits_of(falling(0.68))
-        here, gone = place_with(sweep), place_with(EMPTY, "quick")
-        table = shift_readings.comparison_table([here, gone], [(SD, WD)])
-        assert table.index.tolist() == [(f"{here.label(SD)}, minus {here.label(WD)}", here.name)]
-        accuracy = sweep.accuracy()
-        blurs = accuracy[accuracy["shift"] == "blur"].groupby(["arm", "seed"])["accuracy"].mean()
-        expected = mean_interval(100 * (blurs[SD] - blurs[WD]).to_numpy())
-        assert table.iloc[0]["blur"] == (
-            f"{expected.mean:+.1f} [{expected.low:+.1f}, {expected.high:+.1f}]"
-        )
-        clean = mean_interval([0.0, 0.0, -2.0])
-        assert table.iloc[0]["clean"] == f"-0.7 [{clean.low:+.1f}, {clean.high:+.1f}]"
-        assert table.iloc[0]["seeds"] == 3
-
-    def test_two_seeds_have_a_mean_without_an_interval(self):
-        sweep = sweep_of(2, **{WD: falling(0.6), SD: falling(0.7)})
-        cells = shift_readings.comparison_table([place_with(sweep)], [(SD, WD)]).iloc[0]
-        accuracy = sweep.accuracy()
-        blurs = accuracy[accuracy["shift"] == "blur"].groupby("arm")["accuracy"].mean()
-        assert cells["blur"] == f"{100 * (blurs[SD] - blurs[WD]):+.1f}"
-        assert cells["clean"] == "+0.0"
-        assert cells["seeds"] == 2
-
-    def test_absent_arms_and_places_have_no_line(self):
-        sweep = sweep_of(**{WD: falling()})
-        assert not len(shift_readings.comparison_table([place_with(sweep)], [(SD, WD)]))
-        assert not len(shift_readings.comparison_table([], [(SD, WD)]))
 
 
 class TestPower:
@@ -289,14 +223,6 @@ class TestWhatIsDrawn:
             means = [float(text) for text in table[place.label(arm)]]
             assert means == pytest.approx([0.905, *[strongest + 0.005] * 4], abs=0.0101)
         assert shift_readings.curve_table(place_with(EMPTY), [SD]).empty
-
-    def test_comparisons_have_the_values_of_the_table(self):
-        place = place_with(sweep_of(3, **{WD: falling(to=0.6), SD: falling(to=0.75)}))
-        panels = shift_readings.comparison_panels(place, {"gain": (SD, WD)})
-        table = shift_readings.comparison_table([place], [(SD, WD)]).iloc[0]
-        assert list(panels) == ["no shift", "blur", "sharpen", "haematoxylin", "eosin"]
-        for found, cell in zip(panels.values(), table[1:], strict=True):
-            assert cell.startswith(f"{100 * found['gain'].mean():+.1f}")
 
     def test_gains_have_the_papers_levels_and_its_differences(self):
         place = place_with(sweep_of(3, **{WD: falling(to=0.6), SD: falling(to=0.75)}))
