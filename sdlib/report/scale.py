@@ -32,7 +32,7 @@ def images_seen(profile: Profile) -> int:
     """Images that one training sees: the training patients' tiles, times the epochs.
 
     >>> images_seen(PROFILES["quick"])
-    5250
+    3500
     """
     train = round(profile.tiles * PAPER_PATIENTS[0] / sum(PAPER_PATIENTS))
     return train * profile.epochs
