@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sdlib.experiments import Arm
+from sdlib.experiments import Arm, Look
 from sdlib.plotting import panels
 from sdlib.results import Place, sentence
 
@@ -49,7 +49,7 @@ def search_trials(place: Place) -> Figure:
     return plt.gcf()
 
 
-def _draw_trials(ax: Axes, trials: pd.DataFrame, edge: pd.Series, look) -> None:
+def _draw_trials(ax: Axes, trials: pd.DataFrame, edge: pd.Series, look: Look) -> None:
     """Draw the trials of one search, those below the edge on it."""
     lost = (trials[COHORTS] < edge).any(axis=1)
     shown = trials[COHORTS].clip(lower=edge, axis=1)

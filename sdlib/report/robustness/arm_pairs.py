@@ -8,14 +8,12 @@ import numpy as np
 import pandas as pd
 
 from sdlib.metrics import mean_interval
+from sdlib.report.robustness.readings import SHIFTS
 from sdlib.report.rule import FEWEST
 from sdlib.results import Place
 from sdlib.results.sweeps import CLEAN
-from sdlib.shifts import LEVELS
 
 __all__ = ["comparison_panels", "comparison_table", "read_pair"]
-
-SHIFTS = tuple(dict.fromkeys(level.shift for level in LEVELS))
 
 
 def comparison_table(places: Sequence[Place], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
