@@ -114,23 +114,25 @@ def cutoff_state(places: Sequence[Place]) -> dict:
     Returns
     -------
     dict
-        The state of the figure ``cutoff``; logits as :func:`sdlib.lab.live.packed` writes them.
-        Empty without places.
+        The state of the figure ``cutoff``, its ``places`` by name; logits as
+        :func:`sdlib.lab.live.packed` writes them. Empty without places.
+
+    Examples
+    --------
+    >>> list(cutoff_state([Place("cutout", "laptop", "phantom")])["places"])
+    ['recorded: phantom, laptop']
     """
-    found = {place.source: _logits(place) for place in places if set(COMPARED) <= {*place.scored}}
+    found = [place for place in places if set(COMPARED) <= {*place.scored}]
     if not found:
         return {}
-    shown = [place for place in places if place.source in found]
-    odds = worth(shown[0])
+    first = found[0]
+    odds = worth(first)
     return {
-        "place": next(iter(found)),
+        "place": first.name,
         "cut": 0.0,
-        "places": {
-            place.source: {"name": place.name, "logits": found[place.source]} for place in shown
-        },
+        "places": {place.name: _logits(place) for place in found},
         "arms": {
-            arm: {"label": shown[0].label(arm), "colour": shown[0].look(arm).colour}
-            for arm in COMPARED
+            arm: {"label": first.label(arm), "colour": first.look(arm).colour} for arm in COMPARED
         },
         "presets": {
             "0, as usual": {"cut": 0.0},

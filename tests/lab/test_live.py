@@ -10,6 +10,7 @@ from sdlib.errors import ConfigError
 from sdlib.lab import live
 from sdlib.lab.figures import cutoff_state, resting_state, starvation_state
 from sdlib.results import Place
+from tests.written_results import write_run
 
 ADDRESS = re.compile(r"data:text/javascript;base64,([\w+/=]+)")
 NAMES = live.figure_names()
@@ -80,6 +81,28 @@ def test_without_rows_there_is_no_figure_but_a_sentence(capsys):
     assert cutoff_state([nothing]) == {}
     show_cutoffs([nothing])
     assert "No logits of both arms" in capsys.readouterr().out
+
+
+def test_every_place_with_logits_of_both_arms_has_its_own(outputs, recorded):
+    """Two places of one source, too; one that has only one of the arms is left out."""
+    arms = {"weight_decay": (0.0, 3.0, -2.5), "sd_eq2": (1.0, 3.0, -2.5)}
+    for profile, seeds in (("laptop", 2), ("long", 3)):
+        for arm, network in arms.items():
+            for seed in range(seeds):
+                write_run("cutout", arm, seed, profile, "phantom", network)
+    write_run("cutout", "sd_eq2", 0, "quick", "phantom")
+    places = [Place("cutout", one, "phantom", "this run") for one in ("laptop", "long", "quick")]
+    state = cutoff_state(places)
+    assert list(state["places"]) == [place.name for place in places[:2]]
+    assert state["place"] == places[0].name
+    for place in places[:2]:
+        is_cancer = place.targets("test") == 1
+        for arm in arms:
+            expected = [
+                [live.packed(logits[~is_cancer]), live.packed(logits[is_cancer])]
+                for logits in place.logits(arm, "test").values()
+            ]
+            assert state["places"][place.name][arm] == expected
 
 
 def test_every_setting_is_a_button():

@@ -109,7 +109,7 @@ def test_resting_logits_and_their_worth_are_those_of_the_library(driver, address
 def test_measures_at_cutoffs_are_those_of_the_rows(driver, address, place, arm):
     """At 0 the recorded accuracy, recall and AUROC; elsewhere scikit-learn's on the logits."""
     ready(driver, f"{address}/index.html")
-    state = FIGURES["cutoff"]["places"][place.source]["logits"][arm]
+    state = FIGURES["cutoff"]["places"][place.name][arm]
     seeds = [[unpacked(text) for text in classes] for classes in state]
     targets = place.targets("test")
     for cut in (-3.0, -0.44, 0.0, 0.5, 3.0):

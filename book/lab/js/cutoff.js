@@ -79,7 +79,7 @@ function render({ model, el }) {
     curves.clear();
     curves.upright(cut);
     for (const { arm, look, panel } of strips) {
-      known[place + arm] ??= prepare(places[place].logits[arm]);
+      known[place + arm] ??= prepare(places[place][arm]);
       const { seeds, curve, auroc } = known[place + arm];
       const { accuracy, recall } = measure(seeds, cut);
       panel.clear();
@@ -92,9 +92,9 @@ function render({ model, el }) {
       body.append(element("tr", {}, name, ...numbers));
     }
   };
-  const tissues = Object.entries(places).map(([key, { name }]) => [key, name]);
+  const names = Object.keys(places).map((name) => [name, name]);
   const controls = [
-    choice(model, "place", "tissue", Object.fromEntries(tissues)),
+    choice(model, "place", "place", Object.fromEntries(names)),
     slider(model, "cut", "cut-off", [-4, 4, 0.05], (v) => {
       return `${v.toFixed(2)} (p = ${(1 / (1 + Math.exp(-v))).toFixed(2)})`;
     }),
