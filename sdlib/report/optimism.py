@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from sdlib.metrics import Interval, mean_interval
 from sdlib.report.intervals import difference_plot
 from sdlib.report.tables import describe
 from sdlib.results import Place
 
-__all__ = ["optimism", "optimism_plot", "optimism_table"]
+__all__ = ["judged_by", "metric_in_words", "optimism", "optimism_plot", "optimism_table"]
 
 VALUES = ("weight_decay", "lam", "lam_neg", "lam_pos", "gamma_neg", "gamma_pos")
 
@@ -35,7 +34,7 @@ def optimism(place: Place, arm: str) -> np.ndarray:
     best = _best(place, arm)
     if best is None:
         return np.empty(0)
-    return place.values(_judged_by(place, arm), arm) - best["value"]
+    return place.values(judged_by(place, best["family"]), arm) - best["value"]
 
 
 def optimism_table(places: Sequence[Place]) -> pd.DataFrame:
@@ -53,45 +52,81 @@ def optimism_table(places: Sequence[Place]) -> pd.DataFrame:
         have a column where the experiment tests on them apart.
     """
     lines = {}
-    several = len({place.experiment for place in places}) > 1
-    for place in places:
-        name = f"{place.experiment}, {place.name}" if several else place.name
+    for title, place in zip(_titles(places), places, strict=True):
         for arm in place.arms:
             best = _best(place, arm)
             if best is None:
                 continue
-            judged_by = _judged_by(place, arm)
+            metric = judged_by(place, best["family"])
             count = int((place.trials["family"] == best["family"]).sum())
             each = "1 network" if best["networks"] == 1 else f"{best['networks']} networks"
             line = {
                 "trials": f"{count}, of {each} each",
                 "best values": _values(best),
-                "judged on": judged_by.replace(".", " ").replace("auroc", "AUROC"),
+                "judged on": metric_in_words(metric),
                 "best trial": f"{best['value']:.3f}",
-                "new networks": describe(_interval(place, judged_by, arm)),
+                "new networks": describe(place.interval(metric, arm)),
             }
             if "clean" in place.definition.evaluation:
-                line["on clean tiles"] = describe(_interval(place, "clean.accuracy", arm))
-            lines[name, place.label(arm)] = line
+                line["on clean tiles"] = describe(place.interval("clean.accuracy", arm))
+            lines[title, place.label(arm)] = line
     table = pd.DataFrame(lines).T
     return table.rename_axis(["results", "networks"]) if lines else table
 
 
 def optimism_plot(places: Sequence[Place]):
-    """Draw :func:`optimism` of every tuned arm in points, one panel per place."""
+    """Draw :func:`optimism` of every tuned arm in points, one panel per place.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        Of experiments with searches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Titles have the name of the experiment, too, where places are of several.
+    """
     panels = {}
-    for place in places:
+    for title, place in zip(_titles(places), places, strict=True):
         found = {place.label(arm): optimism(place, arm) for arm in place.arms}
-        panels[place.name] = {label: values for label, values in found.items() if len(values)}
+        panels[title] = {label: values for label, values in found.items() if len(values)}
     return difference_plot(
         panels, xlabel="new networks minus best trial, points", missing="no searches yet"
     )
 
 
-def _judged_by(place: Place, arm: str) -> str:
-    """The cohort and the metric of an arm's search, such as ``validation.accuracy``."""
-    space = place.definition.space(place.definition.arm(arm).search)
+def judged_by(place: Place, search: str) -> str:
+    """The cohort and the metric that a search was judged by, such as ``validation.accuracy``.
+
+    Parameters
+    ----------
+    place : Place
+    search : str
+        The name of its space.
+
+    Examples
+    --------
+    >>> judged_by(Place("covid", "laptop", "phantom"), "sd_eq2")
+    'validation.auroc'
+    """
+    space = place.definition.space(search)
     return f"{space.judged_on}.{space.metric}"
+
+
+def metric_in_words(metric: str) -> str:
+    """What tables and titles call a metric of a cohort.
+
+    >>> metric_in_words("validation.auroc")
+    'validation AUROC'
+    """
+    return metric.replace(".", " ").replace("auroc", "AUROC")
+
+
+def _titles(places: Sequence[Place]) -> list[str]:
+    """The name of every place, with the experiment's where places are of several."""
+    several = len({place.experiment for place in places}) > 1
+    return [f"{place.experiment}, {place.name}" if several else place.name for place in places]
 
 
 def _best(place: Place, arm: str) -> pd.Series | None:
@@ -107,8 +142,3 @@ def _best(place: Place, arm: str) -> pd.Series | None:
 def _values(best: pd.Series) -> str:
     found = [f"{name} {best[name]:.3g}" for name in VALUES if pd.notna(best.get(name))]
     return ", ".join(found)
-
-
-def _interval(place: Place, metric: str, arm: str) -> Interval | None:
-    values = place.values(metric, arm)
-    return mean_interval(values) if len(values) else None

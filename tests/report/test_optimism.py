@@ -77,3 +77,13 @@ def test_a_search_that_auroc_judged_is_compared_by_auroc():
     assert line["new networks"] == describe(place.interval("validation.auroc", arm))
     promised = place.values("validation.auroc", arm) - best["value"]
     assert optimism.optimism(place, arm) == pytest.approx(promised)
+
+
+def test_places_of_the_same_name_have_a_panel_each_under_the_tables_titles():
+    places = [Place(name, "laptop", "phantom") for name in ("covid", "covid_added")]
+    titles = optimism.optimism_table(places).index.get_level_values(0).unique()
+    panels = optimism.optimism_plot(places).axes
+    assert len(panels) == len(titles) == 2
+    for ax, title in zip(panels, titles, strict=True):
+        heading = " ".join(ax.get_title(loc="left").split())
+        assert heading.startswith(title)
