@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from sdlib.experiments import Arm, Look
 from sdlib.plotting import panels
+from sdlib.report.optimism import judged_by, metric_in_words
 from sdlib.results import Place, sentence
 
 __all__ = ["search_trials"]
@@ -32,12 +33,13 @@ def search_trials(place: Place) -> Figure:
     matplotlib.figure.Figure
         One panel per search, all with the same axes; a circle around the trial whose values were
         taken. Hollow triangles at an edge are trials more than 8 points below the median trial.
-        Titles have the taken trial's accuracy on the cohort that the search was judged on, and the
-        mean accuracy there of the reported runs with its values.
+        Titles have the taken trial's value of the metric that the search was judged by (accuracy
+        or AUROC, on validation or test), and the mean of the same metric over the reported runs
+        with its values.
     """
     trials = place.trials
     searches = dict(list(trials.groupby("family", sort=False)))
-    labels = {"xlabel": "on validation", "ylabel": "on test"}
+    labels = {"xlabel": "accuracy on validation", "ylabel": "accuracy on test"}
     arms = {arm.search: arm for arm in place.definition.arms if arm.search}
     for name, ax in panels(list(searches), sentence(place), 3, (3, 2.6), **labels).items():
         arm = arms.get(name)
@@ -50,10 +52,10 @@ def search_trials(place: Place) -> Figure:
 
 
 def _draw_trials(ax: Axes, trials: pd.DataFrame, edge: pd.Series, look: Look) -> None:
-    """Draw the trials of one search, those below the edge on it."""
+    """Draw the trials of one search and its circle; what lies below the edge is drawn on it."""
     lost = (trials[COHORTS] < edge).any(axis=1)
     shown = trials[COHORTS].clip(lower=edge, axis=1)
-    best = trials[trials["best"]].iloc[0]
+    best = shown[trials["best"]].iloc[0]
     near, far = shown[~lost], shown[lost]
     ax.plot(near["validation"], near["test"], look.marker, color=look.colour)
     ax.plot(best["validation"], best["test"], "ko", markersize=13, fillstyle="none")
@@ -65,6 +67,7 @@ def _draw_trials(ax: Axes, trials: pd.DataFrame, edge: pd.Series, look: Look) ->
 def _title(place: Place, name: str, trials: pd.DataFrame, arm: Arm | None) -> str:
     best = trials[trials["best"]].iloc[0]
     each = f" of {best['networks']} networks" if best["networks"] > 1 else ""
-    title = f"{name}\n{len(trials)} trials{each}\n{best['judged_on']} {best['value']:.3f}"
-    runs = place.interval(f"{best['judged_on']}.accuracy", arm.name) if arm else None
+    metric = judged_by(place, name)
+    title = f"{name}\n{len(trials)} trials{each}\n{metric_in_words(metric)} {best['value']:.3f}"
+    runs = place.interval(metric, arm.name) if arm else None
     return f"{title}, runs {runs.mean:.3f}" if runs else title
