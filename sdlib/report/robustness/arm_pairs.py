@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sdlib.metrics import mean_interval
-from sdlib.report.robustness.readings import SHIFTS
+from sdlib.report.robustness.readings import SHIFTS, shift_title
 from sdlib.report.rule import FEWEST
 from sdlib.results import Place
 from sdlib.results.sweeps import CLEAN
@@ -29,20 +29,21 @@ def comparison_table(places: Sequence[Place], pairs: Sequence[tuple[str, str]]) 
     -------
     pandas.DataFrame
         Text, in points. One line per comparison and place: the number of seeds, then for unshifted
-        tiles (``clean``) and each shift the paired mean [95 % t interval over seeds].
+        tiles (``no shift``) and each shift the paired mean [95 % t interval over seeds]. Shifts
+        that no place has swept have no column.
     """
     lines = {}
     for arm, rival in pairs:
         for place in places:
-            cells, n = {}, 0
-            for shift in (CLEAN, *SHIFTS):
-                values = 100 * place.paired(shift, arm, rival)
-                n = len(values)
-                cells[shift] = _cell(values)
-            if n:
-                names = f"{place.label(arm)}, minus {place.label(rival)}"
-                lines[names, place.name] = {"seeds": n, **cells}
-    return pd.DataFrame(lines).T
+            found = _paired(place, arm, rival)
+            if not found:
+                continue
+            cells = {shift_title(shift): _cell(values) for shift, values in found.items()}
+            names = f"{place.label(arm)}, minus {place.label(rival)}"
+            lines[names, place.name] = {"seeds": len(found[CLEAN]), **cells}
+    table = pd.DataFrame(lines).T
+    order = ["seeds", *map(shift_title, (CLEAN, *SHIFTS))]
+    return table[[name for name in order if name in table]].fillna("–")
 
 
 def comparison_panels(
@@ -59,14 +60,13 @@ def comparison_panels(
     Returns
     -------
     dict of str to dict of str to numpy.ndarray
-        ``arm - rival`` as fractions, (seeds,), by shift (``no shift`` for unshifted tiles) and by
-        name; for :func:`sdlib.report.intervals.difference_plot`.
+        ``arm - rival`` as fractions, (seeds,), by shift that was swept (``no shift`` for unshifted
+        tiles) and by name; for :func:`sdlib.report.intervals.difference_plot`.
     """
     panels: dict[str, dict[str, np.ndarray]] = {}
-    for shift in (CLEAN, *SHIFTS):
-        title = "no shift" if shift == CLEAN else shift
-        found = {name: place.paired(shift, *pair) for name, pair in pairs.items()}
-        panels[title] = {name: values for name, values in found.items() if len(values)}
+    for name, pair in pairs.items():
+        for shift, values in _paired(place, *pair).items():
+            panels.setdefault(shift_title(shift), {})[name] = values
     return panels
 
 
@@ -87,14 +87,13 @@ def read_pair(places: Sequence[Place], arm: str, rival: str) -> str:
     """
     lines = []
     for place in places:
-        found = {shift: 100 * place.paired(shift, arm, rival) for shift in (CLEAN, *SHIFTS)}
-        n = len(found[CLEAN])
+        found = _paired(place, arm, rival)
+        n = len(found.get(CLEAN, ()))
         if n < FEWEST:
             continue
-        intervals = {shift: mean_interval(values) for shift, values in found.items()}
+        intervals = {shift: mean_interval(100 * values) for shift, values in found.items()}
         certain = [
-            f"{'no shift' if shift == CLEAN else shift} {one.mean:+.1f} "
-            f"({one.low:+.1f} to {one.high:+.1f})"
+            f"{shift_title(shift)} {one.mean:+.1f} ({one.low:+.1f} to {one.high:+.1f})"
             for shift, one in intervals.items()
             if one.low > 0 or one.high < 0
         ]
@@ -106,9 +105,13 @@ def read_pair(places: Sequence[Place], arm: str, rival: str) -> str:
     return "\n".join(lines)
 
 
+def _paired(place: Place, arm: str, rival: str) -> dict[str, np.ndarray]:
+    """Differences over seeds, fractions, by shift: unshifted tiles, then what was swept."""
+    found = {shift: place.paired(shift, arm, rival) for shift in (CLEAN, *SHIFTS)}
+    return {shift: values for shift, values in found.items() if len(values)}
+
+
 def _cell(values: np.ndarray) -> str:
-    if not len(values):
-        return "–"
-    found = mean_interval(values)
+    found = mean_interval(100 * values)
     ends = f" [{found.low:+.1f}, {found.high:+.1f}]" if found.n >= FEWEST else ""
     return f"{found.mean:+.1f}{ends}"

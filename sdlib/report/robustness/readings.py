@@ -33,6 +33,7 @@ __all__ = [
     "read_convergence",
     "read_curves",
     "sharpness_of",
+    "shift_title",
     "sweep_sentence",
 ]
 
@@ -63,32 +64,47 @@ def curve_table(place: Place, arms: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Text with two decimals: means over seeds. One line for unshifted tiles and one per shift,
-        one column per arm; empty without networks.
+        Text with two decimals: means over seeds. One line for unshifted tiles and one per shift
+        that was swept, one column per arm; empty without networks.
     """
     table = curves(place.sweep)
     lines: dict[str, dict[str, str]] = {}
     for arm in (arm for arm in arms if len(table) and (table["arm"] == arm).any()):
         mine, label = table[table["arm"] == arm], place.label(arm)
-        for shift in (CLEAN, *SHIFTS):
+        for shift in (CLEAN, *_swept(table)):
             last = mine[mine["shift"] == shift].iloc[-1]
-            name = "no shift" if shift == CLEAN else level_text(last["level"])
-            lines.setdefault(name, {})[label] = f"{last['mean']:.2f}"
+            lines.setdefault(level_text(last["level"]), {})[label] = f"{last['mean']:.2f}"
     return pd.DataFrame(lines).T
+
+
+def _swept(table: pd.DataFrame) -> list[str]:
+    """The shifts that a table of curves has: an experiment may sweep some of them only."""
+    return [shift for shift in SHIFTS if (table["shift"] == shift).any()]
+
+
+def shift_title(shift: str) -> str:
+    """What tables, panels and sentences call a shift, or the unshifted tiles of a sweep.
+
+    >>> shift_title("blur"), shift_title("clean")
+    ('blur', 'no shift')
+    """
+    return "no shift" if shift == CLEAN else shift
 
 
 def level_text(name: str) -> str:
     """A level of shift in words.
 
-    >>> level_text("blur-19"), level_text("eosin-0.0")
-    ('blur, n = 19', 'eosin, × 0')
+    >>> level_text("blur-19"), level_text("eosin-0.0"), level_text("clean")
+    ('blur, n = 19', 'eosin, × 0', 'no shift')
     """
+    if name == CLEAN:
+        return shift_title(name)
     level = BY_NAME[name]
     return f"{level.shift}, {_FORMS[level.shift].format(level.strength)}"
 
 
 def read_curves(place: Place, arms: Sequence[str]) -> str:
-    """Read Figure 4 aloud: one line of Markdown per shift; empty without networks.
+    """Read Figure 4 aloud: one line of Markdown per shift that was swept; empty without networks.
 
     A line gives two things for every arm: the accuracy at the strongest level of the sweep (mean
     and SD over seeds), and the first level whose mean is closer to chance than to the accuracy on
@@ -103,7 +119,7 @@ def read_curves(place: Place, arms: Sequence[str]) -> str:
     table = curves(place.sweep)
     present = [arm for arm in arms if len(table) and (table["arm"] == arm).any()]
     lines = []
-    for shift in SHIFTS if present else ():
+    for shift in _swept(table) if present else ():
         found = []
         for arm in present:
             mine = table[table["arm"] == arm]

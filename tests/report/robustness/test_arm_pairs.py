@@ -1,5 +1,7 @@
 """Two arms compared over shifts: what is said and drawn is what their intervals say."""
 
+from dataclasses import replace
+
 from sdlib.metrics import mean_interval
 from sdlib.report.robustness import arm_pairs
 from tests.report.robustness.written_sweeps import (
@@ -28,7 +30,7 @@ class TestComparisons:
             f"{expected.mean:+.1f} [{expected.low:+.1f}, {expected.high:+.1f}]"
         )
         clean = mean_interval([0.0, 0.0, -2.0])
-        assert table.iloc[0]["clean"] == f"-0.7 [{clean.low:+.1f}, {clean.high:+.1f}]"
+        assert table.iloc[0]["no shift"] == f"-0.7 [{clean.low:+.1f}, {clean.high:+.1f}]"
         assert table.iloc[0]["seeds"] == 3
 
     def test_what_is_certain_is_what_the_intervals_say(self):
@@ -57,7 +59,7 @@ class TestComparisons:
         accuracy = sweep.accuracy()
         blurs = accuracy[accuracy["shift"] == "blur"].groupby("arm")["accuracy"].mean()
         assert cells["blur"] == f"{100 * (blurs[SD] - blurs[WD]):+.1f}"
-        assert cells["clean"] == "+0.0"
+        assert cells["no shift"] == "+0.0"
         assert cells["seeds"] == 2
 
     def test_absent_arms_and_places_have_no_line(self):
@@ -72,3 +74,30 @@ class TestComparisons:
         assert list(panels) == ["no shift", "blur", "sharpen", "haematoxylin", "eosin"]
         for found, cell in zip(panels.values(), table[1:], strict=True):
             assert cell.startswith(f"{100 * found['gain'].mean():+.1f}")
+
+
+class TestSomeShiftsSwept:
+    def test_the_table_has_their_columns_and_counts_seeds_on_unshifted_tiles(self, blurred):
+        table = arm_pairs.comparison_table([blurred], [("firm", "plain")])
+        assert list(table.columns) == ["seeds", "no shift", "blur"]
+        assert table.iloc[0]["seeds"] == 3
+        mean = 100 * blurred.paired("blur", "firm", "plain").mean()
+        assert table.iloc[0]["blur"].startswith(f"{mean:+.1f} [")
+
+    def test_beside_a_place_with_all_shifts_the_others_cells_are_dashes(self):
+        whole = sweep_of(3, **{WD: falling(0.6), SD: falling(0.7)})
+        some = [k for k, name in enumerate(whole.levels) if name.startswith(("clean", "eosin"))]
+        logits = {key: values[some] for key, values in whole.logits.items()}
+        levels = tuple(whole.levels[k] for k in some)
+        stained = place_with(replace(whole, levels=levels, logits=logits), "quick")
+        table = arm_pairs.comparison_table([stained, place_with(whole)], [(SD, WD)])
+        shifts = ["blur", "sharpen", "haematoxylin", "eosin"]
+        assert list(table.columns) == ["seeds", "no shift", *shifts]
+        assert (table[shifts] == "–").to_numpy().tolist() == [[True] * 3 + [False], [False] * 4]
+
+    def test_panels_and_sentences_are_about_them_alone(self, blurred):
+        panels = arm_pairs.comparison_panels(blurred, {"gain": ("firm", "plain")})
+        assert list(panels) == ["no shift", "blur"]
+        said = arm_pairs.read_pair([blurred], "firm", "plain")
+        assert "n = 3: " in said
+        assert "sharpen" not in said

@@ -64,6 +64,14 @@ class TestReadCurves:
         del sweep.logits[WD, 1]
         assert "0.500 (one seed)" in read_curves(sweep, WD)
 
+    def test_a_sweep_of_one_shift_is_read_alone(self, blurred):
+        text = shift_readings.read_curves(blurred, blurred.arms)
+        assert text.startswith("- **blur**, n = 20: ")
+        assert len(text.splitlines()) == 1
+        table = shift_readings.curve_table(blurred, blurred.arms)
+        assert list(table.index) == ["no shift", "blur, n = 20"]
+        assert table.notna().all(axis=None)
+
     def test_nothing_to_read_is_an_empty_text(self):
         assert read_curves(EMPTY, WD) == ""
 
