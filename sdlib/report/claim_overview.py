@@ -22,8 +22,8 @@ __all__ = [
     "reports_of",
 ]
 
-#: Claims that need no rows: chapter 10 judges this one on the page.
-THEORY = "C0"
+#: Claims on theory and on time, which need no rows: chapter 10 judges them on its page.
+JUDGED_LIVE = ("C0", "C11")
 
 
 def reports_of(places: Sequence[Place]) -> dict[str, pd.DataFrame]:
@@ -43,14 +43,16 @@ def reports_of(places: Sequence[Place]) -> dict[str, pd.DataFrame]:
 
 
 def count_sentence(one: pd.DataFrame) -> str:
-    """How often each verdict was given on the paper's claims, without the one on theory.
+    """How often each verdict was given on the paper's claims on images.
+
+    Those that chapter 10 judges on its page, on theory and on time, are not among them.
 
     Parameters
     ----------
     one : pandas.DataFrame
         One of the reports that :func:`reports_of` returns.
     """
-    papers = set(paper_table("claims")["id"]) - {THEORY}
+    papers = set(paper_table("claims")["id"]) - set(JUDGED_LIVE)
     mine = one[[claim_id.split(",")[0] in papers for claim_id in one.index]]
     counted = mine["verdict"].value_counts()
     words = ", ".join(f"{number} {verdict}" for verdict, number in counted.items())

@@ -17,7 +17,7 @@ import torch
 from sdlib.errors import ConfigError
 from sdlib.theory.moons import HIDDEN, Arm, train, two_moons
 
-__all__ = ["DECAYS", "LAMBDAS", "SETS", "MoonsGrid", "run_grid"]
+__all__ = ["DECAYS", "LAMBDAS", "SETS", "MoonsGrid", "points_of", "run_grid"]
 
 #: Strengths of spectral decoupling; the published one is the first. The range was moved upwards
 #: after a first look, until the best was inside; from 20 on, training at this rate diverges.
@@ -28,6 +28,7 @@ DECAYS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 #: Points, by name: those that are trained on, and two draws of moons put back together.
 SETS = ("training", "validation", "test")
 
+EPOCHS = 1000
 POINTS = 2000  # of validation and of test
 # Seeds of points: far enough apart that no two sets share one.
 VALIDATION, TEST = 100_000, 200_000
@@ -65,7 +66,7 @@ def run_grid(
     lambdas: Sequence[float] = LAMBDAS,
     decays: Sequence[float] = DECAYS,
     seeds: Iterable[int] = range(5),
-    epochs: int = 1000,
+    epochs: int = EPOCHS,
     hidden: int = HIDDEN,
 ) -> MoonsGrid:
     """Train a network per strength and seed, and test each on moons put back together.
@@ -111,11 +112,7 @@ def run_grid(
         for arm, listed in settings.items()
     }
     for column, seed in enumerate(seeds):
-        points = {
-            "training": two_moons(seed=seed),
-            "validation": two_moons(POINTS, margin=None, seed=VALIDATION + seed),
-            "test": two_moons(POINTS, margin=None, seed=TEST + seed),
-        }
+        points = points_of(seed)
         for arm, listed in settings.items():
             for row, setting in enumerate(listed):
                 found = _accuracies(setting, points, seed, epochs, hidden)
@@ -123,6 +120,19 @@ def run_grid(
                     accuracies[arm][name][row, column] = value
     strengths = {"weight_decay": tuple(decays), "sd": tuple(lambdas)}
     return MoonsGrid(strengths, seeds, accuracies)
+
+
+def points_of(seed: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Draw the points of a seed of the grid, by set, as :func:`sdlib.theory.moons.two_moons` does.
+
+    >>> {name: len(x) for name, (x, y) in points_of(0).items()}
+    {'training': 300, 'validation': 2000, 'test': 2000}
+    """
+    return {
+        "training": two_moons(seed=seed),
+        "validation": two_moons(POINTS, margin=None, seed=VALIDATION + seed),
+        "test": two_moons(POINTS, margin=None, seed=TEST + seed),
+    }
 
 
 def _accuracies(

@@ -1,5 +1,7 @@
 """The positive control's table, sentence and figure show the numbers of a grid that is known."""
 
+import re
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -12,9 +14,10 @@ from sdlib.report.positive_control import (
     control_figure,
     control_sentence,
     control_table,
+    library_sentence,
     positive_control,
 )
-from sdlib.theory.moons_grid import MoonsGrid
+from sdlib.theory.moons_grid import MoonsGrid, run_grid
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,16 @@ def grid():
         "sd": accuracies(0.93, 3),
     }
     return MoonsGrid({"weight_decay": (0.1, 1, 10), "sd": (0.2, 2, 20)}, (0, 1, 2, 3), found)
+
+
+def test_the_librarys_loss_gives_the_accuracy_of_the_grid():
+    small = {"epochs": 40, "hidden": 16}
+    grid = run_grid([0.5, 0.1], [0.3, 0.01], seeds=[4, 2], **small)
+    said = library_sentence(grid, **small)
+    again, own = re.findall(r"([\d.]+)%", said)
+    assert float(again) == pytest.approx(float(own), abs=0.2)
+    assert float(own) == pytest.approx(100 * grid.test("sd")[0], abs=0.06)
+    assert f"λ = {grid.strengths['sd'][grid.chosen('sd')]:g}" in said
 
 
 def test_the_table_has_the_paired_gain_at_the_chosen_strengths(grid):
