@@ -40,7 +40,7 @@ class Effect:
     --------
     >>> from sdlib.experiments import EXPERIMENTS
     >>> [effect.metric for effect in EXPERIMENTS["cutout"].effects]
-    ['accuracy', 'AUROC', 'accuracy']
+    ['accuracy', 'AUROC', 'accuracy', 'accuracy', 'AUROC']
     """
 
     situation: str

@@ -203,7 +203,7 @@ EXPERIMENTS = (
         comparisons=COMPARISONS,
         effects=(
             Effect(
-                "blur, sharpening and fading stains",
+                "blur, sharpening and fading stains, mean over all levels",
                 "accuracy",
                 OverAllLevels("sd_eq1_uniform", "weight_decay_uniform"),
                 1,

@@ -22,13 +22,16 @@ __all__ = [
     "grouped",
     "overview_sentence",
     "recorded_effects",
+    "where_trained",
 ]
 
 WORTH = 0.02  # a difference within two points, whole interval, is called none worth having
 LEVEL = 0.95  # of the intervals
 NO_BREAK = "\N{NO-BREAK SPACE}"  # an interval stays on one line
 HELPS, HARMS, NONE, OPEN = "helps", "harms", "makes no difference", "undecided"
-WORDS = (HELPS, HARMS, NONE, OPEN)
+NOT_JUDGED = "not judged"
+MIXED = "accuracy and AUROC disagree"
+VERDICTS = (HELPS, HARMS, NONE, MIXED, OPEN, NOT_JUDGED)
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,11 @@ class Found:
         """``helps`` or ``harms`` where the interval leaves out 0.
 
         ``makes no difference`` where it lies within two points on either side of 0, and
-        ``undecided`` otherwise, or where the premise does not hold.
+        ``undecided`` otherwise. ``not judged`` where the premise does not hold.
         """
         low, high = self.interval.low, self.interval.high
         if not self.decidable:
-            return OPEN
+            return NOT_JUDGED
         if low > 0:
             return HELPS
         if high < 0:
@@ -74,11 +77,14 @@ class Found:
 
     @property
     def where(self) -> str:
-        """What the images are of, such as ``PatchCamelyon (lymph nodes)``."""
-        definition = self.place.definition
-        title = definition.source(self.place.source).title
-        profile = self.place.profile
-        return title if profile == definition.recorded_at else f"{title}, trained {profile}"
+        """What the images are of, and whether training was longer: :func:`where_trained`."""
+        return where_trained(self.place)
+
+    @property
+    def heading(self) -> str:
+        """The situation with its equation: ``Squares betray the class (Equation 2)``."""
+        situation = self.effect.situation
+        return f"{situation[0].upper()}{situation[1:]} (Equation {self.effect.equation})"
 
     @property
     def numbers(self) -> str:
@@ -87,6 +93,19 @@ class Found:
         return (
             f"{self.effect.metric} {_signed(one.mean)} ({_signed(one.low)} to {_signed(one.high)})"
         )
+
+
+def where_trained(place: Place) -> str:
+    """What the images of a place are of, and the profile if it is not the book's main one.
+
+    >>> where_trained(Place("cutout", "laptop", "open"))
+    'PatchCamelyon (lymph nodes)'
+    >>> where_trained(Place("cutout", "long", "open"))
+    'PatchCamelyon (lymph nodes), trained long'
+    """
+    definition = place.definition
+    title = definition.source(place.source).title
+    return title if place.profile == definition.recorded_at else f"{title}, trained {place.profile}"
 
 
 def recorded_effects() -> list[Found]:
@@ -141,15 +160,15 @@ def grouped(
 
 
 def _verdict(mine: Sequence[Found]) -> str:
-    """What is said of one place: once if all metrics agree, else metric by metric."""
+    """What is said of one comparison: one word if its metrics agree, else a word for each."""
     words = [one.word for one in mine]
     if len(set(words)) > 1:
-        return ", ".join(f"{one.effect.metric} {one.word}" for one in mine)
+        return ", ".join(f"{one.effect.metric}: {one.word}" for one in mine)
     return words[0]
 
 
 def effect_sentences(found: Sequence[Found], links: bool = True) -> str:
-    """One line of Markdown per situation: what was found where, in points.
+    """One line of Markdown per situation and equation: what was found where, in points.
 
     Parameters
     ----------
@@ -163,11 +182,8 @@ def effect_sentences(found: Sequence[Found], links: bool = True) -> str:
     ''
     """
     lines = []
-    for situation, mine in grouped(found, lambda one: one.effect.situation).items():
-        effect = mine[0].effect
-        head = situation[0].upper() + situation[1:]
-        if links:
-            head = f"[{head}]({effect.chapter})"
+    for heading, mine in grouped(found, lambda one: one.heading).items():
+        head = f"[{heading}]({mine[0].effect.chapter})" if links else heading
         said = []
         for where, there in grouped(mine, lambda one: one.where).items():
             numbers = ", ".join(one.numbers for one in there).replace(" (", f"{NO_BREAK}(")
@@ -175,14 +191,14 @@ def effect_sentences(found: Sequence[Found], links: bool = True) -> str:
             count = f"n{NO_BREAK}={NO_BREAK}{there[0].n}"
             text = f"{where}: **{_verdict(there)}**, {numbers}, {count}"
             if not there[0].decidable:
-                text += f" ({effect.missing})"
+                text += f" ({there[0].effect.missing})"
             said.append(text)
-        lines.append(f"- {head} (Equation {effect.equation}). {'; '.join(said)}.")
+        lines.append(f"- {head}. {'; '.join(said)}.")
     return "\n".join(lines)
 
 
 def overview_sentence(found: Sequence[Found]) -> str:
-    """Where spectral decoupling helps and harms, how often it does neither, and chance's share.
+    """Which word holds where, what the words mean, and chance's share: Markdown with a table.
 
     Examples
     --------
@@ -191,27 +207,39 @@ def overview_sentence(found: Sequence[Found]) -> str:
     """
     if not found:
         return "There are no recorded rows yet."
-    by_word: dict[str, list[str]] = {word: [] for word in WORDS}
-    for mine in grouped(found, _comparison).values():
-        # The first metric decides; another one may add a doubt.
-        first = mine[0]
-        doubts = [f"{one.effect.metric} {one.word}" for one in mine if one.word != first.word]
-        doubt = f" ({', '.join(doubts)})" if doubts else ""
-        by_word[first.word].append(f"{first.effect.situation}, {first.where}{doubt}")
-    helped, harmed = (
-        ": ".join([str(len(by_word[word])), *filter(None, ["; ".join(by_word[word])])])
-        for word in (HELPS, HARMS)
-    )
-    chance = (1 - LEVEL) * len(found)
-    return (
-        f"Of {sum(map(len, by_word.values()))} comparisons, spectral decoupling **helps** in "
-        f"{helped}. It **harms** in {harmed}. "
-        f"It makes no difference of {100 * WORTH:.0f} points or more in {len(by_word[NONE])}, and "
-        f"{len(by_word[OPEN])} are undecided. Each interval is one of {LEVEL:.0%}: of "
-        f"{len(found)} without any effect, {chance:.1f} would leave out zero by chance."
-    )
+    comparisons = grouped(found, lambda one: (one.heading, one.where))
+    cells: dict[str, dict[str, list[str]]] = {word: {} for word in VERDICTS}
+    for (heading, where), mine in comparisons.items():
+        words = {one.word for one in mine}
+        verdict, doubt = mine[0].word, ""
+        if len(words) > 1:
+            verdict, doubt = MIXED, f" ({_verdict(mine)})"
+        cells[verdict].setdefault(heading, []).append(f"{where}{doubt}")
+    lines = ["| spectral decoupling | how often | where |", "|---|---|---|"]
+    for verdict, by_heading in cells.items():
+        count = sum(map(len, by_heading.values()))
+        listed = [f"{heading}: {'; '.join(where)}" for heading, where in by_heading.items()]
+        lines.append(f"| **{verdict}** | {count} | {'<br>'.join(listed) or '-'} |")
+    return "\n".join([_first_sentence(found, len(comparisons)), "", *lines, "", _rule(found)])
 
 
-def _comparison(one: Found) -> tuple[str, str]:
-    """What metrics of the same networks have in common."""
-    return one.effect.situation, one.where
+def _first_sentence(found: Sequence[Found], comparisons: int) -> str:
+    count = f"{comparisons} comparisons" if comparisons != 1 else "1 comparison"
+    text = f"In {count} of spectral decoupling with weight decay:"
+    return text if len(found) == comparisons else f"{text[:-1]}, {len(found)} numbers in all:"
+
+
+def _rule(found: Sequence[Found]) -> str:
+    """The rule behind the words, and how many intervals chance alone would move off zero."""
+    worth, chance = f"{100 * WORTH:.0f} points", (1 - LEVEL) * len(found)
+    text = (
+        f"The words follow from the {LEVEL:.0%} intervals. *Helps* or *harms*: the interval leaves "
+        f"out zero. *Makes no difference*: it holds zero and stays within {worth} of it. "
+        "*Undecided*: a real gain and none would both look like this. "
+    )
+    if any(not one.decidable for one in found):
+        text += "*Not judged*: the experiment did not work there, for the reason in its line. "
+    return text + (
+        f"If the method did nothing anywhere, {chance:.1f} of the {len(found)} intervals would "
+        "still leave out zero by chance."
+    )

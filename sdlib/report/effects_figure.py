@@ -18,7 +18,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from sdlib.files import atomic_path
 from sdlib.plotting import note, use_style
-from sdlib.report.effects import HARMS, HELPS, NONE, OPEN, Found, grouped
+from sdlib.report.effects import HARMS, HELPS, NONE, NOT_JUDGED, OPEN, Found, grouped
 
 __all__ = ["effects_figure", "save_figure", "shown_numbers"]
 
@@ -26,7 +26,13 @@ WIDTH, LINE = 5.2, "\n"  # inches: readable on a phone
 ENDS = (-15, 15)  # of the axis, points; longer intervals end in an arrow
 MARKERS = {"accuracy": "o", "AUROC": "D"}
 #: Colour by word: Okabe and Ito's, and greys.
-COLOURS = {HELPS: "#0072B2", HARMS: "#D55E00", NONE: "#000000", OPEN: "#8A8A8A"}
+COLOURS = {
+    HELPS: "#0072B2",
+    HARMS: "#D55E00",
+    NONE: "#000000",
+    OPEN: "#8A8A8A",
+    NOT_JUDGED: "#CC79A7",
+}
 #: The same rows give the same file, byte for byte.
 STABLE = {"svg.hashsalt": "effects", "svg.fonttype": "path"}
 
@@ -46,11 +52,10 @@ def effects_figure(found: Sequence[Found]) -> Figure:
     """
     if not found:
         return note("There are no recorded rows yet.")
-    height = 1.1 + 0.27 * len(found) + 0.3 * len({one.effect.situation for one in found})
+    height = 1.1 + 0.27 * len(found) + 0.3 * len({one.heading for one in found})
     fig, ax = plt.subplots(figsize=(WIDTH, height))
     row, labels = 0.0, {}
-    for situation, mine in grouped(found, lambda one: one.effect.situation).items():
-        heading = f"{situation[0].upper()}{situation[1:]} (Eq. {mine[0].effect.equation})"
+    for heading, mine in grouped(found, lambda one: one.heading).items():
         text = ax.text(0.01, row, heading, va="center", fontsize=9, fontweight="bold")
         text.set_transform(blended_transform_factory(fig.transFigure, ax.transData))
         text.set_in_layout(False)
@@ -102,7 +107,7 @@ def _finish(ax: Axes, found: Sequence[Found]) -> None:
 
 def shown_numbers(found: Sequence[Found]) -> str:
     """The numbers of the picture as text, so that a file can say what it shows."""
-    lines = [f"{one.place.name} {one.effect.situation}: {one.numbers} {one.word}" for one in found]
+    lines = [f"{one.place.name} {one.heading}: {one.numbers} {one.word}" for one in found]
     return json.dumps(lines)
 
 

@@ -15,6 +15,7 @@ from sdlib.losses import resting_logits
 from sdlib.metrics import Interval, mean_interval
 from sdlib.plotting import ARMS, panels
 from sdlib.report.cutout.equal_access import MEASURES, equal_access
+from sdlib.report.effects import where_trained
 from sdlib.report.rule import FEWEST
 from sdlib.report.tables import ends_in_points
 from sdlib.results import Place, sentence
@@ -121,9 +122,10 @@ def control_figure(places: Sequence[Place]) -> Figure:
         One row per cut-off and method: a faint marker per seed, a solid one at the mean with its
         95 % t interval.
     """
-    shown = {_title(place): place for place in places if set(METHODS) <= set(place.arms)}
-    for title, ax in panels(list(shown), sentence(places[-1]), 2, (3.7, 2.7)).items():
-        _draw(ax, accuracies(shown[title]))
+    shown = {place.name: place for place in places if set(METHODS) <= set(place.arms)}
+    titles = {name: _title(place) for name, place in shown.items()}
+    for name, ax in panels(titles, sentence(places[-1]), 2, (3.7, 2.7)).items():
+        _draw(ax, accuracies(shown[name]))
     fig = plt.gcf()
     if shown:
         fig.supxlabel("accuracy on test images", fontsize=11)
@@ -151,8 +153,8 @@ def _draw(ax: Axes, values: Mapping[str, Mapping[str, pd.Series]]) -> None:
 
 
 def _title(place: Place) -> str:
-    """What a reader calls a place."""
-    title = place.definition.source(place.source).title
+    """What a reader calls a place, with its number of seeds."""
+    title = where_trained(place)
     seeds = f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{place.seeds}"
     return f"{title}, {seeds}" if place.recorded else f"your run: {title}, {seeds}"
 
@@ -213,10 +215,6 @@ def control_sentence(place: Place) -> str:
     }
     if not found or None in at_best.values():
         return ""
-    said = "nothing is left that these seeds could show"
-    if all(one.low > 0 for one in at_best.values()):
-        share = at_best["test"].mean / found["accuracy, both at .5"].mean
-        said = f"a gain is left, {share:.0%} of that at the usual cut-off"
     listed = [f"{ends_in_points(one)} points on {where}" for where, one in at_best.items()]
     numbers = "; ".join(listed)
     ranking = found["AUROC"]
@@ -226,6 +224,20 @@ def control_sentence(place: Place) -> str:
     if ranking.high < 0:
         order = "lower with spectral decoupling"
     return (
-        f"**{_title(place)}**. With the best cut-off for either method {said}: {numbers}. AUROC is "
-        f"{order}: {ends_in_points(ranking)} points."
+        f"**{_title(place)}**. With the best cut-off for either method {_what_is_left(at_best)}: "
+        f"{numbers}. AUROC is {order}: {ends_in_points(ranking)} points."
     )
+
+
+def _what_is_left(at_best: Mapping[str, Interval]) -> str:
+    """What the differences at both kinds of best cut-off have in common."""
+    gains = [where for where, one in at_best.items() if one.low > 0]
+    losses = [where for where, one in at_best.items() if one.high < 0]
+    if gains and losses:
+        return f"there is a gain on {gains[0]} and a loss on {losses[0]}"
+    for clear, word in ((gains, "a gain"), (losses, "a loss")):
+        if len(clear) == len(at_best):
+            return f"{word} is left"
+        if clear:
+            return f"{word} is left on {clear[0]} alone"
+    return "no difference is left that these seeds could show"

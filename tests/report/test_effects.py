@@ -20,11 +20,14 @@ from sdlib.results import Place
 
 OPEN = Place("cutout", "laptop", "open")
 PHANTOM = Place("cutout", "laptop", "phantom")
+EQUATION_1 = ("test.accuracy", "test.auroc")
 
 
-def found(low, high, place=OPEN, metric="accuracy", decidable=True, paper=float("nan")):
+def found(low, high, place=OPEN, metric="accuracy", decidable=True, paper=float("nan"), equation=2):
     """An effect with an interval in points."""
-    effect = Effect("squares", metric, lambda place: None, 2, "a/b", paper, missing="at chance")
+    effect = Effect(
+        "squares", metric, lambda place: None, equation, "a/b", paper, missing="at chance"
+    )
     interval = Interval(5, (low + high) / 200, 0.01, low / 100, high / 100)
     return effects.Found(effect, place, interval, decidable)
 
@@ -42,23 +45,38 @@ def found(low, high, place=OPEN, metric="accuracy", decidable=True, paper=float(
 )
 def test_words_follow_from_the_ends_of_the_interval(low, high, word):
     assert found(low, high).word == word
-    assert found(low, high, decidable=False).word == "undecided"
+    assert found(low, high, decidable=False).word == "not judged"
 
 
 def test_the_overview_counts_each_comparison_once_and_names_doubts():
-    mine = [found(1, 3), found(-4, 6, metric="AUROC"), found(-5, -1, place=PHANTOM)]
+    mine = [
+        found(1, 3),
+        found(-4, 6, metric="AUROC"),
+        found(-5, -1, place=PHANTOM),
+        found(1, 3, place=PHANTOM, decidable=False, equation=1),
+    ]
     said = effects.overview_sentence(mine)
-    assert said.startswith("Of 2 comparisons, spectral decoupling **helps** in 1: squares, Patch")
-    assert "(AUROC undecided). It **harms** in 1: squares, phantom (procedural tissue)." in said
-    assert "in 0, and 0 are undecided" in said
-    assert "of 3 without any effect, 0.2 would" in said  # one in twenty of three, rounded up
+    assert said.startswith("In 3 comparisons of spectral decoupling with weight decay, 4 numbers")
+    table = [line for line in said.splitlines() if line.startswith("|")][2:]
+    assert table == [
+        "| **helps** | 0 | - |",
+        "| **harms** | 1 | Squares (Equation 2): phantom (procedural tissue) |",
+        "| **makes no difference** | 0 | - |",
+        "| **accuracy and AUROC disagree** | 1 | Squares (Equation 2): PatchCamelyon (lymph nodes) "
+        "(accuracy: helps, AUROC: undecided) |",
+        "| **undecided** | 0 | - |",
+        "| **not judged** | 1 | Squares (Equation 1): phantom (procedural tissue) |",
+    ]
+    assert "0.2 of the 4 intervals" in said  # one in twenty
+    assert "*Not judged*" in said
+    assert "*Not judged*" not in effects.overview_sentence([found(1, 3)])
 
 
 def test_a_line_has_every_number_with_its_sign_and_n():
     line = effects.effect_sentences([found(1, 3), found(-4, 6, metric="AUROC")])
     assert "+2.0\xa0(+1.0\xa0to\xa0+3.0)" in line  # no interval is broken
     line = line.replace("\xa0", " ")
-    assert line.startswith("- [Squares](a/b) (Equation 2). PatchCamelyon (lymph nodes): ")
+    assert line.startswith("- [Squares (Equation 2)](a/b). PatchCamelyon (lymph nodes): ")
     assert "accuracy +2.0 (+1.0 to +3.0), AUROC +1.0 (-4.0 to +6.0), n = 5" in line
     assert "[" not in effects.effect_sentences([found(1, 3)], links=False)
     assert "(at chance)" in effects.effect_sentences([found(1, 3, decidable=False)])
@@ -71,22 +89,25 @@ def test_what_rounds_to_nothing_has_no_sign():
 
 def test_written_rows_give_the_effects_of_their_experiment(rows, recorded):
     assert effects.recorded_effects() == []  # they are this machine's own, and not recorded
-    accuracy, ranking, clean = effects._at(rows)
+    accuracy, ranking, clean, *equation_1 = effects._at(rows)
     pair = ("sd_eq2", "weight_decay")
+    assert [one.interval for one in equation_1] == [
+        rows.difference(metric, "sd_eq1", "weight_decay") for metric in EQUATION_1
+    ]
     assert accuracy.interval == rows.difference("test.accuracy", *pair)
     assert ranking.interval == rows.difference("test.auroc", *pair)
     assert clean.interval == rows.difference("clean.accuracy", *pair)
     assert accuracy.effect.paper == pytest.approx(0.085)
 
 
-def test_a_premise_that_fails_leaves_the_effect_undecided(rows, monkeypatch):
+def test_an_effect_whose_premise_fails_is_not_judged(rows, monkeypatch):
     premise = lambda place: SimpleNamespace(interval=Interval(5, 0, 0.1, -0.1, 0.1))  # noqa: E731
     (first, *_) = rows.definition.effects
     kept = Effect(first.situation, "accuracy", first.statistic, 2, "a/b", premise=premise)
     monkeypatch.setattr(type(rows), "definition", replace(rows.definition, effects=(kept,)))
     (one,) = effects._at(rows)
     assert not one.decidable
-    assert one.word == "undecided"
+    assert one.word == "not judged"
 
 
 def test_every_declared_effect_points_to_a_chapter_and_gives_an_interval_or_none(rows):

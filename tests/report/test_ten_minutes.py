@@ -5,7 +5,7 @@ import pytest
 from matplotlib import pyplot as plt
 from scipy.optimize import minimize_scalar
 
-from sdlib.metrics import mean_interval
+from sdlib.metrics import Interval, mean_interval
 from sdlib.report import ten_minutes
 from sdlib.report.cutout.cutoff_control import tuned_accuracy
 from sdlib.results import Place
@@ -57,7 +57,7 @@ def test_a_moved_threshold_is_a_gain_that_the_control_explains(rows):
     assert said.startswith("**your run: phantom (procedural tissue)")
     assert "; a gain, +" in said
     control = ten_minutes.control_sentence(rows)
-    assert "nothing is left that these seeds could show" in control
+    assert "a gain is left on validation alone" in control
     assert "AUROC is undecided" in control
 
 
@@ -67,6 +67,34 @@ def test_the_figure_has_a_panel_per_place_with_both_methods(rows):
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels == list(ten_minutes.accuracies(rows))
     assert "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}5" in figure.axes[0].get_title()
+
+
+def test_longer_training_has_a_panel_of_its_own():
+    """Two places of one source differ by their title, and none hides the other."""
+    places = [Place("cutout", profile, "phantom") for profile in ("laptop", "long")]
+    titles = [ax.get_title().replace("\n", " ") for ax in ten_minutes.control_figure(places).axes]
+    assert [("trained long" in title) for title in titles] == [False, True]
+    for title, place in zip(titles, places, strict=True):
+        assert ten_minutes.result_sentence(place).startswith(f"**{title}**")
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "said"),
+    [
+        ((1, 3), (2, 4), "a gain is left"),
+        ((1, 3), (-1, 4), "a gain is left on validation alone"),
+        ((-3, 1), (-4, -1), "a loss is left on test alone"),
+        ((-3, -1), (-4, -1), "a loss is left"),
+        ((-3, 1), (-4, 1), "no difference is left that these seeds could show"),
+        ((1, 3), (-4, -1), "there is a gain on validation and a loss on test"),
+    ],
+)
+def test_what_is_left_follows_from_both_intervals(validation, test, said):
+    ends = {"validation": validation, "test": test}
+    found = {
+        where: Interval(5, (low + high) / 2, 1.0, low, high) for where, (low, high) in ends.items()
+    }
+    assert ten_minutes._what_is_left(found) == said
 
 
 def test_two_seeds_and_none_say_nothing(nothing):
