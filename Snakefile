@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sdlib.datasets.store import fingerprint
 from sdlib.errors import ConfigError, SdlibError
-from sdlib.experiments import EXPERIMENTS, PROFILES, Search
+from sdlib.experiments import EXPERIMENTS, Search
 from sdlib.files import obstacle
 from sdlib.paths import outputs_folder
 from sdlib.pipeline import slurm
@@ -95,16 +95,36 @@ def shown_of(experiment):
     return sorted({*made, *map(here, PRESENT[experiment])})
 
 
+def search_of(wildcards):
+    return Search(wildcards.experiment, wildcards.family, PROFILE, SOURCE)
+
+
 def searched_before(wildcards):
-    search = Search(wildcards.experiment, wildcards.family, PROFILE, SOURCE)
-    before = search_before(search, JOBS)
+    before = search_before(search_of(wildcards), JOBS)
     return [here(before.file)] if before else []
 
 
 def searched(wildcards):
     """What changes with the settings that all trials share, and with the values on trial."""
-    search = Search(wildcards.experiment, wildcards.family, PROFILE, SOURCE)
+    search = search_of(wildcards)
     return f"{search.config_hash} {search.space}"
+
+
+def trials_of(wildcards):
+    """How many trials a search has: the points of its grid, or its experiment's budget."""
+    search = search_of(wildcards)
+    return search.space.count(search.run.settings.trials)
+
+
+def of_search(number):
+    """A resource of a search, from the settings of its experiment."""
+    return lambda wildcards: number(search_of(wildcards).run.settings)
+
+
+def minutes_of_search(wildcards):
+    """The declared minutes of all its trainings, one after another."""
+    settings = search_of(wildcards).run.settings
+    return settings.minutes * settings.networks * trials_of(wildcards)
 
 
 # What any page may show: chapters are cheap, and executed again whenever this changes.
@@ -194,12 +214,14 @@ for job in JOBS:
             mem_mb=job.settings.memory_mb,
             runtime=job.settings.minutes * len(job.runs),
             cpus_per_task=1 + job.settings.workers,
-            gpu=int(PROFILES[PROFILE].gpu),
+            gpu=int(job.settings.gpu),
         shell:
             "{PYTHON} -m sdlib.pipeline train {params.runs} {SCALE} && touch {output:q}"
 
 
 for one in MEASUREMENTS:
+
+    settings = EXPERIMENTS[one.experiment].settings(PROFILE, SOURCE)
 
     rule:
         name:
@@ -215,10 +237,10 @@ for one in MEASUREMENTS:
         threads: 1
         priority: 2  # chapters wait for it
         resources:
-            mem_mb=PROFILES[PROFILE].memory_mb,
-            runtime=PROFILES[PROFILE].minutes,
-            cpus_per_task=1 + PROFILES[PROFILE].workers,
-            gpu=int(PROFILES[PROFILE].gpu and one.measurement.of_networks),
+            mem_mb=settings.memory_mb,
+            runtime=settings.minutes,
+            cpus_per_task=1 + settings.workers,
+            gpu=int(settings.gpu and one.measurement.of_networks),
         shell:
             "{PYTHON} -m sdlib.pipeline measure {params.id} {SCALE}"
 
@@ -229,16 +251,16 @@ rule search:
     output:
         f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/search/{{family}}/trials.jsonl",
     params:
-        trials=PROFILES[PROFILE].trials,
+        trials=trials_of,
         configuration=searched,
     message:
         "searching {wildcards.experiment}/{wildcards.family}"
     threads: 1
     priority: 1  # most of the training waits for it
     resources:
-        mem_mb=PROFILES[PROFILE].memory_mb,
-        runtime=PROFILES[PROFILE].minutes * PROFILES[PROFILE].trials,
-        cpus_per_task=1 + PROFILES[PROFILE].workers,
-        gpu=int(PROFILES[PROFILE].gpu),
+        mem_mb=of_search(lambda settings: settings.memory_mb),
+        runtime=minutes_of_search,
+        cpus_per_task=of_search(lambda settings: 1 + settings.workers),
+        gpu=of_search(lambda settings: int(settings.gpu)),
     shell:
         "{PYTHON} -m sdlib.pipeline search {wildcards.experiment}/{wildcards.family} {SCALE}"
