@@ -8,9 +8,16 @@ import pandas as pd
 
 from sdlib.cutouts import N_CUTOUTS, scaled_cutout_size
 from sdlib.datasets.splits import PAPER_PATIENTS
-from sdlib.experiments import EXPERIMENTS, PROFILES, Profile, runs_of
+from sdlib.experiments import EXPERIMENTS, PROFILES, Arm, Profile, Run, runs_of
 
-__all__ = ["hours_table", "images_needed", "images_seen", "profile_table", "scale_table"]
+__all__ = [
+    "hours_table",
+    "images_needed",
+    "images_seen",
+    "images_trained_on",
+    "profile_table",
+    "scale_table",
+]
 
 DIGITS = {
     "area of cut-outs": "{:.3f}",
@@ -28,14 +35,32 @@ def profile_table() -> pd.DataFrame:
     return pd.DataFrame([vars(profile) for profile in PROFILES.values()]).set_index("name")
 
 
-def images_seen(profile: Profile) -> int:
-    """Images that one training sees: the training patients' tiles, times the epochs.
+def images_trained_on(tiles: int, epochs: int, most: int = 0) -> int:
+    """Images that one training sees: the training patients' share of all tiles, times the epochs.
+
+    Parameters
+    ----------
+    tiles, epochs : int
+        As in :class:`sdlib.experiments.Profile`.
+    most : int
+        Largest number of tiles that the experiment trains on; 0 if it sets no limit.
+
+    Examples
+    --------
+    >>> images_trained_on(1000, 5), images_trained_on(1000, 5, most=200)
+    (3500, 1000)
+    """
+    train = round(tiles * PAPER_PATIENTS[0] / sum(PAPER_PATIENTS))
+    return min(train, most or train) * epochs
+
+
+def images_seen(settings: Profile) -> int:
+    """Images that one training sees with the settings of a profile, or of an experiment at it.
 
     >>> images_seen(PROFILES["quick"])
     3500
     """
-    train = round(profile.tiles * PAPER_PATIENTS[0] / sum(PAPER_PATIENTS))
-    return train * profile.epochs
+    return images_trained_on(settings.tiles, settings.epochs)
 
 
 def scale_table() -> pd.DataFrame:
@@ -62,15 +87,28 @@ def scale_table() -> pd.DataFrame:
 def images_needed(profile: str, source: str) -> int:
     """Images through a network for every run, and every trial of a search that a run waits for.
 
+    Each experiment has its own settings. The number is an upper bound: trials that two searches
+    share, and runs that test the networks of another experiment, are counted like all others.
+
     Parameters
     ----------
     profile, source : str
         As in :mod:`sdlib.experiments`.
     """
     runs = [run for name in EXPERIMENTS for run in runs_of(name, profile, source)]
-    searches = {run.search for run in runs} - {None}
-    trials = [search.space.count(PROFILES[profile].trials) for search in searches]
-    return (len(runs) + sum(trials)) * images_seen(PROFILES[profile])
+    needed = sum(_images_of(run, run.definition.arm(run.arm)) for run in runs)
+    for search in {run.search for run in runs} - {None}:
+        run, space = search.run, search.space
+        trainings = space.count(run.settings.trials) * run.settings.networks
+        arm = run.definition.arm(space.arm) if space.arm else run.definition.trial
+        needed += trainings * _images_of(run, arm)
+    return needed
+
+
+def _images_of(run: Run, arm: Arm) -> int:
+    """Images that one training of an arm sees, with the settings of the run's experiment."""
+    cohort = arm.training or run.definition.training
+    return images_trained_on(run.settings.tiles, run.settings.epochs, cohort.most)
 
 
 def hours_table(source: str, rates: Sequence[int]) -> pd.DataFrame:

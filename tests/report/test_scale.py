@@ -1,9 +1,14 @@
 """Scales and the images that go through networks, against counts by hand."""
 
+from dataclasses import replace
+
 import pytest
 
-from sdlib.experiments import EXPERIMENTS, PROFILES, runs_of
+from sdlib.experiments import EXPERIMENTS, PROFILES
+from sdlib.experiments.cohorts import Cohort
+from sdlib.experiments.searches import EQ2_RANGES, Space
 from sdlib.report import scale
+from tests.toy_experiments import ARMS, TOY_SHIFTS
 
 
 def test_every_profile_is_a_line():
@@ -25,16 +30,21 @@ def test_the_paper_is_the_unit():
     assert table.loc["laptop", "cut-out px"] == 2
 
 
-def test_every_run_and_every_trial_is_counted():
-    """At quick all searches of both swept experiments are run, the sensitivity's are not."""
-    counted = scale.images_needed("quick", "phantom")
-    runs = [run for name in EXPERIMENTS for run in runs_of(name, "quick", "phantom")]
-    families = {(run.search.experiment, run.search.family) for run in runs if run.search}
-    trials = 0
-    for experiment, family in families:
-        space = EXPERIMENTS[experiment].space(family)
-        trials += 6 if space.grid else PROFILES["quick"].trials
-    assert counted == (len(runs) + trials) * scale.images_seen(PROFILES["quick"])
+def test_every_run_and_every_trial_is_counted_with_the_experiments_own_settings(monkeypatch):
+    before = scale.images_needed("smoke", "phantom")
+    few = replace(ARMS[0], name="few", training=Cohort(("train",), most=10))
+    toy = replace(
+        TOY_SHIFTS,
+        name="toy_scaled",
+        arms=(few, *ARMS[:3], replace(ARMS[2], name="proposed", search="bayes")),
+        searches=(*TOY_SHIFTS.searches, Space("bayes", "validation", ranges=EQ2_RANGES)),
+        overrides={"smoke": {"tiles": 100, "epochs": 3, "seeds": 2, "trials": 5, "networks": 2}},
+    )
+    monkeypatch.setitem(EXPERIMENTS, toy.name, toy)
+    runs = 4 * 2
+    trainings = (2 + 5) * 2  # a grid of two points, the budget of the other; no run needs the third
+    added = scale.images_needed("smoke", "phantom") - before
+    assert added == (runs + trainings) * 70 * 3 + 2 * 10 * 3
 
 
 def test_hours_fall_with_the_rate():
