@@ -8,18 +8,35 @@ import pandas as pd
 
 from sdlib.datasets.sources import SOURCES
 from sdlib.experiments import EXPERIMENTS, PROFILES
-from sdlib.report.scale import images_seen
+from sdlib.report.scale import images_trained_on
 from sdlib.results import RECORDED, THIS_RUN, Place
 
 __all__ = ["cost_table", "own_rows", "recorded_rows", "row_counts", "speed_table"]
 
-COLUMNS = ["origin", "experiment", "source", "profile", "device", "arm", "stale", "seconds"]
+COLUMNS = [
+    *("origin", "experiment", "source", "profile", "device", "arm", "stale"),
+    *("seconds", "images"),
+]
 
 
 def _rows_at(places: Sequence[Place]) -> pd.DataFrame:
-    found = [place.all_rows.assign(origin=place.origin) for place in places]
-    tables = [table[COLUMNS] for table in found if len(table)]
+    found = [(place.origin, place.all_rows) for place in places]
+    tables = [
+        table.assign(origin=origin, images=_images(table))[COLUMNS]
+        for origin, table in found
+        if len(table)
+    ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def _images(rows: pd.DataFrame) -> pd.Series:
+    """How many images each row's training saw, by its own configuration."""
+    seen = rows["config"].map(
+        lambda of: images_trained_on(of["tiles"], of["epochs"], of.get("train_most", 0))
+    )
+    if "network_of" in rows:  # those have the seconds of a test alone
+        seen = seen.mask(rows["network_of"].notna(), 0)
+    return seen
 
 
 def recorded_rows() -> pd.DataFrame:
@@ -28,7 +45,8 @@ def recorded_rows() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        origin (``recorded``), experiment, source, profile, device, arm, stale (bool), seconds.
+        origin (``recorded``), experiment, source, profile, device, arm, stale (bool), seconds,
+        images (that its training saw; 0 where it tests the network of another experiment).
     """
     places = [
         Place(experiment, profile, source, RECORDED)
@@ -80,10 +98,10 @@ def speed_table(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One line per origin, profile, source and device.
+        One line per origin, profile, source and device. Runs that trained nothing are left out.
     """
-    seen = rows["profile"].map({name: images_seen(one) for name, one in PROFILES.items()})
-    rate = (seen / rows["seconds"]).astype(float)
+    rows = rows[rows["images"] > 0]
+    rate = (rows["images"] / rows["seconds"]).astype(float)
     by = ["origin", "profile", "source", "device"]
     return rows.assign(rate=rate).groupby(by)["rate"].agg(["count", "mean", "std"]).round(0)
 

@@ -1,13 +1,14 @@
 """Rows counted and timed, on rows that are written here."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from sdlib.experiments import PROFILES, Run
+from sdlib.experiments import EXPERIMENTS, Run
 from sdlib.report import costs
-from sdlib.report.scale import images_seen
 from sdlib.results import Place
+from tests.toy_experiments import TOY_SHIFTS
 
 SECONDS = (10.0, 20.0)
 
@@ -55,9 +56,27 @@ def test_this_machines_rows_have_the_same_columns(recorded_here, row_of):
 def test_speed_is_images_over_seconds(recorded_here):
     table = costs.speed_table(costs.recorded_rows())
     line = table.loc[("recorded", "quick", "phantom", "cpu")]
-    seen = images_seen(PROFILES["quick"])
+    seen = 700 * 5
     assert line["count"] == 2
     assert line["mean"] == round((seen / 10 + seen / 20) / 2)
+
+
+def test_speed_counts_the_images_that_each_row_was_trained_on(recorded_here, row_of, monkeypatch):
+    """By its own configuration: that of the experiment, and of its day where it is stale."""
+    toy = replace(TOY_SHIFTS, overrides={"quick": {"tiles": 100, "epochs": 2}})
+    monkeypatch.setitem(EXPERIMENTS, toy.name, toy)
+    row = row_of(Run(toy.name, "plain", 0, "quick"), test__accuracy=0.8) | {"seconds": 7.0}
+    stale = row | {"seed": 1, "config_hash": "old", "config": row["config"] | {"epochs": 4}}
+    few = row | {"seed": 3, "config": row["config"] | {"train_most": 35}}
+    lent = row | {"seed": 2, "seconds": 0.1, "network_of": "toy_scanners/plain/seed2"}
+    lines = [json.dumps(one) + "\n" for one in (row, stale, lent, few)]
+    Place(toy.name, "quick", "phantom").recorded_file(".jsonl").write_text("".join(lines))
+    rows = costs.recorded_rows()
+    mine = rows[rows["experiment"] == toy.name]
+    assert mine["images"].tolist() == [70 * 2, 70 * 4, 0, 35 * 2]
+    line = costs.speed_table(mine).loc[("recorded", "quick", "phantom", "cpu")]
+    assert line["count"] == 3
+    assert line["mean"] == round((20 + 40 + 10) / 3)
 
 
 def test_hours_are_added_over_runs(recorded_here):
