@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
+from sdlib.checks import check_number, describe_value, is_number
 from sdlib.errors import ConfigError
 
-__all__ = ["Interval", "mean_interval", "smallest_effect"]
+__all__ = ["Interval", "check_probability", "mean_interval", "smallest_effect"]
 
 
 FEWEST = 3  # values of which an interval is given
@@ -49,6 +50,34 @@ class Interval:
         )
 
 
+def check_probability(what: str, value: float) -> None:
+    """Raise an error unless a level or a power is above 0 and below 1.
+
+    Parameters
+    ----------
+    what : str
+        What the number is, for the message.
+    value : float
+        The value to check.
+
+    Raises
+    ------
+    ConfigError
+        Anything else; 95 where .95 was meant, for instance.
+
+    Examples
+    --------
+    >>> check_probability("a level", 0.95)
+    >>> try:
+    ...     check_probability("a level", 95)
+    ... except ConfigError as error:
+    ...     print(error)
+    expected a level above 0 and below 1, got 95
+    """
+    if not (is_number(value) and 0 < value < 1):
+        raise ConfigError(f"expected {what} above 0 and below 1, got {describe_value(value)}")
+
+
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Student's t interval of a mean, for instance of paired differences over seeds.
 
@@ -68,13 +97,14 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     Raises
     ------
     ConfigError
-        No values, or more than one axis.
+        No values, or more than one axis; a level that is not above 0 and below 1.
 
     Examples
     --------
     >>> print(mean_interval([0.7, 0.8, 0.9]))
     0.800 (SD 0.100; 0.552 to 1.048; n = 3)
     """
+    check_probability("a level", level)
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not len(values):
         raise ConfigError(f"expected values of shape (n,), n >= 1, got {values.shape}")
@@ -110,13 +140,20 @@ def smallest_effect(sd: float, n: int, power: float = 0.8) -> float:
     float
         In the unit of ``sd``; NaN below two seeds, for one seed has no spread.
 
+    Raises
+    ------
+    ConfigError
+        A power that is not above 0 and below 1; a standard deviation below 0.
+
     Examples
     --------
     >>> round(smallest_effect(0.02, 5), 3)
     0.033
     """
+    check_probability("a power", power)
     if n < 2:
         return float("nan")
+    check_number("a standard deviation", sd, 0)
     # The exact power needs the noncentral t distribution, which has no inverse in closed form.
     quantiles = stats.t.ppf(0.975, n - 1) + stats.t.ppf(power, n - 1)
     return float(quantiles * sd / np.sqrt(n))

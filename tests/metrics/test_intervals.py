@@ -81,3 +81,26 @@ def test_the_smallest_effect_grows_with_the_spread_and_falls_with_seeds(sd, n):
 
 def test_one_seed_finds_nothing():
     assert np.isnan(smallest_effect(0.1, 1))
+
+
+@pytest.mark.parametrize("level", [95, 0, 1, -0.95, math.nan, "0.95"])
+def test_a_level_that_is_no_probability_is_refused(level):
+    """95 instead of .95 gave an interval from NaN to NaN."""
+    with pytest.raises(ConfigError, match="expected a level above 0 and below 1, got"):
+        mean_interval([0.1, 0.2, 0.3], level)
+
+
+@pytest.mark.parametrize("power", [80, 0, 1, math.nan])
+def test_a_power_that_is_no_probability_is_refused(power):
+    with pytest.raises(ConfigError, match="expected a power above 0 and below 1, got"):
+        smallest_effect(0.02, 5, power)
+
+
+@pytest.mark.parametrize("sd", [-0.02, math.nan, math.inf])
+def test_a_spread_below_0_or_without_a_value_is_refused(sd):
+    with pytest.raises(ConfigError, match="expected a standard deviation of at least 0"):
+        smallest_effect(sd, 5)
+
+
+def test_one_seed_finds_nothing_though_it_has_no_spread():
+    assert np.isnan(smallest_effect(math.nan, 1))
