@@ -148,6 +148,37 @@ class Space:
         """
         return math.prod(map(len, self.grid.values())) if self.grid else budget
 
+    def holds(self, values: Mapping[str, float]) -> bool:
+        """Whether a trial of these values is one of this search, as it is today.
+
+        Parameters
+        ----------
+        values : mapping of str to float
+            Of a trial, perhaps one made when the grid or the ranges were others.
+
+        Returns
+        -------
+        bool
+            True for values within the ranges, for a point of the grid and, where the grid goes on
+            beyond its ends, for a value beyond them.
+
+        Examples
+        --------
+        >>> space = Space("decay", "validation", grid={"weight_decay": (0.1, 0.01)}, extends=True)
+        >>> [space.holds({"weight_decay": value}) for value in (0.1, 0.05, 1.0)]
+        [True, False, True]
+        """
+        if set(values) != set(self.names):
+            return False
+        if self.ranges:
+            return all(low <= values[name] <= high for name, (low, high, _) in self.ranges.items())
+        if all(values[name] in points for name, points in self.grid.items()):
+            return True
+        if not self.extends:
+            return False
+        ((name, points),) = self.grid.items()
+        return not min(points) <= values[name] <= max(points)
+
     def same_values(self, other: Space) -> bool:
         """Whether both try the same values: then trials of the one serve the other."""
         return (self.grid, self.ranges, self.arm) == (other.grid, other.ranges, other.arm)

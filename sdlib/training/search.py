@@ -29,7 +29,7 @@ from sdlib.training import run as running
 from sdlib.training.data import load_tiles
 from sdlib.training.lock import only_process
 from sdlib.training.own_files import read_or_none
-from sdlib.training.proposals import distributions, next_values
+from sdlib.training.proposals import distributions, is_whole, next_values
 
 __all__ = ["execute"]
 
@@ -107,10 +107,15 @@ def _study(search: Search, journal: Path, fresh: bool, log: Log) -> optuna.Study
 def _complete(
     study: optuna.Study, space: Space, objective: Objective, run: Run
 ) -> list[FrozenTrial]:
-    """Run trials until none is left to run; the finished ones, in order."""
+    """Run trials until none is left to run; the finished ones, in order.
+
+    The journal may hold trials of another grid or other ranges: those outside today's do not count.
+    """
     while True:
-        finished = study.get_trials(states=(TrialState.COMPLETE,))
-        values = next_values(space, finished, run.settings.trials, run.definition.search_seed)
+        stored = study.get_trials(states=(TrialState.COMPLETE,))
+        finished = [trial for trial in stored if space.holds(trial.params)]
+        tried = [(trial.params, trial.value) for trial in finished]
+        values = next_values(space, tried, run.settings.trials, run.seed)
         if values is None:
             return finished
         study.add_trial(_evaluated(objective, space, values, len(finished)))
@@ -194,21 +199,13 @@ def execute(search: Search, fresh: bool = False, log: Log = print) -> list[dict]
     space, run = search.space, search.run  # either raises an error for a name that is not known
     if not fresh and _own_trials(search, log):
         finished = read_trials(search)
-        if finished and _is_whole(space, finished):
+        if finished and is_whole(search, finished):
             return finished
     with _writing(search.folder / "journal.log"):
         search.folder.mkdir(parents=True, exist_ok=True)
     # Two processes would both make every trial, and neither would end with the unbroken search's.
     with only_process(search.folder / ".lock", f"the search {search.id}"):
         return _execute(search, space, run, fresh, log)
-
-
-def _is_whole(space: Space, finished: list[dict]) -> bool:
-    """Whether trials that were read leave none to run: not those of a smaller search of old."""
-    tried = [trial["values"] for trial in finished]
-    if any(dict(point) not in tried for point in space.first):
-        return False
-    return space.beyond([(trial["values"], trial["value"]) for trial in finished]) is None
 
 
 def _execute(search: Search, space: Space, run: Run, fresh: bool, log: Log) -> list[dict]:

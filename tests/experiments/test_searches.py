@@ -46,6 +46,24 @@ def test_a_grid_that_does_not_extend_stays_as_it_is():
 
 
 @pytest.mark.parametrize(
+    ("space", "values", "held"),
+    [
+        (OPEN_ENDED, {"weight_decay": 0.1}, True),
+        (OPEN_ENDED, {"weight_decay": 0.05}, False),  # of a finer grid
+        (OPEN_ENDED, {"weight_decay": 10.0}, True),
+        (OPEN_ENDED, {"weight_decay": 0.001}, True),
+        (Space("decay", "validation", grid=DECAYS), {"weight_decay": 10.0}, False),
+        (OPEN_ENDED, {"lam": 0.1}, False),
+        (OPEN_ENDED, {"weight_decay": 0.1, "lam": 0.1}, False),
+        (Space("lam", "test", ranges={"lam": (0.1, 1.0, True)}), {"lam": 1.0}, True),
+        (Space("lam", "test", ranges={"lam": (0.1, 1.0, True)}), {"lam": 1.01}, False),
+    ],
+)
+def test_which_trials_are_of_a_search(space, values, held):
+    assert space.holds(values) == held
+
+
+@pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"ranges": EQ2_RANGES, "extends": True}, "two points or more of one value"),

@@ -15,6 +15,7 @@ from scipy.special import logit
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Search
 from sdlib.experiments.paper import PAPER_EQ2_LAM
+from sdlib.experiments.trials import recorded_trials_file
 from sdlib.metrics import summary
 from sdlib.training import run as running, search
 
@@ -224,6 +225,112 @@ class TestWhole:
         assert len(trained) == 6
         assert all(row.pop("trained_as").startswith("weight_decay trial ") for row in again)
         assert again == alone
+
+
+def searching(monkeypatch, family, **changes):
+    """The experiment cutout has a search that differs in these fields from now on."""
+    definition = EXPERIMENTS["cutout"]
+    spaces = tuple(
+        dataclasses.replace(space, **changes) if space.name == family else space
+        for space in definition.searches
+    )
+    changed = dataclasses.replace(definition, searches=spaces)
+    monkeypatch.setitem(EXPERIMENTS, "cutout", changed)
+
+
+def narrower(ranges):
+    """Ranges whose lower ends lie higher."""
+    return {name: (1e-3 if log else 0.0, high, log) for name, (low, high, log) in ranges.items()}
+
+
+class TestEnlarged:
+    """Grid, budget and ranges are not hashed: what has been tried stays, the rest is run."""
+
+    def test_points_that_are_new_to_the_grid_are_trained_alone(
+        self, pretended, trained, monkeypatch
+    ):
+        first = search.execute(search_of("sd_eq1"), log=silent)
+        trained.clear()
+        grid = {"lam": (1.0, 3e-2, *search_of("sd_eq1").space.grid["lam"])}
+        searching(monkeypatch, "sd_eq1", grid=grid)
+        rows = search.execute(search_of("sd_eq1"), log=silent)
+        assert len(trained) == 2
+        assert rows[: len(first)] == first
+        assert sorted(row["values"]["lam"] for row in rows) == sorted(grid["lam"])
+        assert search.execute(search_of("sd_eq1"), log=silent) == rows
+        assert len(trained) == 2
+
+    def test_points_that_have_left_the_grid_do_not_count(self, pretended, trained, monkeypatch):
+        search.execute(search_of("sd_eq1"), log=silent)
+        trained.clear()
+        searching(monkeypatch, "sd_eq1", grid={"lam": (1e-3, 1e-4)}, extends=False)
+        rows = search.execute(search_of("sd_eq1"), log=silent)
+        assert sorted(row["values"]["lam"] for row in rows) == [1e-4, 1e-3]
+        assert trained == []
+
+    def test_a_larger_budget_goes_on_as_if_it_had_never_been_smaller(
+        self, pretended, trained, monkeypatch, unbroken
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(PROFILES, "smoke", dataclasses.replace(LONGER, trials=5))
+            assert len(search.execute(search_of("sd_eq2"), log=silent)) == 5
+        trained.clear()
+        rows = search.execute(search_of("sd_eq2"), log=silent)
+        assert values(rows) == values(unbroken["sd_eq2"])
+        assert len(trained) == TRIALS - 5
+
+    def test_a_smaller_budget_leaves_a_search_whole(self, pretended, trained, monkeypatch):
+        whole = search.execute(search_of("sd_eq2"), log=silent)
+        trained.clear()
+        monkeypatch.setitem(PROFILES, "smoke", dataclasses.replace(LONGER, trials=5))
+        assert search.execute(search_of("sd_eq2"), log=silent) == whole
+        assert trained == []
+
+    @pytest.mark.parametrize("file", ["there", "removed"])
+    def test_trials_outside_narrower_ranges_do_not_count(
+        self, pretended, trained, monkeypatch, file
+    ):
+        before = search.execute(search_of("sd_eq2"), log=silent)
+        trained.clear()
+        ranges = narrower(search_of("sd_eq2").space.ranges)
+        searching(monkeypatch, "sd_eq2", ranges=ranges, first=())
+        space = search_of("sd_eq2").space
+        inside = [point for point in values(before) if space.holds(point)]
+        assert 0 < len(inside) < TRIALS
+        if file == "removed":  # as Snakemake does before it runs a rule
+            search_of("sd_eq2").file.unlink()
+        rows = search.execute(search_of("sd_eq2"), log=silent)
+        assert len(rows) == TRIALS
+        assert all(space.holds(point) for point in values(rows))
+        assert values(rows)[: len(inside)] == inside
+        assert len(trained) == TRIALS - len(inside)
+        assert search.execute(search_of("sd_eq2"), log=silent) == rows
+
+    def test_a_range_that_is_no_longer_logarithmic(self, pretended, monkeypatch):
+        """optuna mixes no trials of the two kinds: they are told anew what the range is today."""
+        search.execute(search_of("sd_eq2"), log=silent)
+        ranges = {
+            name: (low, high, False)
+            for name, (low, high, _) in search_of("sd_eq2").space.ranges.items()
+        }
+        searching(monkeypatch, "sd_eq2", ranges=ranges)
+        monkeypatch.setitem(PROFILES, "smoke", dataclasses.replace(LONGER, trials=TRIALS + 2))
+        assert len(search.execute(search_of("sd_eq2"), log=silent)) == TRIALS + 2
+
+    def test_recorded_trials_of_a_smaller_grid_are_no_whole_search(
+        self, pretended, trained, monkeypatch, recorded
+    ):
+        """Stale trials of this machine, and recorded ones of today's configuration."""
+        wanted = search_of("sd_eq1")
+        lines = search.execute(wanted, log=silent)
+        text = wanted.file.read_text()
+        recorded_trials_file("cutout", "smoke", "phantom").write_text(text)
+        wanted.file.write_text(text.replace(wanted.config_hash, "0" * 12))
+        trained.clear()
+        assert search.execute(wanted, log=silent) == lines
+        searching(monkeypatch, "sd_eq1", grid={"lam": (1.0, *wanted.space.grid["lam"])})
+        rows = search.execute(search_of("sd_eq1"), log=silent)
+        assert 1.0 in [row["values"]["lam"] for row in rows]
 
 
 class TestStopped:
