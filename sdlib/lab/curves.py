@@ -10,22 +10,38 @@ import numpy as np
 import pandas as pd
 
 from sdlib.errors import DataError
-from sdlib.lab.panels import NAMES, SCALES, arm_ink, arm_key, arm_line, arm_marker, label
+from sdlib.lab.panels import AXES, NAMES, SCALES, arm_ink, arm_key, arm_line, arm_marker, label
 from sdlib.plotting import ARMS
+from sdlib.results.sweeps import CLEAN
 
-__all__ = ["Curves"]
+__all__ = ["Curves", "unshifted_as_blur"]
 
 WIDTH, HEIGHT = 480, 220  # px
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 44  # px free around the axes
 COLUMNS = {"shift", "strength", "arm", "seed", "accuracy"}
-CLEAN = "clean"  # the shift of tiles left alone, as sweeps name it
 NOTHING = "There are no accuracies under shift here."
-AXES = {
-    "haematoxylin": "haematoxylin multiplied by",
-    "eosin": "eosin multiplied by",
-    "blur": "blur n, px of 224",
-    "sharpen": "sharpening α",
-}
+
+
+def unshifted_as_blur(table: pd.DataFrame, unshifted: str = CLEAN) -> pd.DataFrame:
+    """Accuracies in which unshifted tiles count as a blur of 1: that is where its slider begins.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With the columns shift and strength.
+    unshifted : str
+        What the column shift has for tiles left alone.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"shift": ["clean", "eosin"], "strength": [np.nan, 0.5]})
+    >>> unshifted_as_blur(table).to_numpy().tolist()
+    [['blur', 1.0], ['eosin', 0.5]]
+    """
+    alone = table["shift"] == unshifted
+    return table.assign(
+        shift=table["shift"].mask(alone, "blur"), strength=table["strength"].mask(alone, 1.0)
+    )
 
 
 class Curves:
@@ -71,13 +87,9 @@ class Curves:
         if not measured.all():
             left_out = f"{(~measured).sum()} of {len(table)} accuracies are NaN and left out."
             self.sentence = f"{self.sentence} {left_out}".lstrip()
-        table = table[measured]
+        table = unshifted_as_blur(table[measured])
         present = set(table["arm"])
         self.arms = [arm for arm in arms if arm in present]
-        clean = table["shift"] == CLEAN
-        table = table.assign(
-            shift=table["shift"].mask(clean, "blur"), strength=table["strength"].mask(clean, 1.0)
-        )
         groups = table.groupby(["shift", "arm", "strength"])["accuracy"]
         self._numbers = {
             (shift, arm, round(float(strength), 6)): (float(mean), float(sd), int(n))

@@ -11,12 +11,13 @@ import pandas as pd
 from scipy.special import expit
 
 from sdlib.cutouts import N_CUTOUTS, cutout_positions, scaled_cutout_size
+from sdlib.lab.curves import unshifted_as_blur
 from sdlib.lab.frontend import has_frontend
 from sdlib.lab.live import show_live
 from sdlib.lab.networks import LabNetworks
 from sdlib.lab.opening import show
 from sdlib.lab.page_networks import NO_SHIFT, TASKS, Task, accuracies, page_networks
-from sdlib.lab.panels import NAMES, SCALES
+from sdlib.lab.panels import AXES, NAMES, SCALES
 from sdlib.lab.pictures import disturb
 from sdlib.lab.sources import lab_films, lab_tiles
 from sdlib.plotting import ARMS
@@ -28,12 +29,6 @@ from sdlib.training.prediction import predict_logits
 __all__ = ["PRESETS", "answer", "page_state", "page_still", "show_page"]
 
 TILES_EACH, FILMS_EACH = 2, 1  # of either class
-AXES = {
-    "haematoxylin": "haematoxylin multiplied by",
-    "eosin": "eosin multiplied by",
-    "blur": "blur n, px of 224",
-    "sharpen": "sharpening α",
-}
 REST = {**{shift: scale[0] for shift, scale in SCALES.items()}, "squares": ""}
 QUESTION = {
     "question": (
@@ -162,11 +157,7 @@ def _tile(task: Task, networks: LabNetworks, image: np.ndarray, target: int) -> 
 
 def _curves(task: Task) -> dict[str, dict]:
     """Accuracy of every arm along each shift of a task."""
-    table = accuracies(task.experiment)
-    without = (table["shift"] == NO_SHIFT) & ("blur" in task.shifts)
-    table = table.assign(
-        shift=table["shift"].mask(without, "blur"), strength=table["strength"].mask(without, 1.0)
-    )
+    table = unshifted_as_blur(accuracies(task.experiment), NO_SHIFT)
     return {shift: _curve(task, shift, table[table["shift"] == shift]) for shift in task.shifts}
 
 

@@ -19,6 +19,7 @@ from sdlib.plotting import ARMS
 from sdlib.shifts import LEVELS
 
 __all__ = [
+    "AXES",
     "CLASS_NAMES",
     "CSS",
     "NAMES",
@@ -37,6 +38,13 @@ SCALES: dict[str, tuple[float, ...]] = {
     for shift, rest in (("haematoxylin", ()), ("eosin", ()), ("blur", (1,)), ("sharpen", ()))
 }
 NAMES = {"haematoxylin": "haematoxylin", "eosin": "eosin", "blur": "blur", "sharpen": "sharpening"}
+#: What stands below the axis of a shift's strength.
+AXES = {
+    "haematoxylin": "haematoxylin multiplied by",
+    "eosin": "eosin multiplied by",
+    "blur": "blur n, px of 224",
+    "sharpen": "sharpening α",
+}
 CLASS_NAMES = ("benign", "cancer")
 DASHES = {"-": "", "--": "6 3", ":": "1.5 3"}
 STRIP, EDGE, ROW = 200, 8, 22  # px: a row of probabilities, its margins, its height
