@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sdlib.checks import check_number
 from sdlib.datasets.tiles import TileSet
 from sdlib.experiments import PROFILES, Run, experiment_of
 from sdlib.lab.curves import Curves
@@ -62,6 +63,11 @@ def lab_tiles(size: int = 64, each: int = TILES_EACH) -> TileSet:
     -------
     TileSet
         ``2 * each`` tiles.
+
+    Raises
+    ------
+    ConfigError
+        There are not so many of either class.
     """
     run = Run(EXPERIMENT, experiment_of(EXPERIMENT).arms[0].name, 0, "smoke", SOURCE)
     # All profiles deal the same patients, and draw the same tiles one after another.
@@ -87,6 +93,11 @@ def lab_films(size: int, each: int = 1) -> TileSet:
     TileSet
         ``2 * each`` films, their grey levels in all three channels.
 
+    Raises
+    ------
+    ConfigError
+        There are not so many of either class.
+
     Examples
     --------
     >>> lab_films(32).targets.tolist()
@@ -99,9 +110,9 @@ def lab_films(size: int, each: int = 1) -> TileSet:
 
 def _first_of_each(drawn: Sequence[Drawn], each: int) -> list[Drawn]:
     """The first of either class, class 0 before class 1."""
-    return [
-        one for target in (0, 1) for one in [one for one in drawn if one.target == target][:each]
-    ]
+    classes = [[one for one in drawn if one.target == target] for target in (0, 1)]
+    check_number("images of either class", each, 1, min(map(len, classes)), whole=True)
+    return [one for found in classes for one in found[:each]]
 
 
 def _as_tiles(drawn: Sequence[Drawn], images: Sequence[np.ndarray]) -> TileSet:
@@ -130,7 +141,7 @@ def record(profile: str) -> int:
     return save_lab_networks(runs, recorded_networks())
 
 
-def _own(profile: str, arms: Sequence[str], seeds: int) -> LabNetworks:
+def _own(profile: str) -> LabNetworks:
     """This machine's networks whose rows are not stale."""
     place = Place(EXPERIMENT, profile, SOURCE, THIS_RUN)
     size = place.definition.settings(profile, SOURCE).size
@@ -140,7 +151,7 @@ def _own(profile: str, arms: Sequence[str], seeds: int) -> LabNetworks:
 
     networks = {}
     valid = set(zip(place.rows["arm"], place.rows["seed"], strict=True))
-    for arm, seed in ((arm, seed) for arm in arms for seed in range(seeds)):
+    for arm, seed in ((arm, seed) for arm in ARMS_SHOWN for seed in range(SEEDS_SHOWN)):
         if (arm, seed) in valid:
             run = Run(EXPERIMENT, arm, seed, profile, SOURCE)
             untrained = create_network(run.settings.network)
@@ -148,15 +159,10 @@ def _own(profile: str, arms: Sequence[str], seeds: int) -> LabNetworks:
     return LabNetworks(networks, size, profile, THIS_RUN)
 
 
-def find_networks(arms: Sequence[str] = ARMS_SHOWN, seeds: int = SEEDS_SHOWN) -> LabNetworks:
+def find_networks() -> LabNetworks:
     """This machine's networks (profile laptop, else quick, else smoke), else recorded ones.
 
-    Parameters
-    ----------
-    arms : sequence of str
-        Of the experiment ``robustness``.
-    seeds : int
-        At most this many of each arm, the first ones.
+    This machine's are the first :data:`SEEDS_SHOWN` of each of :data:`ARMS_SHOWN`.
 
     Raises
     ------
@@ -164,7 +170,7 @@ def find_networks(arms: Sequence[str] = ARMS_SHOWN, seeds: int = SEEDS_SHOWN) ->
         A file of weights is absent or broken, or its weights are not finite.
     """
     for profile in LOOKED_FOR:
-        own = _own(profile, arms, seeds)
+        own = _own(profile)
         if own.networks:
             return own
     if recorded_networks().exists():

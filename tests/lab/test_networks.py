@@ -1,6 +1,7 @@
 """What the lab finds on a machine: tiles, networks, curves, and the small file of networks."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import PROFILES, Run
 from sdlib.lab import networks as lab_networks, sources
 from sdlib.lab.networks import LabNetworks, load_lab_networks, save_lab_networks
-from sdlib.lab.sources import find_curves, find_networks, lab_tiles
+from sdlib.lab.sources import find_curves, find_networks, lab_films, lab_tiles
 from sdlib.models import create_network, save_weights
 from sdlib.phantoms import draw_tiles
 from sdlib.results import place as places
@@ -60,6 +61,17 @@ def test_tiles_are_the_first_of_the_test_part(smoke):
     assert len({image.tobytes() for image in shown.images}) == 6
 
 
+@pytest.mark.parametrize("drawn", [lab_tiles, lab_films])
+def test_more_images_than_there_are_is_an_error_that_says_how_many(smoke, drawn):
+    with pytest.raises(
+        ConfigError, match=r"expected images of either class from 1 to (\d+)"
+    ) as said:
+        drawn(32, each=60)
+    most = int(re.search(r"to (\d+)", str(said.value))[1])
+    shown = drawn(32, each=most)
+    assert shown.targets.tolist() == [0] * most + [1] * most
+
+
 def test_the_test_patients_of_the_smallest_profile_are_those_of_all(smoke):
     """Profiles differ in the number of tiles alone; with 60, every patient has some."""
     fewest = min(profile.tiles for profile in PROFILES.values())
@@ -86,14 +98,13 @@ def test_the_largest_profile_of_this_machine_comes_first(trained, image):
     assert "1 networks of 1 arms, trained on this machine: profile laptop" in found.sentence
 
 
-def test_arms_and_seeds_are_in_the_asked_order_and_number(trained):
+def test_the_first_seeds_of_each_arm_are_shown_arms_in_order(trained):
     for arm in ("sd_eq1_uniform", "weight_decay_none"):
-        for seed in range(4):
+        for seed in range(sources.SEEDS_SHOWN + 1):
             trained(run_of(arm, seed, "laptop"))
-    keys = [*find_networks(("weight_decay_none", "sd_eq1_uniform"), seeds=2).networks]
-    arms = ["weight_decay_none"] * 2 + ["sd_eq1_uniform"] * 2
-    assert keys == [*zip(arms, [0, 1, 0, 1], strict=True)]
-    assert len(find_networks().networks) == 2 * sources.SEEDS_SHOWN
+    arms = ("weight_decay_none", "sd_eq1_uniform")
+    expected = [(arm, seed) for arm in arms for seed in range(sources.SEEDS_SHOWN)]
+    assert list(find_networks().networks) == expected
 
 
 def test_stale_networks_are_not_shown(trained):
