@@ -26,6 +26,8 @@ __all__ = ["Run", "Search", "check_names", "parse_run", "parse_search", "runs_of
 
 LARGEST_SEED = 2**64 - 1  # of PyTorch's generators
 MOST_DIGITS = 100  # of a seed in a run's name; Python reads numbers of some thousands only
+#: What the first arm had and ``trial`` had not when the first learning rates were searched.
+RATE_ARM = {"weight_decay": 1e-4}
 
 
 @dataclass(frozen=True)
@@ -66,20 +68,32 @@ class Search:
 
     @property
     def run(self) -> Run:
-        """What its trials train, apart from the values on trial; no reported run has this seed."""
+        """Data, settings and seed of its trials, not their arm; no reported run has this seed."""
         definition = experiment_of(self.experiment)
         arm, seed = definition.arms[0].name, definition.search_seed
         return Run(self.experiment, arm, seed, self.profile, self.source)
 
     @property
+    def arm(self) -> Arm:
+        """What its trials train, apart from the values on trial."""
+        definition = experiment_of(self.experiment)
+        if self.space.arm:
+            return definition.arm(self.space.arm)
+        return definition.arms[0] if "learning_rate" in self.space.names else definition.trial
+
+    @property
     def config_hash(self) -> str:
         """A hash of everything that the trials have in common: others are stale."""
         definition = experiment_of(self.experiment)
-        arm = definition.arm(self.space.arm) if self.space.arm else definition.trial
-        values = configuration(definition, arm, self.profile, self.source, definition.search_seed)
-        for field in dataclasses.fields(Profile):  # settings that are on trial themselves
-            if field.name in self.space.names:
-                del values[field.name]
+        arm = self.arm if self.space.arm else definition.trial
+        values = self._configuration(arm)
+        if arm != self.arm:
+            # Learning rates were first hashed as trials of ``trial``, and those keep their hash.
+            trained = self._configuration(self.arm)
+            names = sorted(values.keys() | trained.keys())
+            differs = {n: trained.get(n) for n in names if trained.get(n) != values.get(n)}
+            if differs != RATE_ARM:
+                values["trained"] = differs
         if self.space.metric != "accuracy":  # younger than the recorded trials, which keep theirs
             values["judged_by"] = self.space.metric
         if self.space.arm:
@@ -88,6 +102,15 @@ class Search:
         if networks > 1:
             values["networks"] = networks
         return config_hash(values)
+
+    def _configuration(self, arm: Arm) -> dict:
+        """What trials of an arm have in common."""
+        definition = experiment_of(self.experiment)
+        values = configuration(definition, arm, self.profile, self.source, definition.search_seed)
+        for field in dataclasses.fields(Profile):  # settings that are on trial themselves
+            if field.name in self.space.names:
+                del values[field.name]
+        return values
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sdlib.checks import check_number
 from sdlib.datasets.tiles import TileSet
-from sdlib.experiments import Arm, Run, Search, searches_of
+from sdlib.experiments import Run, Search, searches_of
 from sdlib.experiments.searches import Space
 from sdlib.experiments.trials import check_trial, read_trials
 from sdlib.files import REASONS, atomic_path, cannot_write, read_json_lines
@@ -135,17 +135,10 @@ def _trials_of_others(search: Search, log: Log) -> list[dict]:
     return [trial for trial in found if trial.get("config_hash") == search.config_hash]
 
 
-def _tried(space: Space, run: Run) -> Arm:
-    """The arm that trials train, apart from the values on trial."""
-    if space.arm:
-        return run.definition.arm(space.arm)
-    return run.definition.arms[0] if "learning_rate" in space.names else run.definition.trial
-
-
-def _train(space: Space, run: Run, values: dict[str, float], tiles: Mapping[str, TileSet]) -> dict:
+def _train(search: Search, values: dict[str, float], tiles: Mapping[str, TileSet]) -> dict:
     """Mean metrics of the networks of a trial, by cohort, and the seconds they took."""
     start, rate = time.perf_counter(), values.get("learning_rate")
-    arm = _tried(space, run).tuned(values)
+    space, run, arm = search.space, search.run, search.arm.tuned(values)
     found = []
     for number in range(run.settings.networks):
         one = dataclasses.replace(run, seed=run.seed + number)
@@ -214,11 +207,11 @@ def _execute(search: Search, space: Space, run: Run, fresh: bool, log: Log) -> l
     siblings = _trials_of_others(search, log)
     last = LARGEST_SEED - space.count(run.settings.trials)
     check_number(f"the search seed of {search.experiment}", run.seed, 0, last, whole=True)
-    tiles = load_tiles(run, _tried(space, run))
+    tiles = load_tiles(run, search.arm)
 
     def objective(values: dict[str, float], number: int) -> dict:
         known = next((other for other in siblings if other["values"] == values), None)
-        tried = known or _train(space, run, values, tiles)
+        tried = known or _train(search, values, tiles)
         found = {name: tried[name] for name in KEPT if name in tried}
         if known:
             found["trained_as"] = f"{known['family']} trial {known['trial']}"

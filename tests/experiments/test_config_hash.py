@@ -72,6 +72,41 @@ def test_every_recorded_trial_has_todays_hash():
         assert Search(experiment, family, profile, source).config_hash == stamp, (stem, family)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"weight_decay": 0.1}, {"weight_decay": 0.0}, {"lam": 0.01}, {"augment": "blur"}],
+    ids=str,
+)
+def test_a_search_of_learning_rates_is_stale_when_the_arm_that_it_trains_changes(
+    monkeypatch, changes
+):
+    """It trains the first arm, though its hash was once that of ``trial``."""
+    search, other = (
+        Search("cutout", name, "laptop", "phantom") for name in ("learning_rate", "sd_eq1")
+    )
+    before = search.config_hash, other.config_hash
+    definition = EXPERIMENTS["cutout"]
+    first, *rest = definition.arms
+    changed = dataclasses.replace(first, **changes)
+    monkeypatch.setitem(
+        EXPERIMENTS, "cutout", dataclasses.replace(definition, arms=(changed, *rest))
+    )
+    assert search.arm == changed
+    assert search.config_hash != before[0]
+    assert other.config_hash == before[1]
+
+
+def test_looks_of_the_arm_that_a_search_trains_are_not_hashed(monkeypatch):
+    definition = EXPERIMENTS["cutout"]
+    first, *rest = definition.arms
+    changed = dataclasses.replace(first, label="another label", main=not first.main)
+    monkeypatch.setitem(
+        EXPERIMENTS, "cutout", dataclasses.replace(definition, arms=(changed, *rest))
+    )
+    for search in PINNED_SEARCHES:
+        assert search.config_hash == PINNED_SEARCHES[search]
+
+
 def with_field(record, name, default):
     """The same record of a class that has one field more."""
     kind = dataclasses.make_dataclass(
