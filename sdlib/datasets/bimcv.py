@@ -20,8 +20,8 @@ such as ``covid19_posi``.
 What is done to a film is told in :mod:`sdlib.films.greyscale`; which films are kept, in
 :func:`~sdlib.datasets.bimcv_selection.select_films`. Films are decoded once, in half an hour or so
 of a core; the squares are kept in a cache, 1.4 GB for 9,171 films at 224 px. A film whose PNG is
-damaged is left out, as others are, and counted: :func:`bimcv_report` lists every film that is left
-out, with the reason.
+damaged is left out, as others are, and counted: the log says how many films are left out, and the
+``.json`` beside the squares lists each of them, with the reason.
 
 Limits:
 
@@ -59,12 +59,10 @@ from sdlib.errors import ConfigError, DataError
 from sdlib.files import cannot_write, check_entries, if_whole, read_json, write_json
 from sdlib.films import film_tags, parse_json_tags, read_png_film, square_film
 
-__all__ = ["PAPER_COUNTS", "bimcv_report", "load_bimcv"]
+__all__ = ["load_bimcv"]
 
 log = logging.getLogger(__name__)
 
-#: What the paper counts in the second iteration, by the names of ``BimcvSelection.counts``.
-PAPER_COUNTS = {"films": 9_171, "positive patients": 3_033, "negative patients": 2_743}
 FOLDERS = {half: f"bimcv-{half}" for half in HALVES}
 SOURCE = "bimcv"
 #: To be raised whenever other films are selected, or the same ones get other pixels.
@@ -161,37 +159,6 @@ def load_bimcv(
     factors["bedside"] = films["bedside"].to_numpy(bool)[chosen]
     store = select_rows(ArrayStore(images), rows[chosen])
     return TileSet(store, targets[chosen], patients[chosen], factors)
-
-
-def bimcv_report(
-    size: int = 224,
-    root: str | os.PathLike[str] | None = None,
-    cache: str | os.PathLike[str] | None = None,
-) -> BimcvSelection:
-    """List the films that are kept, and every film that is left out, with the reason.
-
-    Parameters
-    ----------
-    size, root, cache
-        As for :func:`load_bimcv`, whose cache it reads, or writes: damage inside an image is seen
-        only when it is decoded.
-
-    Returns
-    -------
-    BimcvSelection
-        AP films at the bedside are among the films that are kept.
-
-    Raises
-    ------
-    DataError, SdlibError
-        As :func:`load_bimcv` does.
-
-    Examples
-    --------
-    >>> bimcv_report().counts()["films"], PAPER_COUNTS["films"]  # doctest: +SKIP
-    (9171, 9171)
-    """
-    return _squares(size, root, cache)[0]
 
 
 def _squares(

@@ -5,12 +5,13 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from sdlib.datasets import bimcv
-from sdlib.datasets.bimcv import bimcv_report, load_bimcv
-from sdlib.datasets.bimcv_selection import REASONS, nearest_result
+from sdlib.datasets.bimcv import load_bimcv
+from sdlib.datasets.bimcv_selection import REASONS, BimcvSelection, nearest_result
 from sdlib.errors import ConfigError, DataError
 from tests.datasets.bimcv_folder import (
     MONOCHROME1,
@@ -139,6 +140,13 @@ def load(root, part="train", **options):
     return load_bimcv(part, root=root, size=SIDE, cache=root.parent / "cache", **options)
 
 
+def selection(root):
+    """The films that were kept and left out, as the notes beside the squares list them."""
+    (notes,) = (root.parent / "cache").glob("bimcv-*.json")
+    content = json.loads(notes.read_text())
+    return BimcvSelection(pd.DataFrame(content["films"]), pd.DataFrame(content["dropped"]))
+
+
 def everything(root, **options):
     """All parts, by session."""
     parts = [load(root, part, test=0.2, **options) for part in ("train", "validation", "test")]
@@ -178,7 +186,8 @@ def test_columns_of_single_films(root):
 
 
 def test_every_film_that_is_left_out(root):
-    report = bimcv_report(SIDE, root, root.parent / "cache")
+    load(root)
+    report = selection(root)
     reasons = {}
     for file, reason in zip(report.dropped["file"], report.dropped["reason"], strict=True):
         patient, session = re.match(r"sub-(S\d+)/ses-(E\d+)/", file).groups()
@@ -198,7 +207,8 @@ def test_every_film_that_is_left_out(root):
 
 
 def test_counts(root):
-    assert bimcv_report(SIDE, root, root.parent / "cache").counts() == {
+    load(root)
+    assert selection(root).counts() == {
         "films": 12 + 2 * CROWD,
         "positive patients": 4 + CROWD,
         "negative patients": 6 + CROWD,
@@ -396,7 +406,7 @@ def test_no_film_is_left(root):
         path.unlink()
     with pytest.raises(DataError, match=r"expected films that can be kept .* 0 films.*no tags"):
         load(root)
-    assert bimcv_report(SIDE, root, root.parent / "cache").counts()["films"] == 0
+    assert selection(root).counts()["films"] == 0
 
 
 @pytest.mark.parametrize(
@@ -424,9 +434,11 @@ def test_wrong_size(root, size):
 
 
 def test_litter_is_passed_over(root):
-    before = bimcv_report(SIDE, root, root.parent / "cache").counts()
+    load(root)
+    before = selection(root).counts()
     place = root / "bimcv-plus" / "sub-S01" / "ses-E01" / "mod-rx"
     (place / "._sub-S01_ses-E01_run-1_bp-chest_vp-pa_dx.png").write_bytes(b"litter")
     (place / "notes.txt").write_text("a note")
     Image.new("L", (4, 4)).save(root / "bimcv-plus" / "sub-S01" / "overview.png")
-    assert bimcv_report(SIDE, root, root.parent / "cache").counts() == before
+    load(root)
+    assert selection(root).counts() == before

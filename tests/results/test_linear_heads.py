@@ -11,7 +11,6 @@ from sdlib.results.linear_heads import (
     HEAD_COLUMNS,
     SOURCE_COLUMNS,
     file_of,
-    read_features_of,
     read_heads,
     read_source_heads,
     write_heads,
@@ -42,14 +41,14 @@ def test_they_come_back_and_are_recorded():
     own, kept = PlaceKey(*NAMES, THIS_RUN), PlaceKey(*NAMES)
     assert read_heads(own).empty
     assert list(read_heads(kept).columns) == list(HEAD_COLUMNS)
-    assert read_features_of(own) == ""
     assert linear_heads.record(*NAMES) == ""
     write_heads(own, heads(), sources(), "a network")
     assert read_heads(kept).empty
     assert linear_heads.record(*NAMES) == "linear heads recorded"
     for key in (own, kept):
         pd.testing.assert_frame_equal(read_heads(key), heads(), check_dtype=False)
-        assert read_features_of(key) == "a network"
+        with np.load(file_of(key)) as stored:
+            assert stored["features_of"].tolist() == ["a network"]
         pd.testing.assert_frame_equal(read_source_heads(key), sources(), check_dtype=False)
     assert file_of(kept).name == "robustness-phantom-smoke-heads.npz"
 

@@ -21,7 +21,6 @@ __all__ = [
     "Labelled",
     "auroc_by_source",
     "cross_table",
-    "source_auroc",
     "source_columns",
     "source_table",
 ]
@@ -52,7 +51,7 @@ def cross_table(
     pandas.DataFrame
         A line for each source in the order of its name, then one for ``all``. Columns: ``column``
         itself, the two ``names``, ``groups`` (patients), ``share positive`` (0 to 1), and ``AUROC
-        of the source``: of the line ``all`` what :func:`source_auroc` returns, of a source NaN.
+        of the source``: of the line ``all`` what :func:`auroc_by_source` returns, of a source NaN.
 
     Raises
     ------
@@ -83,39 +82,6 @@ def cross_table(
         lines.append(line)
     lines[-1]["AUROC of the source"] = auroc_by_source(targets, sources)
     return pd.DataFrame(lines)
-
-
-def source_auroc(images: Labelled, column: str = "source") -> float:
-    """AUROC of the best rule that sees nothing of an image but its source.
-
-    The rule scores an image by the share of positive ones of its source, in the very images that
-    it is judged on. No other rule has a higher AUROC there. With sources of few images it is above
-    .5 by chance alone; where every image has a source of its own, it is 1.
-
-    Parameters
-    ----------
-    images, column
-        As for :func:`cross_table`.
-
-    Returns
-    -------
-    float
-        .5 (the source tells nothing) to 1 (it tells the label); NaN where all labels are the same.
-
-    Raises
-    ------
-    DataError
-        As :func:`cross_table` does.
-
-    Examples
-    --------
-    >>> films = TileSet(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 0, 1, 1]),
-    ...                 np.array(list("abcd")), {"source": np.array(["nih", "nih", "nih", "x"])})
-    >>> source_auroc(films)
-    0.75
-    """
-    targets, _, sources = source_columns(images, column)
-    return auroc_by_source(targets, sources)
 
 
 def source_table(sets: Mapping[str, Labelled], column: str = "source") -> pd.DataFrame:
@@ -208,12 +174,21 @@ def source_columns(
 
 
 def auroc_by_source(targets: np.ndarray, sources: np.ndarray) -> float:
-    """AUROC of the share of positive images of each one's source; NaN for one label alone.
+    """AUROC of the best rule that sees nothing of an image but its source.
+
+    The rule scores an image by the share of positive ones of its source, in the very images that
+    it is judged on. No other rule has a higher AUROC there. With sources of few images it is above
+    .5 by chance alone; where every image has a source of its own, it is 1.
 
     Parameters
     ----------
     targets, sources : numpy.ndarray
         Shape ``(n,)``: 0 or 1; text or whole numbers.
+
+    Returns
+    -------
+    float
+        .5 (the source tells nothing) to 1 (it tells the label); NaN where all labels are the same.
 
     Examples
     --------

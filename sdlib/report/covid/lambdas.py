@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sdlib.experiments.covid import CHANGED
 from sdlib.experiments.covid_lambdas import LAMBDAS, lambda_arm
-from sdlib.metrics import mean_interval
 from sdlib.plotting import CLASSES, note
 from sdlib.report.covid.reliance import reliance_of
 from sdlib.report.intervals import seeds_text
-from sdlib.report.tables import describe
 from sdlib.results import Place
 
-__all__ = ["draw_lambdas", "lambda_table", "read_lambdas"]
+__all__ = ["draw_lambdas", "read_lambdas"]
 
 COHORTS = {"test": "inside", "external": "outside", "surroundings": "inside, lungs hidden"}
 MARKERS = ("o", "s", "^")
@@ -30,29 +27,6 @@ def _values(place: Place, lam: float) -> dict[str, np.ndarray]:
     found = {f"reliance on {part}": reliance_of(place, arm, part).dropna() for part in CHANGED}
     found |= {f"AUROC {name}": place.by_seed(f"{c}.auroc", arm) for c, name in COHORTS.items()}
     return {name: series.to_numpy(np.float64) for name, series in found.items()}
-
-
-def lambda_table(place: Place) -> pd.DataFrame:
-    """Reliance on each part of the signature, and AUROCs, over lambda.
-
-    Parameters
-    ----------
-    place : Place
-        Of the experiment ``covid_lambdas``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text: mean (SD) [95 % t interval] n over networks. One line per part and per set of films,
-        one column per lambda. Without lines where there are no rows.
-    """
-    columns = {}
-    for lam in LAMBDAS:
-        values = _values(place, lam)
-        columns[f"λ = {lam:g}"] = {
-            name: describe(mean_interval(found)) for name, found in values.items() if len(found)
-        }
-    return pd.DataFrame(columns).dropna(how="all").fillna("–")
 
 
 def draw_lambdas(place: Place, missing: str) -> Figure:

@@ -5,10 +5,9 @@ import pytest
 
 from sdlib.experiments.covid import CHANGED, changed_name
 from sdlib.experiments.covid_lambdas import LAMBDAS, lambda_arm
-from sdlib.metrics import auroc, mean_interval
-from sdlib.report.covid.lambdas import draw_lambdas, lambda_table, read_lambdas
+from sdlib.metrics import auroc
+from sdlib.report.covid.lambdas import draw_lambdas, read_lambdas
 from sdlib.report.covid.reliance import reliance_of
-from sdlib.report.tables import describe
 
 TARGETS = np.tile([0, 1], 40)
 SEEDS = (0, 1, 2)
@@ -45,39 +44,6 @@ def place(written):
 @pytest.fixture
 def nothing(empty):
     return empty("covid_lambdas")
-
-
-class TestTable:
-    def test_a_column_for_each_lambda_and_a_line_for_each_measure(self, place):
-        table = lambda_table(place())
-        assert list(table) == [f"λ = {lam:g}" for lam in LAMBDAS]
-        assert list(table.index) == [
-            *(f"reliance on {part}" for part in CHANGED),
-            *("AUROC inside", "AUROC outside", "AUROC inside, lungs hidden"),
-        ]
-
-    def test_values_are_those_of_the_logits(self, place):
-        rows = place()
-        table = lambda_table(rows)
-        for lam in LAMBDAS:
-            column = table[f"λ = {lam:g}"]
-            moved = mean_interval([ALL[lam] + 0.1 * seed for seed in SEEDS])
-            assert column["reliance on all"] == describe(moved)
-            for heading, cohort in (
-                ("AUROC inside", "test"),
-                ("AUROC outside", "external"),
-                ("AUROC inside, lungs hidden", "surroundings"),
-            ):
-                areas = [auroc(TARGETS, network(lam, seed)[cohort]) for seed in SEEDS]
-                assert column[heading] == describe(mean_interval(areas))
-
-    def test_a_lambda_without_rows_is_a_dash(self, place):
-        first, *_, last = lambda_table(place(LAMBDAS[:1])).items()
-        assert "–" not in set(first[1])
-        assert set(last[1]) == {"–"}
-
-    def test_without_rows_there_are_no_lines(self, nothing):
-        assert not len(lambda_table(nothing))
 
 
 class TestFigure:
