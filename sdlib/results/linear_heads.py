@@ -25,7 +25,6 @@ __all__ = [
     "SOURCE_COLUMNS",
     "STAGES",
     "file_of",
-    "read_features_of",
     "read_heads",
     "read_source_heads",
     "record",
@@ -141,23 +140,6 @@ def read_source_heads(key: PlaceKey) -> pd.DataFrame:
         The recorded file is damaged.
     """
     return _read(key, "sources", SOURCE_COLUMNS)
-
-
-def read_features_of(key: PlaceKey) -> str:
-    """Of which network, with which weights, the features of the heads are; empty without heads.
-
-    Parameters
-    ----------
-    key : PlaceKey
-        Where.
-
-    Raises
-    ------
-    DamagedError
-        The recorded file is damaged.
-    """
-    arrays = _arrays(key)
-    return str(arrays["features_of"][0]) if arrays else ""
 
 
 def _read(key: PlaceKey, name: str, columns: Mapping[str, type]) -> pd.DataFrame:
