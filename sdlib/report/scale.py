@@ -98,10 +98,9 @@ def images_needed(profile: str, source: str) -> int:
     runs = [run for name in EXPERIMENTS for run in runs_of(name, profile, source)]
     needed = sum(_images_of(run, run.definition.arm(run.arm)) for run in runs)
     for search in {run.search for run in runs} - {None}:
-        run, space = search.run, search.space
-        trainings = space.count(run.settings.trials) * run.settings.networks
-        arm = run.definition.arm(space.arm) if space.arm else run.definition.trial
-        needed += trainings * _images_of(run, arm)
+        settings = search.run.settings
+        trainings = search.space.count(settings.trials) * settings.networks
+        needed += trainings * _images_of(search.run, search.arm)
     return needed
 
 
