@@ -104,7 +104,7 @@ def show_resting(settings: Mapping[str, tuple], begin: str) -> None:
 
 
 def cutoff_state(places: Sequence[Place]) -> dict:
-    """The recorded logits of weight decay and Equation 2 on the test tiles, every seed.
+    """The logits of weight decay and Equation 2 on the test tiles, every seed, by place.
 
     Parameters
     ----------
