@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from sdlib.errors import DataError
-from sdlib.experiments import searches_of, trials
+from sdlib.experiments import Run, searches_of, trials
 from sdlib.files import all_or_none, atomic_path
 from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey
-from sdlib.results.predictions import found_predictions, lengths_that_differ, write_recorded
+from sdlib.results.predictions import (
+    found_predictions,
+    lengths_that_differ,
+    own_targets,
+    write_recorded,
+)
 from sdlib.results.rows import (
+    check_none_kept,
     own_rows,
     own_rows_of_today,
     recorded_file as recorded_row_file,
@@ -36,21 +43,22 @@ def record(experiment: str, profile: str, source: str) -> list[str]:
     Raises
     ------
     DataError
-        There is nothing to record, a run's predictions are damaged, or a recorded file is.
+        There is nothing to record; a run's predictions are damaged, or a recorded file is; rows
+        that would be kept are of other images than this machine's.
     SdlibError
         A file cannot be written.
     """
     own = PlaceKey(experiment, profile, source, THIS_RUN)
     rows = own_rows_of_today(own)
     _check_predictions(own, rows)
+    left_out = len(own_rows(own)) - len(rows)
+    stale = f"; {left_out} stale ones left out" if left_out else ""
     said = []
     with all_or_none():
         # Measurements first: they compare this machine's rows with those recorded before.
         for measurement in own.definition.measurements:
             if sentence := measurement.record(experiment, profile, source):
                 said.append(sentence)
-        left_out = len(own_rows(own)) - len(rows)
-        stale = f"; {left_out} stale ones left out" if left_out else ""
         if rows:
             _record_runs(own, rows)
             said.insert(0, f"{len(rows)} rows recorded{stale}")
@@ -66,7 +74,7 @@ def _record_runs(own: PlaceKey, rows: list[dict]) -> None:
     key = replace(own, origin=RECORDED)
     fresh = {(row["arm"], row["seed"]) for row in rows}
     kept = [row for row in recorded_rows(key) if (row["arm"], row["seed"]) not in fresh]
-    write_recorded(key, _predictions(own, key))
+    write_recorded(key, _predictions(own, kept))
     # Rows of tuned arms are of today's configuration only beside the trials that tuned them.
     for owner in filter(None, (own.experiment, own.definition.searched_in)):
         _record_trials(owner, own.profile, own.source)
@@ -86,24 +94,48 @@ def _record_trials(experiment: str, profile: str, source: str) -> None:
 
 
 def _check_predictions(own: PlaceKey, rows: list[dict]) -> None:
-    """Raise a DataError if a run has left a row, but no whole predictions."""
+    """Raise a DataError if predictions of a run are missing, or of other images than the rest."""
     mine = found_predictions(own)
     for row in rows:
-        name = f"{row['arm']}/seed{row['seed']}"
-        if not any(other.startswith(f"{name}/") for other in mine):
+        run = Run(own.experiment, row["arm"], row["seed"], own.profile, own.source)
+        again = (
+            f"python -m sdlib run {run.id} --profile {run.profile} --source {run.source} --fresh"
+        )
+        if not any(name.startswith(f"{run.arm}/seed{run.seed}/") for name in mine):
             raise DataError(
-                f"the predictions of {own.experiment}/{name} are missing or damaged: make them "
-                f"again with `python -m sdlib run {own.experiment}/{name} --profile "
-                f"{own.profile} --source {own.source} --fresh`"
+                f"the predictions of {run.id} are missing or damaged: make them again with "
+                f"`{again}`"
+            )
+        differ = _cohorts_that_differ(own_targets(run) or {}, mine)
+        if differ:
+            raise DataError(
+                f"the images of the cohort {differ[0]} are not the same for all of this machine's "
+                f"runs: make the older ones again, as {run.id} with `{again}`"
             )
 
 
-def _predictions(own: PlaceKey, key: PlaceKey) -> dict[str, np.ndarray]:
-    """This machine's predictions, and those recorded before for the same tiles."""
-    found = {**found_predictions(key), **found_predictions(own)}
-    of_other_tiles = [name for name, _ in lengths_that_differ(key.definition, found)]
-    for name in found:
+def _predictions(own: PlaceKey, kept: list[dict]) -> dict[str, np.ndarray]:
+    """This machine's predictions, and those recorded before of the rows that are kept."""
+    mine, before = found_predictions(own), found_predictions(replace(own, origin=RECORDED))
+    together = {**before, **mine}
+    differ = _cohorts_that_differ(before, mine)
+    for name, _ in lengths_that_differ(own.definition, together):
+        differ.append(name.rpartition("/")[2].removesuffix(".logits"))
+    if differ:
+        names = [(row["arm"], row["seed"]) for row in kept]
+        check_none_kept(own, names, f"images of the cohort {differ[0]}")
+        return mine  # of stale rows no page shows predictions
+    return together
+
+
+def _cohorts_that_differ(
+    arrays: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]
+) -> list[str]:
+    """Cohorts whose targets or groups, where both have them, are not the same."""
+    found = []
+    for name, values in arrays.items():
         cohort, _, kind = name.rpartition(".")
-        if kind == "groups" and len(found[name]) != len(found.get(f"{cohort}.targets", ())):
-            of_other_tiles.append(name)
-    return {name: values for name, values in found.items() if name not in of_other_tiles}
+        truth = kind in ("targets", "groups") and name in others
+        if truth and not np.array_equal(values, others[name]):
+            found.append(cohort)
+    return found

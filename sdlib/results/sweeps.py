@@ -33,7 +33,7 @@ from sdlib.files import (
 from sdlib.results import sweep_format
 from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey
 from sdlib.results.predictions import own_predictions, own_targets
-from sdlib.results.rows import own_rows_of_today, recorded_rows
+from sdlib.results.rows import check_none_kept, own_rows_of_today, recorded_rows
 from sdlib.shifts import LEVELS, Level
 
 __all__ = [
@@ -221,12 +221,14 @@ def read_sweep(key: PlaceKey) -> Sweep:
 def record(experiment: str, profile: str, source: str) -> str:
     """Copy this machine's sweep to the recorded ones; says how many networks, if any.
 
-    Networks recorded before and not swept here are kept, if their tiles are the same.
+    Networks recorded before and not swept here are kept. Of stale ones, those that were swept on
+    other tiles or levels are left out.
 
     Raises
     ------
     DataError
-        A network whose sweep is recorded was trained anew here, and not swept.
+        A network whose sweep is recorded was trained anew here, and not swept; or one that is to
+        be kept was swept on other tiles or levels than this machine's.
     """
     key = PlaceKey(experiment, profile, source, THIS_RUN)
     own = _own(key)
@@ -241,11 +243,27 @@ def record(experiment: str, profile: str, source: str) -> str:
         )
     if not own.logits:
         return ""
-    same = before.levels == own.levels and np.array_equal(before.targets, own.targets)
-    logits = {**(before.logits if same else {}), **own.logits}
+    kept = {
+        network: logits for network, logits in before.logits.items() if network not in own.logits
+    }
+    left_out = ""
+    if kept and (what := _what_differs(key, before, own)):
+        check_none_kept(key, kept, what)
+        left_out = f"; {len(kept)} stale ones left out"
+        kept = {}
+    logits = {**kept, **own.logits}
     file = SWEEP.recorded_file(experiment, profile, source)
     sweep_format.write(file, own.levels, own.targets, own.groups, logits)
-    return f"the sweep of {len(own.logits)} networks recorded"
+    return f"the sweep of {len(own.logits)} networks recorded{left_out}"
+
+
+def _what_differs(key: PlaceKey, before: Sweep, own: Sweep) -> str:
+    """What two sweeps do not share, so that one file cannot hold both; empty if they fit."""
+    if before.levels != own.levels:
+        return "levels of the sweep"
+    if not np.array_equal(before.targets, own.targets):
+        return f"images of the cohort {key.definition.sweep.cohort}"
+    return ""
 
 
 def _trained_anew(own: PlaceKey) -> set[tuple[str, int]]:

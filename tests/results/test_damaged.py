@@ -449,14 +449,50 @@ def test_nothing_is_recorded_of_a_run_without_its_predictions(there):
     assert content_of(there / "recorded") == before
 
 
-def test_predictions_of_other_tiles_are_not_kept(there):
-    """Rows that are run again on more tiles: what was recorded of the fewer cannot stay."""
+def more_tiles(run):
+    """As if the run had been made again on two tiles more."""
+    for name in ("predictions", "targets"):
+        spoil(run.folder / f"{name}.npz", changed(**{"": lambda a: np.concatenate([a, a[:2]])}))
+
+
+def test_predictions_of_other_tiles_are_not_recorded_beside_the_rows_that_stay(there):
+    """Of rows that are not run again, what was recorded of fewer tiles would be lost."""
+    before = content_of(there / "recorded")
+    others = [run for run in own().runs if run != RUN and run.row_file.exists()]
+    for run in others:
+        run.row_file.unlink()
+    more_tiles(RUN)
+    with pytest.raises(
+        DataError,
+        match=r"images of the cohort (test|validation) are not the same here .* "
+        rf"\({len(others)} such rows would be kept\).*: run these here, too, from `python -m sdlib",
+    ):
+        results.record(*NAMES)
+    assert content_of(there / "recorded") == before
+
+
+def test_predictions_of_other_tiles_take_the_place_of_all_that_were_recorded(there):
+    runs = [run for run in own().runs if run.row_file.exists()]
+    for run in runs:
+        more_tiles(run)
+    assert results.record(*NAMES)[0] == f"{len(runs)} rows recorded"
+    found = place()
+    assert len(found.targets("test")) == 402
+    assert list(found.logits(RUN.arm, "test")) == [0, 1]
+
+
+def test_stale_rows_keep_no_predictions_of_other_tiles(there):
+    file = place().recorded_file(".jsonl")
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for row in rows:
+        row["config_hash"] = "0" * 12
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     for run in own().runs:
         if run != RUN:
             run.row_file.unlink(missing_ok=True)
-    for name in ("predictions", "targets"):
-        spoil(RUN.folder / f"{name}.npz", changed(**{"": lambda a: np.concatenate([a, a[:2]])}))
+    more_tiles(RUN)
     assert results.record(*NAMES)[0] == "1 rows recorded"
     found = place()
+    assert found.stale == len(rows) - 1
     assert len(found.targets("test")) == 402
     assert list(found.logits(RUN.arm, "test")) == [0]

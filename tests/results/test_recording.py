@@ -1,16 +1,22 @@
-"""Recording an experiment that borrows: the trials that tuned its arms come with its rows."""
+"""Recording: what fits together is recorded together, borrowed trials with the rows they tuned."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from sdlib import results
+from sdlib.errors import DataError
 from sdlib.experiments import EXPERIMENTS, Run, Search
+from sdlib.experiments.measurements import SWEEP
 from sdlib.experiments.trials import read_trials, recorded_trials_file
+from sdlib.metrics import summary
 from sdlib.results import Place
 from sdlib.results.shown_places import columns, shown
-from tests.toy_experiments import TOYS
-from tests.written_results import write_experiment, write_run, write_search
+from tests import written_results
+from tests.toy_experiments import TOY_SHIFTS, TOYS
+from tests.written_results import write_experiment, write_run, write_search, write_sweep
 
 AT = ("long", "phantom")
 BORROWED = Search("toy_shifts", "decay", *AT)
@@ -20,6 +26,109 @@ BORROWED = Search("toy_shifts", "decay", *AT)
 def registered(monkeypatch, outputs, recorded):
     for toy in TOYS:
         monkeypatch.setitem(EXPERIMENTS, toy.name, toy)
+
+
+@pytest.fixture
+def another_machine(tmp_path, monkeypatch):
+    """From the call on, outputs are those of a machine that has made nothing yet."""
+    return lambda: monkeypatch.setenv("SDLIB_OUTPUTS", str(tmp_path / "another machine's"))
+
+
+def content_of(folder):
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+class TestOtherTiles:
+    """A second machine brings another arm; its test tiles are as many, and others."""
+
+    @pytest.fixture
+    def first(self, recorded, another_machine, monkeypatch):
+        """Row, predictions and sweep of an arm, recorded by the first machine."""
+        write_run("toy_shifts", "plain", 0, *AT)
+        write_sweep("toy_shifts", *AT)
+        results.record("toy_shifts", *AT)
+        another_machine()
+        monkeypatch.setattr(written_results, "TARGETS", written_results.TARGETS[::-1].copy())
+        return content_of(recorded)
+
+    @pytest.mark.parametrize("swept", [True, False])
+    def test_nothing_is_recorded(self, first, recorded, swept):
+        write_run("toy_shifts", "firm", 0, *AT)
+        if swept:
+            write_sweep("toy_shifts", *AT)
+        with pytest.raises(
+            DataError,
+            match=r"the images of the cohort (test|validation) are not the same here as where "
+            r"toy_shifts/plain/seed0 was recorded \(1 such .*: run .*, and record again$",
+        ):
+            results.record("toy_shifts", *AT)
+        assert content_of(recorded) == first
+
+    def test_all_rows_together_are_recorded(self, first):
+        for arm in ("plain", "firm"):
+            write_run("toy_shifts", arm, 0, *AT)
+        write_sweep("toy_shifts", *AT)
+        results.record("toy_shifts", *AT)
+        place = Place("toy_shifts", *AT)
+        assert set(place.sweep.logits) == {("plain", 0), ("firm", 0)}
+        for arm in ("plain", "firm"):
+            logits = place.logits(arm, "test")[0].astype(np.float64)
+            again = summary(place.targets("test"), logits, from_logits=True)
+            assert place.values("test.accuracy", arm) == pytest.approx(again["accuracy"])
+
+    def test_stale_rows_hinder_nothing(self, first, recorded):
+        file = Place("toy_shifts", *AT).recorded_file(".jsonl")
+        row = json.loads(file.read_text()) | {"config_hash": "0" * 12}
+        file.write_text(json.dumps(row) + "\n")
+        write_run("toy_shifts", "firm", 0, *AT)
+        write_sweep("toy_shifts", *AT)
+        assert results.record("toy_shifts", *AT) == [
+            "1 rows recorded",
+            "the sweep of 1 networks recorded; 1 stale ones left out",
+        ]
+        place = Place("toy_shifts", *AT)
+        assert (place.stale, place.arms, place.scored) == (1, ["firm"], ["firm"])
+
+    def test_patients_are_compared_too(self, recorded, another_machine):
+        write_run("toy_shifts", "plain", 0, *AT)
+        with_groups(Run("toy_shifts", "plain", 0, *AT), np.arange(400) // 2)
+        results.record("toy_shifts", *AT)
+        another_machine()
+        write_run("toy_shifts", "firm", 0, *AT)
+        with_groups(Run("toy_shifts", "firm", 0, *AT), np.arange(400) // 4)
+        with pytest.raises(DataError, match="images of the cohort test are not the same here"):
+            results.record("toy_shifts", *AT)
+
+    def test_runs_of_one_machine_on_two_sets_of_tiles(self, recorded, monkeypatch):
+        write_run("toy_shifts", "plain", 0, *AT)
+        monkeypatch.setattr(written_results, "TARGETS", written_results.TARGETS[::-1].copy())
+        write_run("toy_shifts", "firm", 0, *AT)
+        sentence = r"not the same for all of this machine's runs: make the older ones again, as toy"
+        with pytest.raises(DataError, match=sentence):
+            results.record("toy_shifts", *AT)
+        assert list(recorded.iterdir()) == []
+
+    def test_a_sweep_of_other_levels(self, recorded, another_machine, monkeypatch):
+        write_run("toy_shifts", "plain", 0, *AT)
+        write_sweep("toy_shifts", *AT)
+        results.record("toy_shifts", *AT)
+        before = content_of(recorded)
+        another_machine()
+        fewer = replace(TOY_SHIFTS, measurements=(replace(SWEEP, shifts=("blur",)),))
+        monkeypatch.setitem(EXPERIMENTS, "toy_shifts", fewer)
+        write_run("toy_shifts", "firm", 0, *AT)
+        write_sweep("toy_shifts", *AT)
+        with pytest.raises(DataError, match="the levels of the sweep are not the same here"):
+            results.record("toy_shifts", *AT)
+        assert content_of(recorded) == before
+
+
+def with_groups(run, groups):
+    """The test tiles of a run are of these patients."""
+    file = run.folder / "targets.npz"
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    np.savez(file, **arrays, **{"test.groups": groups.astype(np.int16)})
 
 
 class TestBorrowedTrials:
