@@ -13,7 +13,7 @@ from sdlib.experiments.searches import Space
 from sdlib.files import check_entries, check_number_entry, damaged, if_whole, read_json_lines
 from sdlib.paths import recorded_folder
 
-__all__ = ["best", "check_trial", "read_trials", "recorded_trials_file"]
+__all__ = ["best", "check_trial", "own_trials", "read_trials", "recorded_trials_file"]
 
 NUMBER = (int, float)
 ENTRIES = {
@@ -73,10 +73,8 @@ def read_trials(search: _Search, recorded: bool = False) -> list[dict]:
     DamagedError
         The recorded trials are damaged.
     """
-    if not recorded:
-        own = [trial for _, trial in _of(search, if_whole(READER, search.file, check_trial) or [])]
-        if own and all(_complete(search, trial) for trial in own):
-            return own
+    if not recorded and (own := own_trials(search)):
+        return own
     file = recorded_trials_file(search.experiment, search.profile, search.source)
     if not os.path.exists(file):
         return []
@@ -92,6 +90,12 @@ def read_trials(search: _Search, recorded: bool = False) -> list[dict]:
             why = f"expected values of {names}, got {', '.join(trial['values']) or 'none'}"
             raise damaged(file, why, remedy, line)
     return [trial for _, trial in found]
+
+
+def own_trials(search: _Search) -> list[dict]:
+    """Every trial of a search that this machine has run; without stale or damaged ones."""
+    own = [trial for _, trial in _of(search, if_whole(READER, search.file, check_trial) or [])]
+    return own if all(_complete(search, trial) for trial in own) else []
 
 
 def _of(search: _Search, trials: list[dict]) -> list[tuple[int, dict]]:

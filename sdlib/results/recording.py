@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sdlib.errors import DataError
-from sdlib.experiments import Run, searches_of, trials
+from sdlib.experiments import Run, Search, searches_of, trials
 from sdlib.files import all_or_none, atomic_path
 from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey
 from sdlib.results.predictions import (
@@ -44,7 +44,7 @@ def record(experiment: str, profile: str, source: str) -> list[str]:
     ------
     DataError
         There is nothing to record; a run's predictions are damaged, or a recorded file is; rows
-        that would be kept are of other images than this machine's.
+        that would be kept are of other images than this machine's, or of another search's result.
     SdlibError
         A file cannot be written.
     """
@@ -53,15 +53,16 @@ def record(experiment: str, profile: str, source: str) -> list[str]:
     _check_predictions(own, rows)
     left_out = len(own_rows(own)) - len(rows)
     stale = f"; {left_out} stale ones left out" if left_out else ""
-    said = []
+    runs, tuned = [], []
     with all_or_none():
         # Measurements first: they compare this machine's rows with those recorded before.
-        for measurement in own.definition.measurements:
-            if sentence := measurement.record(experiment, profile, source):
-                said.append(sentence)
+        measured = [m.record(experiment, profile, source) for m in own.definition.measurements]
         if rows:
             _record_runs(own, rows)
-            said.insert(0, f"{len(rows)} rows recorded{stale}")
+            runs.append(f"{len(rows)} rows recorded{stale}")
+            tuned.append(_record_borrowed(own, rows))
+        tuned.append(_record_trials(own))
+    said = [sentence for sentence in (*runs, *measured, *tuned) if sentence]
     if not said:
         raise DataError(
             f"nothing to record of {experiment} on {source}, {profile}{stale}: run it first"
@@ -70,27 +71,70 @@ def record(experiment: str, profile: str, source: str) -> list[str]:
 
 
 def _record_runs(own: PlaceKey, rows: list[dict]) -> None:
-    """Copy rows, predictions and trials."""
+    """Copy rows and predictions."""
     key = replace(own, origin=RECORDED)
     fresh = {(row["arm"], row["seed"]) for row in rows}
     kept = [row for row in recorded_rows(key) if (row["arm"], row["seed"]) not in fresh]
     write_recorded(key, _predictions(own, kept))
-    # Rows of tuned arms are of today's configuration only beside the trials that tuned them.
-    for owner in filter(None, (own.experiment, own.definition.searched_in)):
-        _record_trials(owner, own.profile, own.source)
     with atomic_path(recorded_row_file(key)) as temporary:
         text = "".join(json.dumps(row) + "\n" for row in [*kept, *rows])
         temporary.write_text(text, encoding="utf-8")
 
 
-def _record_trials(experiment: str, profile: str, source: str) -> None:
-    """Copy the trials of an experiment's searches, if there are any."""
-    found = searches_of(experiment, profile, source)
-    lines = [json.dumps(trial) for search in found for trial in trials.read_trials(search)]
-    if lines:
-        file = trials.recorded_trials_file(experiment, profile, source)
-        with atomic_path(file) as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def _record_trials(own: PlaceKey) -> str:
+    """Copy the trials of an experiment's own searches; says how many, or nothing without any."""
+    searches = searches_of(own.experiment, own.profile, own.source)
+    count = sum(len(trials.own_trials(search)) for search in searches)
+    if not count:
+        return ""
+    # Those of a search that was not run here are kept.
+    found = [trial for search in searches for trial in trials.read_trials(search)]
+    _write_trials(own.experiment, own, found)
+    return f"{count} trials recorded"
+
+
+def _record_borrowed(own: PlaceKey, rows: list[dict]) -> str:
+    """Copy the trials that tuned borrowed arms, where the experiment that lends them has none.
+
+    Rows of tuned arms are of today's configuration only beside the trials that tuned them: other
+    trials than those recorded would make the lender's rows stale.
+    """
+    lender = own.definition.searched_in
+    if not lender:
+        return ""
+    tuned_by = {own.definition.arm(row["arm"]).search for row in rows}
+    found, count = [], 0
+    for search in searches_of(lender, own.profile, own.source):
+        mine, recorded = trials.own_trials(search), trials.read_trials(search, recorded=True)
+        if mine and recorded and search.family in tuned_by:
+            _check_same_best(own, search)
+        if recorded:
+            found += recorded
+        else:
+            found += mine
+            count += len(mine)
+    if not count:
+        return ""
+    _write_trials(lender, own, found)
+    return f"{count} trials of {lender} recorded"
+
+
+def _check_same_best(own: PlaceKey, search: Search) -> None:
+    """Raise a DataError if this machine's trials have found other values than the recorded."""
+    mine, recorded = trials.best(search), trials.best(search, recorded=True)
+    if mine != recorded:
+        raise DataError(
+            f"expected the recorded best of {search.id}, {recorded}, got {mine} on this machine: "
+            f"record {search.experiment} first, or remove {search.file} and run the tuned arms of "
+            f"{own.experiment} again"
+        )
+
+
+def _write_trials(experiment: str, own: PlaceKey, found: list[dict]) -> None:
+    file = trials.recorded_trials_file(experiment, own.profile, own.source)
+    with atomic_path(file) as temporary:
+        text = "".join(json.dumps(trial) + "\n" for trial in found)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _check_predictions(own: PlaceKey, rows: list[dict]) -> None:

@@ -11,6 +11,7 @@ from sdlib.errors import DataError
 from sdlib.experiments import EXPERIMENTS, Run, Search
 from sdlib.experiments.measurements import SWEEP
 from sdlib.experiments.trials import read_trials, recorded_trials_file
+from sdlib.files import DamagedError
 from sdlib.metrics import summary
 from sdlib.results import Place
 from sdlib.results.shown_places import columns, shown
@@ -19,6 +20,7 @@ from tests.toy_experiments import TOY_SHIFTS, TOYS
 from tests.written_results import write_experiment, write_run, write_search, write_sweep
 
 AT = ("long", "phantom")
+SMOKE = ("smoke", "phantom")  # where the toys have all their arms
 BORROWED = Search("toy_shifts", "decay", *AT)
 
 
@@ -36,6 +38,53 @@ def another_machine(tmp_path, monkeypatch):
 
 def content_of(folder):
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+def turn_around(search):
+    """The worst trial of a search becomes its best, and the other way around."""
+    lines = [json.loads(line) for line in search.file.read_text().splitlines()]
+    for line in lines:
+        line["value"] = 1 - line["value"]
+    search.file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+class TestTrialsAlone:
+    def test_they_are_recorded_without_rows(self):
+        write_search("toy_shifts", "decay", 2, *AT)
+        assert results.record("toy_shifts", *AT) == ["2 trials recorded"]
+        assert read_trials(BORROWED, recorded=True) == read_trials(BORROWED)
+        assert not Place("toy_shifts", *AT).recorded_file(".jsonl").exists()
+
+    def test_they_take_the_place_of_a_damaged_file_as_its_message_says(self):
+        file = recorded_trials_file("toy_shifts", *AT)
+        file.write_text("{}\n")
+        with pytest.raises(DamagedError, match="or remove it and make it again with `python -m"):
+            read_trials(BORROWED)
+        file.unlink()
+        write_search("toy_shifts", "decay", 2, *AT)
+        results.record("toy_shifts", *AT)
+        assert len(read_trials(BORROWED, recorded=True)) == 2
+
+    def test_those_of_searches_that_were_not_run_here_are_kept(self, another_machine):
+        write_search("toy_shifts", "decay_seen", 2, *AT)
+        results.record("toy_shifts", *AT)
+        another_machine()
+        write_search("toy_shifts", "decay", 1, *AT)
+        assert results.record("toy_shifts", *AT) == ["1 trials recorded"]
+        assert len(Place("toy_shifts", *AT).trials) == 3
+
+    def test_stale_trials_are_not_recorded(self):
+        write_search("toy_shifts", "decay", 2, *AT)
+        BORROWED.file.write_text(BORROWED.file.read_text().replace(BORROWED.config_hash, "0" * 12))
+        with pytest.raises(DataError, match="nothing to record of toy_shifts"):
+            results.record("toy_shifts", *AT)
+
+    def test_they_are_counted_beside_rows_and_sweep(self):
+        write_search("toy_shifts", "decay", 2, *AT)
+        write_run("toy_shifts", "plain", 0, *AT)
+        write_sweep("toy_shifts", *AT)
+        said = ["1 rows recorded", "the sweep of 1 networks recorded", "2 trials recorded"]
+        assert results.record("toy_shifts", *AT) == said
 
 
 class TestOtherTiles:
@@ -159,6 +208,52 @@ class TestBorrowedTrials:
         write_run("toy_borrower", "found", 0, *AT)
         results.record("toy_borrower", *AT)
         assert file.read_text() == before
+
+    @pytest.mark.parametrize("arm", ["found", "plain"])
+    def test_another_result_of_the_search_does_not_replace_the_recorded_one(
+        self, another_machine, recorded, arm
+    ):
+        """The rows of the experiment that lends its search were tuned by it."""
+        write_experiment("toy_shifts", *SMOKE, seeds=2)
+        results.record("toy_shifts", *SMOKE)
+        before = content_of(recorded)
+        another_machine()
+        write_search("toy_shifts", "decay", 2, *SMOKE)
+        turn_around(Search("toy_shifts", "decay", *SMOKE))
+        write_run("toy_borrower", arm, 0, *SMOKE)
+        if arm == "found":
+            sentence = r"recorded best of toy_shifts/decay, .*0.01.*, got .*0.02.*: record toy_shif"
+            with pytest.raises(DataError, match=sentence):
+                results.record("toy_borrower", *SMOKE)
+            assert content_of(recorded) == before
+        else:  # not tuned by it
+            assert results.record("toy_borrower", *SMOKE) == ["1 rows recorded"]
+        assert {name: content_of(recorded)[name] for name in before} == before
+        place = Place("toy_shifts", *SMOKE)
+        assert (place.stale, place.arms) == (0, ["plain", "firm", "found", "turned"])
+
+    def test_trials_that_found_the_same_leave_the_recorded_ones(self, another_machine):
+        write_experiment("toy_shifts", *AT, seeds=1)
+        results.record("toy_shifts", *AT)
+        file = recorded_trials_file("toy_shifts", *AT)
+        before = file.read_text()
+        another_machine()
+        write_search("toy_shifts", "decay", 2, *AT, seed=len("decay"))
+        BORROWED.file.write_text(
+            BORROWED.file.read_text().replace('"seconds": 1.0', '"seconds": 2')
+        )
+        write_run("toy_borrower", "found", 0, *AT)
+        assert results.record("toy_borrower", *AT) == ["1 rows recorded"]
+        assert file.read_text() == before
+
+    def test_stale_recorded_trials_are_none(self):
+        write_search("toy_shifts", "decay", 2, *AT)
+        file = recorded_trials_file("toy_shifts", *AT)
+        file.write_text(BORROWED.file.read_text().replace(BORROWED.config_hash, "0" * 12))
+        write_run("toy_borrower", "found", 0, *AT)
+        said = ["1 rows recorded", "2 trials of toy_shifts recorded"]
+        assert results.record("toy_borrower", *AT) == said
+        assert read_trials(BORROWED, recorded=True) == read_trials(BORROWED)
 
     def test_without_any_trials_no_file_is_written(self):
         write_run("toy_borrower", "plain", 0, *AT)

@@ -129,7 +129,7 @@ class TestRecord:
         write_trial(0.1)
         for arm in ("weight_decay", "sd_eq1_tuned"):
             write(run_of(arm), accuracy=0.8)
-        assert results.record(*NAMES) == ["2 rows recorded"]
+        assert results.record(*NAMES) == ["2 rows recorded", "1 trials recorded"]
         assert sorted(path.name for path in recorded.iterdir()) == [
             "cutout-phantom-quick-trials.jsonl",
             "cutout-phantom-quick.jsonl",
