@@ -7,7 +7,7 @@ returns what it measured; the rule in :mod:`sdlib.report.rule` judges it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -58,10 +58,14 @@ class Measured:
     largest : float
         The largest effect that could have been found, for instance the distance of the rival's
         mean from its best value: the scale of "no difference". NaN where it is not known.
+    level : float
+        Where a difference starts from: the rival's mean over the same seeds. NaN where it is not
+        known.
     """
 
     interval: Interval | None
     largest: float = float("nan")
+    level: float = float("nan")
 
 
 Statistic = Callable[[Any], Measured | Mapping[str, Measured]]
@@ -157,8 +161,9 @@ class PairedDifference:
     def __call__(self, place: Any) -> Measured:
         """Mean difference over seeds with its t interval."""
         rivals = place.by_seed(self.rival_metric or self.metric, self.rival)
-        difference = place.by_seed(self.metric, self.arm) - rivals
-        return _of_values(difference.dropna().to_numpy(np.float64))
+        difference = (place.by_seed(self.metric, self.arm) - rivals).dropna()
+        measured = _of_values(difference.to_numpy(np.float64))
+        return replace(measured, level=float(rivals[difference.index].mean()))
 
 
 @dataclass(frozen=True)

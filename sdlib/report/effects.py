@@ -6,6 +6,7 @@ typed: numbers, their signs and the words for them follow from the recorded rows
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -47,12 +48,15 @@ class Found:
         seeds; a fraction.
     decidable : bool
         Whether the effect's premise holds.
+    level : float
+        The mean of weight decay, a fraction; NaN where it is not known.
     """
 
     effect: Effect
     place: Place
     interval: Interval
     decidable: bool
+    level: float = float("nan")
 
     @property
     def word(self) -> str:
@@ -133,14 +137,15 @@ def _at(place: Place) -> list[Found]:
     """The effects at one place."""
     found = []
     for effect in place.definition.effects if place.arms else ():
-        interval = effect.statistic(place).interval
+        measured = effect.statistic(place)
+        interval = measured.interval
         if interval is None or interval.n < FEWEST:
             continue
         decidable = True
         if effect.premise is not None:
             needed = effect.premise(place).interval
             decidable = needed is not None and needed.low > 0
-        found.append(Found(effect, place, interval, decidable))
+        found.append(Found(effect, place, interval, decidable, measured.level))
     return found
 
 
@@ -168,7 +173,7 @@ def _verdict(mine: Sequence[Found]) -> str:
 
 
 def effect_sentences(found: Sequence[Found], links: bool = True) -> str:
-    """One line of Markdown per situation and equation: what was found where, in points.
+    """A Markdown list: by situation and equation, what was found where, in points.
 
     Parameters
     ----------
@@ -184,17 +189,24 @@ def effect_sentences(found: Sequence[Found], links: bool = True) -> str:
     lines = []
     for heading, mine in grouped(found, lambda one: one.heading).items():
         head = f"[{heading}]({mine[0].effect.chapter})" if links else heading
-        said = []
+        lines.append(f"- {head}")
         for where, there in grouped(mine, lambda one: one.where).items():
             numbers = ", ".join(one.numbers for one in there).replace(" (", f"{NO_BREAK}(")
             numbers = numbers.replace(" to ", f"{NO_BREAK}to{NO_BREAK}")
-            count = f"n{NO_BREAK}={NO_BREAK}{there[0].n}"
-            text = f"{where}: **{_verdict(there)}**, {numbers}, {count}"
-            if not there[0].decidable:
-                text += f" ({there[0].effect.missing})"
-            said.append(text)
-        lines.append(f"- {head}. {'; '.join(said)}.")
+            first = there[0]
+            count = f"n{NO_BREAK}={NO_BREAK}{first.n}"
+            text = f"{where}: **{_verdict(there)}**, {numbers}, {count}{_level(first)}"
+            if not first.decidable:
+                text += f" ({first.effect.missing})"
+            lines.append(f"  - {text}")
     return "\n".join(lines)
+
+
+def _level(one: Found) -> str:
+    """Where a difference starts from; empty where that is not known."""
+    if not math.isfinite(one.level):
+        return ""
+    return f", weight decay has {one.effect.metric}{NO_BREAK}{one.level:.3f}"
 
 
 def overview_sentence(found: Sequence[Found]) -> str:
@@ -214,6 +226,8 @@ def overview_sentence(found: Sequence[Found]) -> str:
         verdict, doubt = mine[0].word, ""
         if len(words) > 1:
             verdict, doubt = MIXED, f" ({_verdict(mine)})"
+        if verdict == NOT_JUDGED:
+            doubt = f" ({mine[0].effect.missing})"
         cells[verdict].setdefault(heading, []).append(f"{where}{doubt}")
     lines = ["| spectral decoupling | how often | where |", "|---|---|---|"]
     for verdict, by_heading in cells.items():
@@ -238,7 +252,7 @@ def _rule(found: Sequence[Found]) -> str:
         "*Undecided*: a real gain and none would both look like this. "
     )
     if any(not one.decidable for one in found):
-        text += "*Not judged*: the experiment did not work there, for the reason in its line. "
+        text += "*Not judged*: the experiment did not work there, for the reason in brackets. "
     return text + (
         f"If the method did nothing anywhere, {chance:.1f} of the {len(found)} intervals would "
         "still leave out zero by chance."

@@ -65,7 +65,7 @@ def test_the_overview_counts_each_comparison_once_and_names_doubts():
         "| **accuracy and AUROC disagree** | 1 | Squares (Equation 2): PatchCamelyon (lymph nodes) "
         "(accuracy: helps, AUROC: undecided) |",
         "| **undecided** | 0 | - |",
-        "| **not judged** | 1 | Squares (Equation 1): phantom (procedural tissue) |",
+        "| **not judged** | 1 | Squares (Equation 1): phantom (procedural tissue) (at chance) |",
     ]
     assert "0.2 of the 4 intervals" in said  # one in twenty
     assert "*Not judged*" in said
@@ -76,7 +76,7 @@ def test_a_line_has_every_number_with_its_sign_and_n():
     line = effects.effect_sentences([found(1, 3), found(-4, 6, metric="AUROC")])
     assert "+2.0\xa0(+1.0\xa0to\xa0+3.0)" in line  # no interval is broken
     line = line.replace("\xa0", " ")
-    assert line.startswith("- [Squares (Equation 2)](a/b). PatchCamelyon (lymph nodes): ")
+    assert line.startswith("- [Squares (Equation 2)](a/b)\n  - PatchCamelyon (lymph nodes): ")
     assert "accuracy +2.0 (+1.0 to +3.0), AUROC +1.0 (-4.0 to +6.0), n = 5" in line
     assert "[" not in effects.effect_sentences([found(1, 3)], links=False)
     assert "(at chance)" in effects.effect_sentences([found(1, 3, decidable=False)])
@@ -90,6 +90,10 @@ def test_what_rounds_to_nothing_has_no_sign():
 def test_written_rows_give_the_effects_of_their_experiment(rows, recorded):
     assert effects.recorded_effects() == []  # they are this machine's own, and not recorded
     accuracy, ranking, clean, *equation_1 = effects._at(rows)
+    level = rows.by_seed("test.accuracy", "weight_decay").mean()
+    assert accuracy.level == pytest.approx(level)
+    line = effects.effect_sentences([accuracy]).replace("\xa0", " ")
+    assert line.endswith(f", weight decay has accuracy {level:.3f}")
     pair = ("sd_eq2", "weight_decay")
     assert [one.interval for one in equation_1] == [
         rows.difference(metric, "sd_eq1", "weight_decay") for metric in EQUATION_1
