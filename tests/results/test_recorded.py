@@ -62,10 +62,12 @@ def test_metrics_follow_from_the_recorded_logits(file):
                 assert again[name] == pytest.approx(metrics[name], abs=1e-9)
             targets = place.targets(cohort)
             pairs = np.count_nonzero(targets == 1) * np.count_nonzero(targets == 0)
-            # Of few images a single new tie moves an AUROC by half a pair.
-            allowed = TOLERANCE | {"auroc": TOLERANCE["auroc"] + 1 / pairs}
-            for name, tolerance in allowed.items():
-                assert again[name] == pytest.approx(metrics[name], abs=tolerance)
+            # Of few images a single new tie moves an AUROC by half a pair, and may swap an image
+            # of either class between two bins of the calibration error: one n-th in each bin.
+            by_one_tie = {"auroc": 1 / pairs, "brier": 0, "calibration_error": 2 / len(targets)}
+            for name, tolerance in TOLERANCE.items():
+                allowed = tolerance + by_one_tie[name]
+                assert again[name] == pytest.approx(metrics[name], abs=allowed)
             assert np.isfinite(logits).all()
 
 
