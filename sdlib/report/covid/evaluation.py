@@ -26,7 +26,8 @@ from sdlib.report.covid.situations import (
     scored,
     situation_of,
 )
-from sdlib.report.tables import describe, in_points
+from sdlib.report.rule import FEWEST
+from sdlib.report.tables import describe, ends_in_points, in_points
 from sdlib.results import Place
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "delong_of",
     "delong_table",
     "read_evaluation",
+    "read_networks",
     "small_p",
 ]
 
@@ -258,3 +260,38 @@ def read_evaluation(place: Place, arm: str = SD, rival: str = DECAY) -> str:
         f"DeLong's test leaves this spread out, and over pairs of networks the difference is "
         f"{in_points(paired)}."
     )
+
+
+def read_networks(places: Sequence[Place]) -> str:
+    """Say what single networks of each pair of arms differ by, inside and outside, as Markdown.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        Of the experiments ``covid`` and ``covid_added``.
+
+    Returns
+    -------
+    str
+        One line per situation and place with at least three seeds of a pair: AUROC of spectral
+        decoupling minus that of weight decay, points, with the 95 % t interval over seeds.
+    """
+    lines = []
+    for _, title, mine in in_order(places):
+        for place in mine:
+            told = "; ".join(filter(None, (_pair_in_words(place, name) for name in PAIRS)))
+            if told:
+                lines.append(f"- **{title}** ({place.name}): {told}.")
+    return "\n".join(lines)
+
+
+def _pair_in_words(place: Place, name: str) -> str:
+    """The paired differences of one pair of arms; empty below three seeds."""
+    found = {
+        heading: place.difference(f"{cohort}.auroc", *PAIRS[name])
+        for cohort, heading in HEADINGS.items()
+    }
+    if any(one is None or one.n < FEWEST for one in found.values()):
+        return ""
+    listed = ", ".join(f"{heading} {ends_in_points(one)}" for heading, one in found.items())
+    return f"{name}: {listed}"

@@ -17,10 +17,11 @@ from sdlib.report.covid.evaluation import (
     delong_of,
     delong_table,
     read_evaluation,
+    read_networks,
     small_p,
 )
 from sdlib.report.covid.situations import PAIRS, SITUATIONS, in_order, scored, situation_of
-from sdlib.report.tables import describe, in_points
+from sdlib.report.tables import describe, ends_in_points, in_points
 from sdlib.results import Place
 
 TARGETS = np.tile([0, 1, 1, 0], 30)
@@ -244,3 +245,20 @@ class TestReading:
     def test_without_rows_nothing_is_said(self, empty, place):
         assert read_evaluation(empty()) == ""
         assert read_evaluation(place, *PAIRS["tuned"]) == ""
+
+
+def test_single_networks_are_compared_pair_by_pair(place, written, logits):
+    told = read_networks([place])
+    as_given = place.difference("external.auroc", SD, DECAY)
+    assert told.startswith(f"- **{A}** ({place.name}): as given: inside ")
+    assert f"outside {ends_in_points(as_given)}" in told
+    assert "tuned" not in told  # one arm of that pair has no networks
+    logits[f"{SD}_tuned"] = networks(2.4, 1.2)
+    both = written(TARGETS, logits, PATIENTS)
+    tuned = both.difference("external.auroc", f"{SD}_tuned", f"{DECAY}_tuned")
+    assert read_networks([both]).endswith(f"outside {ends_in_points(tuned)}.")
+
+
+def test_two_networks_of_a_pair_are_not_compared(written):
+    two = {arm: networks(*apart, seeds=(0, 1)) for arm, apart in DISTANCES.items()}
+    assert read_networks([written(TARGETS, two, PATIENTS)]) == ""
