@@ -57,18 +57,16 @@ def list_runs(
     profile: ProfileOption = "quick",
     source: SourceOption = "phantom",
 ) -> None:
-    """Every run id, and whether its row is recorded, on this machine, or not there yet."""
+    """Every run id, and whether its row is recorded, on this machine, stale here, or not there."""
     from sdlib.experiments import EXPERIMENTS, runs_of
-    from sdlib.results import is_recorded, own_row
+    from sdlib.results import is_recorded, own_state
 
     for name in [experiment] if experiment else EXPERIMENTS:
         for run in runs_of(name, profile, source):
-            state = "-"
-            if is_recorded(run):
-                state = "recorded"
-            if own_row(run) is not None:
-                state = "this machine"
-            print(f"{run.id:<44} {state}")
+            states = ["recorded"] if is_recorded(run) else []
+            if here := own_state(run):
+                states.append(here)
+            print(f"{run.id:<44} {', '.join(states) or '-'}")
 
 
 @app.command()

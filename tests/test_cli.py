@@ -147,6 +147,20 @@ class TestList:
         assert states[here.id] == "this machine"
         assert set(states.values()) == {"-", "recorded", "this machine"}
 
+    def test_stale_rows_and_rows_that_are_in_both_places(self, sdlib, row_of):
+        both, stale = (Run("cutout", "control", seed, "quick") for seed in (0, 1))
+        neither = Run("cutout", "sd_eq2", 0, "quick")
+        file = Place("cutout", "quick", "phantom").recorded_file(".jsonl")
+        file.write_text("".join(json.dumps(row_of(run)) + "\n" for run in (both, stale)))
+        for run, stamp in ((both, None), (stale, "0" * 12), (neither, "0" * 12)):
+            run.folder.mkdir(parents=True)
+            run.row_file.write_text(json.dumps(row_of(run, stamp=stamp)))
+        _, out, _ = sdlib("list", "--experiment", "cutout")
+        states = dict(line.split(maxsplit=1) for line in out.splitlines())
+        assert states[both.id] == "recorded, this machine"
+        assert states[stale.id] == "recorded, stale here"
+        assert states[neither.id] == "stale here"
+
 
 class TestCommands:
     def test_run(self, sdlib, monkeypatch):

@@ -8,7 +8,7 @@ a page; :func:`record` copies this machine's results to the recorded ones.
 from sdlib.results.key import ORIGINS, RECORDED, THIS_RUN
 from sdlib.results.place import Ensemble, Place
 from sdlib.results.recording import record
-from sdlib.results.rows import circumstances, is_recorded, own_row, provenance
+from sdlib.results.rows import circumstances, is_recorded, own_row, own_state, provenance
 from sdlib.results.shown_places import MAIN_PROFILE, columns, everywhere, sentence, shown
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "everywhere",
     "is_recorded",
     "own_row",
+    "own_state",
     "provenance",
     "record",
     "sentence",

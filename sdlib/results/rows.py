@@ -44,6 +44,7 @@ __all__ = [
     "own_row",
     "own_rows",
     "own_rows_of_today",
+    "own_state",
     "provenance",
     "read_rows",
     "recorded_rows",
@@ -175,6 +176,15 @@ def own_row(run: Run) -> dict | None:
         _check_place(row, {name: getattr(run, name) for name in IDENTITY})
 
     return if_whole(read_json, run.row_file, check)
+
+
+def own_state(run: Run) -> str:
+    """Whether this machine has a row of a run: ``this machine``, ``stale here``, or empty."""
+    row = own_row(run)
+    if row is None:
+        return ""
+    (stale,) = _stale([row], recorded=False)
+    return "stale here" if stale else "this machine"
 
 
 def own_rows(key: PlaceKey) -> list[dict]:
