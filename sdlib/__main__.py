@@ -142,8 +142,14 @@ def record(
 ) -> None:
     """Copy this machine's rows, predictions, trials and measurements to data/results."""
     if experiment == "lab":
+        from sdlib.errors import ConfigError
         from sdlib.lab import sources
 
+        if source != sources.SOURCE:
+            raise ConfigError(
+                "expected no --source with lab, whose networks are trained on "
+                f"{sources.SOURCE} images, got {source!r}: leave it out"
+            )
         print(f"{sources.record(profile)} bytes of networks recorded")
         return
     from sdlib import results

@@ -68,6 +68,7 @@ SEARCHES = ", ".join(f"cutout/{space.name}" for space in EXPERIMENTS["cutout"].s
         ("measure robustness/sweep", "no trained networks of robustness", "python -m sdlib run"),
         ("measure robustness/sharpness --source pcam", "neither scanners nor", "phantom, open"),
         ("record nope", "unknown experiment 'nope'", NAMES),
+        ("record lab --source open", "expected no --source with lab", "phantom images, got 'open'"),
         ("record cutout", "nothing to record of cutout", "run it first"),
         ("fetch nope", "'nope'", "panda, pcam, peso"),
         ("fetch peso", "set SDLIB_DATA to the folder", "peso/"),
