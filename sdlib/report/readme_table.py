@@ -13,7 +13,6 @@ from sdlib.errors import DataError
 from sdlib.experiments import EXPERIMENTS, PROFILES
 from sdlib.files import atomic_path
 from sdlib.markdown import as_markdown
-from sdlib.metrics import mean_interval
 from sdlib.paths import ROOT
 from sdlib.report.cutout.equal_access import access_table
 from sdlib.report.effects import effect_sentences, overview_sentence, recorded_effects
@@ -38,8 +37,9 @@ def readme_table() -> str:
     """A Markdown table with a line for each experiment, source and profile that git holds.
 
     Accuracy is balanced, on the test split, mean and SD over seeds; where an experiment is swept,
-    its mean over all levels of shift follows. Minutes are the sum of all
-    trainings, searches included, each on the hardware named (which may have been busy otherwise).
+    its mean over all levels of shift follows. Stale rows are in no mean, but cost what they cost:
+    minutes are the sum of all trainings, searches included, each on the hardware named (which may
+    have been busy otherwise).
 
     >>> readme_table().splitlines()[0].startswith("| experiment")
     True
@@ -56,24 +56,24 @@ def readme_table() -> str:
 
 def _cells(place: Place) -> list[str]:
     """The cells of a place's line."""
-    rows, shifted = place.all_rows, _over_all_levels(place)
+    shifted = _over_all_levels(place)
     means = []
     for arm in place.definition.arms:
-        values = rows.loc[rows["arm"] == arm.name, "test.accuracy"]
-        if not arm.headline or not len(values):
+        spread = place.interval("test.accuracy", arm.name)
+        if not arm.headline or spread is None:
             continue
-        spread = mean_interval(values.to_numpy())
         text = f"{arm.label}: {spread.mean:.3f} ({spread.sd:.3f})"
         if arm.name in shifted:
             text += f"; shifted {shifted[arm.name]:.3f}"
         means.append(text)
+    trained = place.all_rows  # stale ones have cost time, too
     trials = place.trials[~place.trials["reused"]]
-    minutes = (rows["seconds"].sum() + trials["seconds"].sum()) / 60
-    devices = sorted(set(rows["device"] + ", threads: " + rows["threads"].astype(str)))
+    minutes = (trained["seconds"].sum() + trials["seconds"].sum()) / 60
+    devices = sorted(set(trained["device"] + ", threads: " + trained["threads"].astype(str)))
     return [
         f"{place.experiment}, {place.source}, {place.profile}",
         "<br>".join(means) or "-",
-        f"{len(rows)} + {len(trials)}",
+        f"{len(trained)} + {len(trials)}",
         f"{minutes:.0f}",
         ", ".join(map(as_markdown, devices)),
         f"`make reproduce PROFILE={place.profile} SOURCE={place.source} FRESH=1`",
