@@ -15,6 +15,7 @@ from sdlib.experiments import EXPERIMENTS, PROFILES
 from sdlib.experiments.effects import Effect
 from sdlib.metrics import Interval
 from sdlib.report.rule import FEWEST
+from sdlib.report.tables import ends_in_points
 from sdlib.results import Place
 
 __all__ = [
@@ -93,10 +94,7 @@ class Found:
     @property
     def numbers(self) -> str:
         """Metric, difference in points and interval: ``accuracy +5.9 (+4.9 to +6.9)``."""
-        one = self.interval
-        return (
-            f"{self.effect.metric} {_signed(one.mean)} ({_signed(one.low)} to {_signed(one.high)})"
-        )
+        return f"{self.effect.metric} {ends_in_points(self.interval)}"
 
 
 def where_trained(place: Place) -> str:
@@ -147,11 +145,6 @@ def _at(place: Place) -> list[Found]:
             decidable = needed is not None and needed.low > 0
         found.append(Found(effect, place, interval, decidable, measured.level))
     return found
-
-
-def _signed(fraction: float) -> str:
-    """A difference in points with its sign; what is rounded to nothing has none."""
-    return f"{100 * fraction:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
 
 
 def grouped(

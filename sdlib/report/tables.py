@@ -24,6 +24,7 @@ __all__ = [
     "interval_table",
     "order_in_words",
     "paper_interval",
+    "signed_points",
     "side_by_side",
     "verdict_table",
     "verdict_words",
@@ -66,14 +67,24 @@ def in_points(values: np.ndarray) -> str:
     return describe(interval, sign=True, digits=1)
 
 
+def signed_points(fraction: float) -> str:
+    """A difference in points with its sign; what is rounded to nothing has none.
+
+    >>> signed_points(0.021), signed_points(-0.0004)
+    ('+2.1', '0.0')
+    """
+    text = f"{100 * fraction:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
+
+
 def ends_in_points(interval: Interval) -> str:
     """A difference in points with its ends in brackets, for a sentence.
 
     >>> ends_in_points(Interval(3, 0.02, 0.01, -0.005, 0.045))
     '+2.0 (-0.5 to +4.5)'
     """
-    low, high = 100 * interval.low, 100 * interval.high
-    return f"{100 * interval.mean:+.1f} ({low:+.1f} to {high:+.1f})"
+    mean, low, high = map(signed_points, (interval.mean, interval.low, interval.high))
+    return f"{mean} ({low} to {high})"
 
 
 def order_in_words(interval: Interval) -> str:
