@@ -63,10 +63,8 @@ def list_runs(
 
     for name in [experiment] if experiment else EXPERIMENTS:
         for run in runs_of(name, profile, source):
-            states = ["recorded"] if is_recorded(run) else []
-            if here := own_state(run):
-                states.append(here)
-            print(f"{run.id:<44} {', '.join(states) or '-'}")
+            states = ("recorded" if is_recorded(run) else "", own_state(run))
+            print(f"{run.id:<44} {', '.join(filter(None, states)) or '-'}")
 
 
 @app.command()

@@ -17,7 +17,7 @@ from sdlib.errors import DataError
 from sdlib.experiments import Experiment, Run
 from sdlib.files import atomic_path, damaged, if_whole, read_arrays
 from sdlib.results.key import PlaceKey
-from sdlib.results.rows import own_rows_of_today
+from sdlib.results.rows import rows_of_today
 
 __all__ = [
     "compact",
@@ -170,7 +170,7 @@ def _check(arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _own(key: PlaceKey) -> dict[str, np.ndarray]:
-    counted = {(row["arm"], row["seed"]) for row in own_rows_of_today(key)}
+    counted = {(row["arm"], row["seed"]) for row in rows_of_today(key)}
     found = {}
     for run in key.runs:
         if (run.arm, run.seed) not in counted:

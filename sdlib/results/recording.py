@@ -11,6 +11,7 @@ import numpy as np
 from sdlib.errors import DataError
 from sdlib.experiments import Run, Search, searches_of, trials
 from sdlib.files import all_or_none, atomic_path
+from sdlib.results.conflicts import check_none_kept
 from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey
 from sdlib.results.predictions import (
     found_predictions,
@@ -19,11 +20,10 @@ from sdlib.results.predictions import (
     write_recorded,
 )
 from sdlib.results.rows import (
-    check_none_kept,
     own_rows,
-    own_rows_of_today,
     recorded_file as recorded_row_file,
     recorded_rows,
+    rows_of_today,
 )
 
 __all__ = ["record"]
@@ -49,7 +49,7 @@ def record(experiment: str, profile: str, source: str) -> list[str]:
         A file cannot be written.
     """
     own = PlaceKey(experiment, profile, source, THIS_RUN)
-    rows = own_rows_of_today(own)
+    rows = rows_of_today(own)
     _check_predictions(own, rows)
     left_out = len(own_rows(own)) - len(rows)
     stale = f"; {left_out} stale ones left out" if left_out else ""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -31,24 +30,23 @@ from sdlib.files import (
     read_json_lines,
 )
 from sdlib.paths import ROOT
-from sdlib.results.key import RECORDED, PlaceKey, check_declared
+from sdlib.results.key import PlaceKey, check_declared
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "check_none_kept",
     "check_row",
     "circumstances",
     "is_recorded",
     "own_row",
     "own_rows",
-    "own_rows_of_today",
     "own_state",
     "provenance",
     "read_rows",
     "recorded_rows",
     "row_table",
+    "rows_of_today",
 ]
 
 NUMBER = (int, float)
@@ -193,44 +191,15 @@ def own_rows(key: PlaceKey) -> list[dict]:
     return [row for run in key.runs if (row := own_row(run)) is not None]
 
 
-def own_rows_of_today(key: PlaceKey) -> list[dict]:
-    """The same without the stale ones."""
-    rows = own_rows(key)
-    return [row for row, old in zip(rows, _stale(rows, recorded=False), strict=True) if not old]
-
-
-def check_none_kept(own: PlaceKey, kept: Collection[tuple[str, int]], what: str) -> None:
-    """Raise a DataError if a row that stays recorded would lose what is recorded beside it.
-
-    Stale rows do not count: no page shows what is recorded beside them.
-
-    Parameters
-    ----------
-    own : PlaceKey
-        This machine's place, whose results are to be recorded.
-    kept : collection of (arm, seed)
-        Whose recorded results do not fit this machine's.
-    what : str
-        What does not fit, such as ``images of the cohort test``.
-    """
-    rows = recorded_rows(replace(own, origin=RECORDED))
-    names = [
-        f"{own.experiment}/{row['arm']}/seed{row['seed']}"
-        for row, stale in zip(rows, _stale(rows, recorded=True), strict=True)
-        if (row["arm"], row["seed"]) in kept and not stale
-    ]
-    if names:
-        command = f"python -m sdlib run {names[0]} --profile {own.profile} --source {own.source}"
-        raise DataError(
-            f"the {what} are not the same here as where {names[0]} was recorded ({len(names)} such "
-            f"rows would be kept), and one file cannot hold both: run these here, too, from "
-            f"`{command}` on, and record again"
-        )
-
-
 def read_rows(key: PlaceKey) -> list[dict]:
     """The rows of a place as they were written."""
     return recorded_rows(key) if key.recorded else own_rows(key)
+
+
+def rows_of_today(key: PlaceKey) -> list[dict]:
+    """The rows of a place as they were written, without the stale ones."""
+    rows = read_rows(key)
+    return [row for row, old in zip(rows, _stale(rows, key.recorded), strict=True) if not old]
 
 
 def _resolved_arm(run: Run, recorded: bool) -> Arm | None:

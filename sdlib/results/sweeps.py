@@ -31,9 +31,10 @@ from sdlib.files import (
     read_json,
 )
 from sdlib.results import sweep_format
+from sdlib.results.conflicts import check_none_kept
 from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey
 from sdlib.results.predictions import own_predictions, own_targets
-from sdlib.results.rows import check_none_kept, own_rows_of_today, recorded_rows
+from sdlib.results.rows import recorded_rows, rows_of_today
 from sdlib.shifts import LEVELS, Level
 
 __all__ = [
@@ -172,7 +173,7 @@ def _own(key: PlaceKey) -> Sweep:
     swept = levels_of(key.profile, measurement.shifts)
     folder = SWEEP.folder(key.experiment, key.profile, key.source)
     stored = [read_level(folder / f"{level.name}.npz") for level in swept]
-    counted = {(row["arm"], row["seed"]) for row in own_rows_of_today(key)}
+    counted = {(row["arm"], row["seed"]) for row in rows_of_today(key)}
     logits, truth = {}, {}
     for run in key.runs:
         if (run.arm, run.seed) not in counted:
@@ -274,6 +275,6 @@ def _trained_anew(own: PlaceKey) -> set[tuple[str, int]]:
     }
     return {
         (row["arm"], row["seed"])
-        for row in own_rows_of_today(own)
+        for row in rows_of_today(own)
         if recorded.get((row["arm"], row["seed"])) != row["metrics"]
     }
