@@ -20,7 +20,15 @@ from sdlib.report.effects_figure import save_figure
 from sdlib.results import MAIN_PROFILE, Place
 from sdlib.results.sweeps import CLEAN
 
-__all__ = ["PICTURE", "between", "index_effects", "index_table", "readme_table", "rewrite"]
+__all__ = [
+    "PICTURE",
+    "between",
+    "index_effects",
+    "index_numbers",
+    "index_table",
+    "readme_table",
+    "rewrite",
+]
 
 PICTURE = ROOT / "book" / "images" / "effects.svg"
 HEADINGS = (
@@ -111,13 +119,21 @@ def index_table() -> str:
 
 
 def index_effects() -> str:
-    """What the book's first page says was found: a sentence that counts, and what was counted.
+    """What the book's first page says was found: where spectral decoupling helps, and where not.
 
     >>> index_effects().startswith("In ")
     True
     """
-    found = recorded_effects()
-    return f"{overview_sentence(found)}\n\n{effect_sentences(found)}"
+    return overview_sentence(recorded_effects())
+
+
+def index_numbers() -> str:
+    """The numbers behind it, for the first page's fold: a list by situation and place.
+
+    >>> index_numbers().startswith("- [")
+    True
+    """
+    return effect_sentences(recorded_effects())
 
 
 def _parts(page: Path, name: str) -> tuple[str, str, str]:
@@ -168,6 +184,7 @@ def rewrite(
     """
     _replace(readme, "results", readme_table())
     _replace(index, "effects", index_effects())
+    _replace(index, "numbers", index_numbers())
     _replace(index, "results", index_table())
     save_figure(recorded_effects(), picture)
 

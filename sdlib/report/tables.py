@@ -24,8 +24,8 @@ __all__ = [
     "interval_table",
     "order_in_words",
     "paper_interval",
-    "signed_points",
     "side_by_side",
+    "signed_points",
     "verdict_table",
     "verdict_words",
 ]

@@ -151,6 +151,7 @@ def test_the_profiles_learning_rate_is_the_one_its_search_chose():
         ("README.md", "results", readme_table.readme_table),
         ("book/index.md", "results", readme_table.index_table),
         ("book/index.md", "effects", readme_table.index_effects),
+        ("book/index.md", "numbers", readme_table.index_numbers),
     ],
 )
 def test_readme_and_first_page_show_the_recorded_rows(page, name, made):
