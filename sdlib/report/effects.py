@@ -203,7 +203,7 @@ def _level(one: Found) -> str:
 
 
 def overview_sentence(found: Sequence[Found]) -> str:
-    """Which word holds where, what the words mean, and chance's share: Markdown with a table.
+    """Which word holds where, what the words mean, and chance's share: Markdown with a list.
 
     Examples
     --------
@@ -222,11 +222,10 @@ def overview_sentence(found: Sequence[Found]) -> str:
         if verdict == NOT_JUDGED:
             doubt = f" ({mine[0].effect.missing})"
         cells[verdict].setdefault(heading, []).append(f"{where}{doubt}")
-    lines = ["| spectral decoupling | how often | where |", "|---|---|---|"]
+    lines = []
     for verdict, by_heading in cells.items():
-        count = sum(map(len, by_heading.values()))
-        listed = [f"{heading}: {'; '.join(where)}" for heading, where in by_heading.items()]
-        lines.append(f"| **{verdict}** | {count} | {'<br>'.join(listed) or '-'} |")
+        lines.append(f"- **{verdict}**: {sum(map(len, by_heading.values()))}")
+        lines += [f"  - {heading}: {'; '.join(where)}" for heading, where in by_heading.items()]
     return "\n".join([_first_sentence(found, len(comparisons)), "", *lines, "", _rule(found)])
 
 

@@ -57,15 +57,16 @@ def test_the_overview_counts_each_comparison_once_and_names_doubts():
     ]
     said = effects.overview_sentence(mine)
     assert said.startswith("In 3 comparisons of spectral decoupling with weight decay, 4 numbers")
-    table = [line for line in said.splitlines() if line.startswith("|")][2:]
-    assert table == [
-        "| **helps** | 0 | - |",
-        "| **harms** | 1 | Squares (Equation 2): phantom (procedural tissue) |",
-        "| **makes no difference** | 0 | - |",
-        "| **accuracy and AUROC disagree** | 1 | Squares (Equation 2): PatchCamelyon (lymph nodes) "
-        "(accuracy: helps, AUROC: undecided) |",
-        "| **undecided** | 0 | - |",
-        "| **not judged** | 1 | Squares (Equation 1): phantom (procedural tissue) (at chance) |",
+    assert [line for line in said.splitlines() if line.lstrip().startswith("- ")] == [
+        "- **helps**: 0",
+        "- **harms**: 1",
+        "  - Squares (Equation 2): phantom (procedural tissue)",
+        "- **makes no difference**: 0",
+        "- **accuracy and AUROC disagree**: 1",
+        "  - Squares (Equation 2): PatchCamelyon (lymph nodes) (accuracy: helps, AUROC: undecided)",
+        "- **undecided**: 0",
+        "- **not judged**: 1",
+        "  - Squares (Equation 1): phantom (procedural tissue) (at chance)",
     ]
     assert "0.2 of the 4 intervals" in said  # one in twenty
     assert "*Not judged*" in said
