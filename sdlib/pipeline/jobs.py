@@ -108,11 +108,16 @@ def pending(experiment: str, profile: str, source: str, fresh: bool = False) -> 
 
 
 def search_needed(run: Run, fresh: bool = False) -> Search | None:
-    """The search this machine has to hold for a run: none if its trials are recorded."""
+    """The search this machine has to hold for a run: none if it is recorded whole."""
     search = run.search
     if search is None or search.file.exists() or fresh:
         return search
-    return None if read_trials(search) else search
+    trials = read_trials(search)
+    if not trials:
+        return search
+    from sdlib.training.proposals import is_whole  # optuna
+
+    return None if is_whole(search, trials) else search
 
 
 def search_before(search: Search, jobs: list[Job]) -> Search | None:

@@ -58,9 +58,13 @@ def test_recorded_rows_count_as_done_unless_fresh_or_stale(recorded, outputs, ro
 def test_recorded_trials_stand_in_for_a_search_unless_fresh(recorded, outputs, trial_of):
     run = Run("cutout", "sd_eq1_tuned", 0, "smoke", "phantom")
     assert graph.search_needed(run) == run.search
-    trial = trial_of(run.search, {"lam": 0.1})
+    points = run.search.space.grid["lam"]
+    best = points[len(points) // 2]  # not at an end, beyond which the search would go on
+    trials = [trial_of(run.search, {"lam": lam}, 0.9 if lam == best else 0.8) for lam in points]
     file = recorded_trials_file("cutout", "smoke", "phantom")
-    file.write_text(json.dumps(trial) + "\n")
+    file.write_text("".join(json.dumps(trial) + "\n" for trial in trials[1:]))
+    assert graph.search_needed(run) == run.search  # of a grid that was smaller
+    file.write_text("".join(json.dumps(trial) + "\n" for trial in trials))
     assert graph.search_needed(run) is None
     assert graph.search_needed(run, fresh=True) == run.search
 
