@@ -27,9 +27,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sdlib.checks import check_number, describe_value, is_number
+from sdlib.checks import check_number
 from sdlib.errors import ConfigError
 from sdlib.metrics.classification import check_scores
+from sdlib.metrics.intervals import check_probability
 from sdlib.metrics.kernels import count_draws, count_pairs, resample
 
 __all__ = ["Bootstrap", "bootstrap_auroc", "bootstrap_difference", "resample_counts"]
@@ -112,7 +113,7 @@ def bootstrap_auroc(
     0.875 (0.500 to 1.000)
     """
     targets, score = check_scores(y_true, score)
-    _check_level(level)
+    check_probability("a level", level)
     plan = _Plan.of(targets, stratified, groups)
     return _summary(*_resample(targets, score, plan, n_resamples, seed), level)
 
@@ -154,7 +155,7 @@ def bootstrap_difference(
     """
     targets, score_a = check_scores(y_true, score_a)
     targets, score_b = check_scores(targets, score_b)
-    _check_level(level)
+    check_probability("a level", level)
     plan = _Plan.of(targets, stratified, groups)
     auroc_a, resampled_a = _resample(targets, score_a, plan, n_resamples, seed)
     auroc_b, resampled_b = _resample(targets, score_b, plan, n_resamples, seed)
@@ -243,12 +244,6 @@ def _group_numbers(groups: ArrayLike, n: int) -> tuple[np.ndarray, int]:
             f"them example {first}: give each unknown one a name of its own, or leave it out"
         )
     return unit.astype(np.int64), len(names)
-
-
-def _check_level(level: float) -> None:
-    """Raise an error unless a level is above 0 and below 1."""
-    if not (is_number(level) and 0 < level < 1):
-        raise ConfigError(f"expected a level above 0 and below 1, got {describe_value(level)}")
 
 
 def _state(n_resamples: int, seed: int) -> np.uint64:
