@@ -18,6 +18,7 @@ from sdlib.errors import ConfigError
 
 __all__ = [
     "check_number",
+    "check_probability",
     "check_rgb",
     "check_square_batch",
     "describe_value",
@@ -162,6 +163,34 @@ def check_number(
         span += f" and at most {sys.float_info.max:.1e}"
     kind = ", a whole number" if whole else ""
     raise ConfigError(f"expected {what} {span}{kind}, got {describe_value(value)}")
+
+
+def check_probability(what: str, value: float) -> None:
+    """Raise an error unless a level or a power is above 0 and below 1.
+
+    Parameters
+    ----------
+    what : str
+        What the number is, for the message.
+    value : float
+        The value to check.
+
+    Raises
+    ------
+    ConfigError
+        Anything else; 95 where .95 was meant, for instance.
+
+    Examples
+    --------
+    >>> check_probability("a level", 0.95)
+    >>> try:
+    ...     check_probability("a level", 95)
+    ... except ConfigError as error:
+    ...     print(error)
+    expected a level above 0 and below 1, got 95
+    """
+    if not (is_number(value) and 0 < value < 1):
+        raise ConfigError(f"expected {what} above 0 and below 1, got {describe_value(value)}")
 
 
 def _is_finite(value: float) -> bool:

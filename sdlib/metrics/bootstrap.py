@@ -27,10 +27,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sdlib.checks import check_number
+from sdlib.checks import check_number, check_probability
 from sdlib.errors import ConfigError
 from sdlib.metrics.classification import check_scores
-from sdlib.metrics.intervals import check_probability
 from sdlib.metrics.kernels import count_draws, count_pairs, resample
 
 __all__ = ["Bootstrap", "bootstrap_auroc", "bootstrap_difference", "resample_counts"]

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
-from sdlib.checks import check_number, describe_value, is_number
+from sdlib.checks import check_number, check_probability
 from sdlib.errors import ConfigError
 
-__all__ = ["Interval", "check_probability", "mean_interval", "smallest_effect"]
+__all__ = ["Interval", "mean_interval", "smallest_effect"]
 
 
 FEWEST = 3  # values of which an interval is given
@@ -48,34 +48,6 @@ class Interval:
         return (
             f"{self.mean:.3f} (SD {self.sd:.3f}; {self.low:.3f} to {self.high:.3f}; n = {self.n})"
         )
-
-
-def check_probability(what: str, value: float) -> None:
-    """Raise an error unless a level or a power is above 0 and below 1.
-
-    Parameters
-    ----------
-    what : str
-        What the number is, for the message.
-    value : float
-        The value to check.
-
-    Raises
-    ------
-    ConfigError
-        Anything else; 95 where .95 was meant, for instance.
-
-    Examples
-    --------
-    >>> check_probability("a level", 0.95)
-    >>> try:
-    ...     check_probability("a level", 95)
-    ... except ConfigError as error:
-    ...     print(error)
-    expected a level above 0 and below 1, got 95
-    """
-    if not (is_number(value) and 0 < value < 1):
-        raise ConfigError(f"expected {what} above 0 and below 1, got {describe_value(value)}")
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
