@@ -51,7 +51,7 @@ def test_both_methods_choose_their_cutoffs_on_the_same_images(rows):
         assert (found["best on test"][arm] >= usual - 1e-9).all()
 
 
-def test_a_moved_threshold_is_a_gain_that_the_control_explains(rows):
+def test_of_a_moved_threshold_no_gain_is_left_at_the_best_cutoff_on_test(rows):
     """The written network of Equation 2 has weight decay's features, and another threshold."""
     said = ten_minutes.result_sentence(rows)
     assert said.startswith("**your run: phantom (procedural tissue)")
