@@ -33,11 +33,12 @@ from sdlib.metrics.classification import (
 )
 from sdlib.metrics.decisions import equivalent, holm, one_sided_p
 from sdlib.metrics.delong import DeLong, delong_test
-from sdlib.metrics.intervals import Interval, mean_interval, smallest_effect
+from sdlib.metrics.intervals import FEWEST_SEEDS, Interval, mean_interval, smallest_effect
 from sdlib.metrics.margins import MarginReading, margins, read_margins
 from sdlib.metrics.sharpness import laplacian_variance
 
 __all__ = [
+    "FEWEST_SEEDS",
     "Bootstrap",
     "DeLong",
     "Interval",

@@ -11,10 +11,10 @@ from scipy import special, stats
 from sdlib.checks import check_number, check_probability
 from sdlib.errors import ConfigError
 
-__all__ = ["Interval", "mean_interval", "smallest_effect"]
+__all__ = ["FEWEST_SEEDS", "Interval", "mean_interval", "smallest_effect"]
 
 
-FEWEST = 3  # values of which an interval is given
+FEWEST_SEEDS = 3  # an interval over fewer seeds says nothing: none is given
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     if n == 1:
         return Interval(1, mean, float("nan"), float("nan"), float("nan"))
     sd = float(values.std(ddof=1))
-    if n < FEWEST:
+    if n < FEWEST_SEEDS:
         return Interval(n, mean, sd, float("nan"), float("nan"))
     # Seeds are few: the normal distribution would make the interval too narrow.
     half = sd / np.sqrt(n) * special.stdtrit(n - 1, (1 + level) / 2)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from sdlib.datasets.sources import SOURCES
 from sdlib.experiments import EXPERIMENTS, PROFILES
 from sdlib.experiments.effects import Effect
-from sdlib.metrics import Interval
-from sdlib.report.rule import FEWEST
+from sdlib.metrics import FEWEST_SEEDS, Interval
 from sdlib.report.tables import ends_in_points
 from sdlib.results import Place
 
@@ -137,7 +136,7 @@ def _at(place: Place) -> list[Found]:
     for effect in place.definition.effects if place.arms else ():
         measured = effect.statistic(place)
         interval = measured.interval
-        if interval is None or interval.n < FEWEST:
+        if interval is None or interval.n < FEWEST_SEEDS:
             continue
         decidable = True
         if effect.premise is not None:

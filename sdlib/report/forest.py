@@ -9,9 +9,8 @@ from matplotlib.axes import Axes
 
 from sdlib.experiments import EXPERIMENTS
 from sdlib.experiments.comparisons import Comparison, Elsewhere, Kind
-from sdlib.metrics import Interval
+from sdlib.metrics import FEWEST_SEEDS, Interval
 from sdlib.plotting import note
-from sdlib.report.rule import FEWEST
 from sdlib.results import Place
 
 __all__ = ["forest_figure", "gains_at"]
@@ -94,7 +93,7 @@ def _measured(places: Sequence[Place]) -> dict[str, tuple[float, dict[str, Inter
     found: dict[str, tuple[float, dict[str, Interval]]] = {}
     for place in places:
         for title, (comparison, interval) in gains_at(place).items():
-            if interval is not None and interval.n >= FEWEST:
+            if interval is not None and interval.n >= FEWEST_SEEDS:
                 _, intervals = found.setdefault(title, (comparison.paper, {}))
                 intervals[place.name] = interval
     return found

@@ -17,9 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
 from sdlib.experiments import Look
-from sdlib.metrics import Interval, mean_interval
+from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval
 from sdlib.plotting import note
-from sdlib.report.rule import FEWEST
 from sdlib.report.tables import paper_interval
 from sdlib.report.verdicts import assess
 from sdlib.results import Place, sentence
@@ -183,7 +182,7 @@ def verdict_plot(columns: Sequence[Place], *claims: str, missing: str = "no rows
     words: dict[tuple[str, str], str] = {}
     for place in (column for column in columns if column.arms):
         for part in assess(place, *claims).itertuples():
-            if part.n < FEWEST:
+            if part.n < FEWEST_SEEDS:
                 continue
             name = part.part if len(claims) == 1 else f"{part.reading}: {part.part}"
             name = f"{name} (premise)" if part.premise and "premise" not in name else name

@@ -18,8 +18,8 @@ import pandas as pd
 
 from sdlib.errors import ConfigError
 from sdlib.experiments.comparisons import Comparison, Kind, Measured
-from sdlib.metrics import mean_interval
-from sdlib.report.rule import FEWEST, Verdict, judge, overall
+from sdlib.metrics import FEWEST_SEEDS, mean_interval
+from sdlib.report.rule import Verdict, judge, overall
 from sdlib.report.verdicts import parts_of
 from sdlib.results import Place
 
@@ -88,8 +88,8 @@ def simulated_verdicts(
     """
     if truth not in TRUTHS:
         raise ConfigError(f"expected a truth of {TRUTHS}, got {truth!r}")
-    if n < FEWEST:
-        raise ConfigError(f"expected at least {FEWEST} seeds, got {n}")
+    if n < FEWEST_SEEDS:
+        raise ConfigError(f"expected at least {FEWEST_SEEDS} seeds, got {n}")
     rng = np.random.default_rng(seed)
     means = np.array([_truth(part, truth, largest) for part, _, largest in parts])
     spreads = np.array([sd for _, sd, _ in parts])
@@ -133,7 +133,7 @@ def characteristics(place: Place, draws: int = DRAWS, seed: int = 0) -> pd.DataF
             (part, measured)
             for _, _, part, measured in parts
             if measured.interval is not None
-            and measured.interval.n >= FEWEST
+            and measured.interval.n >= FEWEST_SEEDS
             and np.isfinite(measured.interval.sd)
         ]
         usable = [(part, measured.interval.sd, measured.largest) for part, measured in judged]

@@ -38,11 +38,10 @@ from dataclasses import replace
 from enum import StrEnum
 
 from sdlib.experiments.comparisons import Comparison, Kind, Measured
-from sdlib.metrics import Interval, equivalent, holm, one_sided_p
+from sdlib.metrics import FEWEST_SEEDS, Interval, equivalent, holm, one_sided_p
 
-__all__ = ["FEWEST", "Verdict", "judge", "overall"]
+__all__ = ["Verdict", "judge", "overall"]
 
-FEWEST = 3  # paired seeds
 VISIBLY = 0.1  # two sets differ visibly where six of ten pairs of tiles are told apart
 LEVEL = 0.025  # one-sided, as the upper half of a 95 % interval
 
@@ -122,7 +121,7 @@ RULES: dict[Kind, Callable[[Comparison, Measured, float], Verdict]] = {
 
 
 def _judged(measured: Measured) -> bool:
-    return measured.interval is not None and measured.interval.n >= FEWEST
+    return measured.interval is not None and measured.interval.n >= FEWEST_SEEDS
 
 
 def _p_value(part: Comparison, interval: Interval) -> float:

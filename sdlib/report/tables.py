@@ -11,8 +11,8 @@ from scipy import stats
 
 from sdlib.experiments import paper_table
 from sdlib.experiments.comparisons import Kind
-from sdlib.metrics import Interval, mean_interval
-from sdlib.report.rule import FEWEST, Verdict
+from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval
+from sdlib.report.rule import Verdict
 from sdlib.report.verdicts import assess, claims_at
 from sdlib.results import Place
 
@@ -183,7 +183,7 @@ def verdict_table(columns: Sequence[Place], *claims: str) -> pd.DataFrame:
             line["paper"] = "–" if np.isnan(part.paper) else f"{100 * part.paper:{sign}.1f}"
             if part.kind == Kind.GAIN and part.paper == 0:  # the paper says only that there is one
                 line["paper"] = "> 0"
-            found = f"{_points(part)} n = {part.n}, " if part.n >= FEWEST else ""
+            found = f"{_points(part)} n = {part.n}, " if part.n >= FEWEST_SEEDS else ""
             line[place.name] = f"{found}{part.verdict}"
             if part.verdict != Verdict.NOT_ATTEMPTED:
                 attempted.add((part.reading, part.part))
@@ -219,7 +219,7 @@ def claim_sentences(place: Place, *claims: str) -> str:
         readings = parts.loc[parts["claim"] == claim, "reading"].unique()
         for reading in readings if len(readings) else [claim]:
             verdict = verdicts.get(reading, Verdict.NOT_ATTEMPTED)
-            judged = parts[(parts["reading"] == reading) & (parts["n"] >= FEWEST)]
+            judged = parts[(parts["reading"] == reading) & (parts["n"] >= FEWEST_SEEDS)]
             found = [f"{part.part} {_points(part)}, {part.verdict}" for part in judged.itertuples()]
             body = f". In points: {'; '.join(found)}." if found else ": too few rows."
             paragraphs.append(f"**{reading}: {verdict}** ({place.name}){body}")

@@ -12,11 +12,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from sdlib.losses import resting_logits
-from sdlib.metrics import Interval, mean_interval
+from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval
 from sdlib.plotting import ARMS, panels
 from sdlib.report.cutout.equal_access import MEASURES, equal_access
 from sdlib.report.effects import where_trained
-from sdlib.report.rule import FEWEST
 from sdlib.report.tables import ends_in_points
 from sdlib.results import Place, sentence
 from sdlib.theory.moons import Run
@@ -144,7 +143,7 @@ def _draw(ax: Axes, values: Mapping[str, Mapping[str, pd.Series]]) -> None:
             level = np.full(len(seeds), row + offset - 0.07)
             ax.plot(seeds, level, alpha=0.35, linestyle="none", **style)
             found = mean_interval(seeds)
-            length = found.high - found.mean if found.n >= FEWEST else None
+            length = found.high - found.mean if found.n >= FEWEST_SEEDS else None
             label = METHODS[arm] if row == 0 else None
             at = (found.mean, row + offset + 0.07)
             ax.errorbar(*at, xerr=length, capsize=3, linewidth=1.5, label=label, **style)
@@ -162,7 +161,7 @@ def _title(place: Place) -> str:
 def _judged(place: Place) -> dict[str, Interval]:
     """Differences of both methods with equal access to labels; empty below three seeds."""
     found = equal_access(place)
-    return found if found and min(one.n for one in found.values()) >= FEWEST else {}
+    return found if found and min(one.n for one in found.values()) >= FEWEST_SEEDS else {}
 
 
 def result_sentence(place: Place) -> str:

@@ -9,9 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import same_color
 
 from sdlib.experiments import Look
-from sdlib.metrics import Interval, mean_interval
+from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval
 from sdlib.report import intervals, tables
-from sdlib.report.rule import FEWEST
 from sdlib.report.verdicts import assess
 from sdlib.results import Place
 
@@ -134,7 +133,7 @@ def test_it_draws_into_a_part_of_a_figure(rows):
 
 def test_few_seeds_have_no_line(rows):
     table = rows.all_rows
-    vars(rows)["all_rows"] = table[table["seed"] < FEWEST - 1]
+    vars(rows)["all_rows"] = table[table["seed"] < FEWEST_SEEDS - 1]
     figure = intervals.interval_plot(rows, METRICS)
     assert figure.axes[0].get_title("left").endswith("n = 2 seeds")
     gid = "control:accuracy"
@@ -208,7 +207,7 @@ def test_verdicts_are_drawn_as_they_are_judged():
     figure = intervals.verdict_plot([place], "C1", "C2")
     (ax,) = figure.axes
     judged = assess(place, "C1", "C2")
-    judged = judged[judged["n"] >= FEWEST]
+    judged = judged[judged["n"] >= FEWEST_SEEDS]
     assert len(gids(figure, "mean")) == len(judged)
     words = [text.get_text() for text in ax.texts]
     assert words == [str(verdict) for verdict in judged["verdict"]]

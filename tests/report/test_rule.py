@@ -7,8 +7,8 @@ from scipy import stats
 
 from sdlib.errors import ConfigError
 from sdlib.experiments.comparisons import Comparison, Kind, Measured
-from sdlib.metrics import Interval, mean_interval
-from sdlib.report.rule import FEWEST, RULES, Verdict, judge, overall
+from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval
+from sdlib.report.rule import RULES, Verdict, judge, overall
 
 
 def interval(low, high, n=5):
@@ -67,7 +67,7 @@ def test_rule(kind, low, high, expected):
     two = mean_interval([0.1, 0.2])
     assert judge([(part, Measured(two))]) == ["not attempted yet"]
     assert judge([(part, Measured(None))]) == ["not attempted yet"]
-    assert FEWEST == 3
+    assert FEWEST_SEEDS == 3
 
 
 @pytest.mark.parametrize(

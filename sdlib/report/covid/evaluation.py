@@ -15,7 +15,7 @@ from scipy import stats
 
 from sdlib.experiments import experiment_of, paper_table
 from sdlib.experiments.covid import DECAY, SD
-from sdlib.metrics import DeLong, bootstrap_auroc, bootstrap_difference, delong_test
+from sdlib.metrics import FEWEST_SEEDS, DeLong, bootstrap_auroc, bootstrap_difference, delong_test
 from sdlib.report.covid.situations import (
     HEADINGS,
     NOTHING,
@@ -26,7 +26,6 @@ from sdlib.report.covid.situations import (
     scored,
     situation_of,
 )
-from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe, ends_in_points, in_points
 from sdlib.results import Place
 
@@ -291,7 +290,7 @@ def _pair_in_words(place: Place, name: str) -> str:
         heading: place.difference(f"{cohort}.auroc", *PAIRS[name])
         for cohort, heading in HEADINGS.items()
     }
-    if any(one is None or one.n < FEWEST for one in found.values()):
+    if any(one is None or one.n < FEWEST_SEEDS for one in found.values()):
         return ""
     listed = ", ".join(f"{heading} {ends_in_points(one)}" for heading, one in found.items())
     return f"{name}: {listed}"

@@ -13,10 +13,9 @@ import pandas as pd
 from matplotlib.figure import FigureBase
 
 from sdlib.experiments.covid import DECAY, HIDDEN, SD
-from sdlib.metrics import Interval
+from sdlib.metrics import FEWEST_SEEDS, Interval
 from sdlib.report.covid.situations import INSIDE, PAIRS, counted, in_order, situation_of
 from sdlib.report.intervals import interval_plot
-from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
 from sdlib.results.lungs import lungs_table
@@ -155,7 +154,7 @@ def read_dice(lungs: Mapping[str, Any]) -> str:
 
 def _told(around: Interval) -> str:
     """What an AUROC without lungs says; nothing certain of fewer than three networks."""
-    if around.n < FEWEST:
+    if around.n < FEWEST_SEEDS:
         return f"of {counted(around.n)} there is no interval"
     if around.low > CHANCE:
         return "no lung is visible: they know something else"

@@ -19,11 +19,10 @@ from sdlib.checks import known
 from sdlib.errors import DataError
 from sdlib.experiments import Look
 from sdlib.experiments.covid import CHANGED, DECAY, SD, changed_name
-from sdlib.metrics import Interval, mean_interval
+from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval
 from sdlib.plotting import note
 from sdlib.report.covid.situations import INSIDE, NOTHING, PAIRS, in_order, situation_of
 from sdlib.report.intervals import seeds_text
-from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe
 from sdlib.results import Place
 
@@ -239,8 +238,8 @@ def read_reliance(place: Place, arm: str = SD, rival: str = DECAY) -> str:
 
 def _compared(label: str, intervals: Mapping[str, Interval]) -> str:
     """On which parts an arm relies less or more than its rival, from differences by part."""
-    if all(one.n < FEWEST for one in intervals.values()):
-        return f"Of fewer than {FEWEST} pairs of networks there is no interval."
+    if all(one.n < FEWEST_SEEDS for one in intervals.values()):
+        return f"Of fewer than {FEWEST_SEEDS} pairs of networks there is no interval."
     less = [part for part, one in intervals.items() if one.high < 0]
     more = [part for part, one in intervals.items() if one.low > 0]
     return (

@@ -15,8 +15,7 @@ import pandas as pd
 from scipy.special import expit
 
 from sdlib.errors import ConfigError
-from sdlib.metrics import Interval, balanced_accuracy, best_cutoff, mean_interval
-from sdlib.report.rule import FEWEST
+from sdlib.metrics import FEWEST_SEEDS, Interval, balanced_accuracy, best_cutoff, mean_interval
 from sdlib.report.tables import describe, ends_in_points, order_in_words
 from sdlib.results import Place
 
@@ -123,7 +122,7 @@ class CutoffControl:
     def finding(self) -> str:
         """The same as a paragraph of Markdown with its numbers."""
         head = f"**{self.labels[0]}, against {self.labels[1]}.** "
-        if min(self.gain.n, self.left.n) < FEWEST:
+        if min(self.gain.n, self.left.n) < FEWEST_SEEDS:
             return head + "Fewer than three seeds have no interval: nothing is concluded."
         gain, left, auroc = map(ends_in_points, (self.gain, self.left, self.auroc))
         tuned = f"once the rival's cut-off is tuned on the same {self.judged_on} tiles"
@@ -230,14 +229,14 @@ def conclusion(place: Place) -> str:
     if not set(TUNED_ON) & set(place.arms):
         return ""
     controls = [cutoff_control(place, arm, TUNED_ON[arm]) for arm in _GAINS]
-    controls = [one for one in controls if one and min(one.gain.n, one.left.n) >= FEWEST]
+    controls = [one for one in controls if one and min(one.gain.n, one.left.n) >= FEWEST_SEEDS]
     sentences = [_GAINS[one.arm][one.explained] for one in controls]
     for one in controls:
         if one.auroc.low > 0:
             gain = ends_in_points(one.auroc)
             sentences.append(f"{one.labels[0]}: AUROC is higher by {gain} points.")
     tuned = place.difference("test.accuracy", "sd_eq2_test_tuned", "weight_decay_test_tuned")
-    if tuned and tuned.n >= FEWEST:
+    if tuned and tuned.n >= FEWEST_SEEDS:
         sentences.append(
             "Against weight decay whose strength was tuned on the test split as well, Equation 2 "
             f"tuned there is {order_in_words(tuned)}: {ends_in_points(tuned)} points."

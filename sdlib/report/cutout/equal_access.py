@@ -14,14 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from sdlib.metrics import Interval, mean_interval
+from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval
 from sdlib.report.cutout.cutoff_control import (
     accuracy_at,
     logit_shift,
     share_of_squares,
     tuned_accuracy,
 )
-from sdlib.report.rule import FEWEST
 from sdlib.report.tables import ends_in_points, order_in_words, paper_interval
 from sdlib.results import Place
 from sdlib.theory.population import cutoff_worth
@@ -115,7 +114,7 @@ def equal_access(place: Place, arm: str = ARM, rival: str = RIVAL) -> dict[str, 
 def _points(interval: Interval | None) -> str:
     if interval is None:
         return "–"
-    if interval.n < FEWEST:
+    if interval.n < FEWEST_SEEDS:
         return f"{100 * interval.mean:+.1f}, no interval"
     return ends_in_points(interval)
 
@@ -181,7 +180,7 @@ def finding(place: Place, numbers: bool = True) -> str:
         Empty where there are fewer than three seeds of both arms.
     """
     found = equal_access(place)
-    if not found or min(one.n for one in found.values()) < FEWEST:
+    if not found or min(one.n for one in found.values()) < FEWEST_SEEDS:
         return ""
     at_half, ranking = found["accuracy, both at .5"], found["AUROC"]
     said = "shows no clear gain"
@@ -256,7 +255,7 @@ def unflattering(place: Place) -> str:
     """
     sentences = []
     tuned = place.difference("test.accuracy", "sd_eq2_tuned", "weight_decay_tuned")
-    if tuned and tuned.n >= FEWEST:
+    if tuned and tuned.n >= FEWEST_SEEDS:
         sentences.append(
             "Both tuned on validation tiles, as one has to in practice, Equation 2 against weight "
             f"decay is {order_in_words(tuned)}: {ends_in_points(tuned)} points."
@@ -278,6 +277,6 @@ def _edge(place: Place) -> list[str]:
         f"The weight decay that its search on test tiles chose, {chosen:g}, lies {where} of its "
         "grid"
     )
-    if price is None or price.n < FEWEST:
+    if price is None or price.n < FEWEST_SEEDS:
         return [f"{text}."]
     return [f"{text}; on clean tiles it changes accuracy by {ends_in_points(price)} points."]

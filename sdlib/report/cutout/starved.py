@@ -17,11 +17,10 @@ from matplotlib.figure import Figure
 
 from sdlib.datasets.cutout import RATES
 from sdlib.experiments.cutout_interpolation import FITTED
-from sdlib.metrics import Interval, mean_interval
+from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval
 from sdlib.report.cutout.cutoff_control import logit_shift, share_of_squares
 from sdlib.report.intervals import interval_plot
 from sdlib.report.margins import binding, mean_margins
-from sdlib.report.rule import FEWEST
 from sdlib.report.tables import describe, in_points
 from sdlib.results import Place
 
@@ -118,7 +117,7 @@ def starved_sentence(place: Place, rival: str = RIVAL) -> str:
         Empty with fewer than three seeds.
     """
     found = _interval(surplus(place, rival))
-    if found is None or found.n < FEWEST:
+    if found is None or found.n < FEWEST_SEEDS:
         return ""
     price = bayes_price()
     said = "cannot be told from what Bayes' rule says: nothing is seen to be starved by them"
@@ -152,7 +151,7 @@ def freed_sentence(place: Place, arm: str, rival: str = RIVAL) -> str:
     if not bound or rival not in place.arms:
         return ""
     sizes = (share_of_squares(place, arm).abs() - share_of_squares(place, rival).abs()).dropna()
-    if len(sizes) < FEWEST:
+    if len(sizes) < FEWEST_SEEDS:
         return ""
     found = mean_interval(sizes.to_numpy())
     said = "can be shown to count for neither less nor more"

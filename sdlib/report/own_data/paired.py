@@ -15,13 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from sdlib.metrics import Interval, mean_interval
+from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval
 
 __all__ = ["MOST_BLOCKS", "Paired", "blocks_of", "paired_differences"]
 
 #: Where there are more patients, they are joined: so many measurements say as much.
 MOST_BLOCKS = 100
-FEWEST_SEEDS = 3
 POWER = 0.8  # of the smallest difference that could have been found
 
 #: Targets (n,) and what networks say of the images (n, ...) to a number for each measure (m,).

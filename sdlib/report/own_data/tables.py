@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 MOST_VALUES = 8  # of a column that images are grouped by
-FEWEST = 3  # images of each class, of which an accuracy is given
+FEWEST_IMAGES = 3  # images of each class, of which an accuracy is given
 SHOWN_IMAGES = 10
 NONE_HERE = "–"
 LOWER_IS_BETTER = ("brier", "calibration_error")
@@ -183,7 +183,7 @@ def _by_value(found: Findings, column: str, values: np.ndarray, names: list[str]
         chosen = values == name
         images = np.bincount(found.test.targets[chosen], minlength=2)
         cells = [NONE_HERE] * 3
-        if images.min() >= FEWEST:
+        if images.min() >= FEWEST_IMAGES:
             rival, own = (_accuracy_in(found, arm, chosen) for arm in (found.rival, found.arm))
             cells = [f"{rival:.3f}", f"{own:.3f}", f"{100 * (own - rival):+.1f}"]
         rows.append((name or "(empty)", f"{images[0]} + {images[1]}", *cells))

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from sdlib.metrics import mean_interval
+from sdlib.metrics import FEWEST_SEEDS, mean_interval
 from sdlib.report.robustness.readings import SHIFTS, shift_title
-from sdlib.report.rule import FEWEST
 from sdlib.results import Place
 from sdlib.results.sweeps import CLEAN
 
@@ -89,7 +88,7 @@ def read_pair(places: Sequence[Place], arm: str, rival: str) -> str:
     for place in places:
         found = _paired(place, arm, rival)
         n = len(found.get(CLEAN, ()))
-        if n < FEWEST:
+        if n < FEWEST_SEEDS:
             continue
         intervals = {shift: mean_interval(100 * values) for shift, values in found.items()}
         certain = [
@@ -113,5 +112,5 @@ def _paired(place: Place, arm: str, rival: str) -> dict[str, np.ndarray]:
 
 def _cell(values: np.ndarray) -> str:
     found = mean_interval(100 * values)
-    ends = f" [{found.low:+.1f}, {found.high:+.1f}]" if found.n >= FEWEST else ""
+    ends = f" [{found.low:+.1f}, {found.high:+.1f}]" if found.n >= FEWEST_SEEDS else ""
     return f"{found.mean:+.1f}{ends}"

@@ -16,8 +16,8 @@ from sdlib import results
 from sdlib.errors import DataError
 from sdlib.experiments import paper_table
 from sdlib.experiments.measurements import SHARPNESS
+from sdlib.metrics import FEWEST_SEEDS
 from sdlib.report.robustness.statistics import convergence, curves, differences
-from sdlib.report.rule import FEWEST
 from sdlib.results import MAIN_PROFILE, RECORDED, THIS_RUN, Place
 from sdlib.results.sharpness import Sharpness, pairs
 from sdlib.results.sweeps import BY_NAME, CLEAN
@@ -247,7 +247,7 @@ def power_table(tables: Mapping[str, pd.DataFrame], arm: str, rival: str) -> pd.
             mean, low, high, least = 100 * found[["mean", "low", "high", "detectable"]]
             ours = f"{mean:+.1f}, no interval"
             seen = "at chance" if np.isnan(least) else f"{least:.1f}"
-            if found["n"] >= FEWEST:
+            if found["n"] >= FEWEST_SEEDS:
                 ours = f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
             else:
                 seen = "–"

@@ -15,8 +15,7 @@ from sdlib.errors import DataError
 from sdlib.experiments import experiment_of, paper_table
 from sdlib.experiments.comparisons import OverAllLevels
 from sdlib.experiments.paper import PAPER_EQ1
-from sdlib.metrics import Interval, mean_interval, smallest_effect
-from sdlib.report.rule import FEWEST
+from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval, smallest_effect
 from sdlib.report.tables import ends_in_points, in_points, order_in_words
 from sdlib.results import Place
 from sdlib.results.sweeps import BY_NAME, CLEAN, Sweep
@@ -134,7 +133,7 @@ def _at_chance(right: np.ndarray, classes: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _half_width(over_seeds: Interval, from_tiles: float) -> float:
-    if over_seeds.n < FEWEST:
+    if over_seeds.n < FEWEST_SEEDS:
         return float("nan")
     error = np.sqrt(over_seeds.sd**2 / over_seeds.n + from_tiles)
     return float(error * stats.t.ppf(0.975, over_seeds.n - 1))
@@ -153,7 +152,7 @@ def summary(place: Place, arm: str, rival: str) -> str:
         f"over {len(table)} levels of shift."
     )
     seeds = table["n"].max()
-    if seeds < FEWEST:
+    if seeds < FEWEST_SEEDS:
         return f"{text} Two seeds have no interval."
     above, below = (table["low"] > 0).sum(), (table["high"] < 0).sum()
     seen = table["detectable"].dropna()
@@ -181,7 +180,7 @@ def tuned_summary(place: Place) -> str:
     """Say in Markdown how both methods compare once each was tuned on validation tiles."""
     arm, rival = "sd_eq1_uniform_tuned", "weight_decay_uniform_tuned"
     found = over_all_levels(place, arm, rival)
-    if found is None or found.n < FEWEST:
+    if found is None or found.n < FEWEST_SEEDS:
         return ""
     return (
         "Both tuned on validation tiles by grids of equal size, spectral decoupling against weight "
