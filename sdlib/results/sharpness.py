@@ -35,7 +35,7 @@ class Sharpness:
     values : numpy.ndarray
         float32 (n,), log10 of the variance of the Laplacian, grey levels squared.
     groups : numpy.ndarray
-        int16 (n,): tiles with one number are of one patient.
+        Whole numbers (n,): tiles with one number are of one patient.
     """
 
     scanner: str

@@ -64,7 +64,7 @@ class Sweep:
     targets : numpy.ndarray
         int8 (n,).
     groups : numpy.ndarray
-        int16 (n,): tiles with one number are of one patient; all different where unknown.
+        Whole numbers (n,): tiles with one number are of one patient; all different where unknown.
     logits : dict
         float16 or, as recorded, float32 (levels, n) by (arm, seed).
     """
@@ -191,7 +191,7 @@ def _own(key: PlaceKey) -> Sweep:
         truth = owned
         logits[run.arm, run.seed] = np.stack(lines)
     targets = truth.get(f"{owner}.targets", np.empty(0, np.int8))
-    groups = truth.get(f"{owner}.groups", np.arange(len(targets), dtype=np.int16))
+    groups = truth.get(f"{owner}.groups", np.arange(len(targets), dtype=np.int32))
     names = (CLEAN, *(level.name for level in swept))
     return Sweep(names, targets, groups, logits)
 

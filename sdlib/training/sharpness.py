@@ -50,7 +50,7 @@ def _of(tiles: TileSet, scanner: str) -> Sharpness:
     _, codes = np.unique(tiles.groups, return_inverse=True)
     # A tile of one colour has variance 0: half a grey level's worth of rounding keeps the log.
     values = np.log10(np.maximum(variances, 0.25)).astype(np.float32)
-    return Sharpness(scanner, values, codes.astype(np.int16))
+    return Sharpness(scanner, values, codes.astype(np.int32))
 
 
 def measured(profile: str, source: str) -> dict[str, Sharpness]:

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 from sdlib.metrics import laplacian_variance
 from sdlib.results import Place, sharpness
 from sdlib.results.sharpness import Sharpness, pairs, read_sharpness
 from sdlib.shifts import blur, sharpen
+from sdlib.training import sharpness as measuring
 from sdlib.training.sharpness import PHANTOM_SETS, make
 
 
@@ -132,6 +134,13 @@ class TestFiles:
         for title, part in own.items():
             np.testing.assert_array_equal(again[title].values, part.values)
         assert len(Place(*names).sharpness_pairs) == 6
+
+    def test_a_set_may_have_more_patients_than_small_integers(self):
+        n = 40_000
+        names = np.array([f"p{number:05d}" for number in range(n)])
+        images = np.zeros((n, 3, 3, 3), np.uint8)
+        found = measuring._of(TileSet(images, np.arange(n) % 2, names), "flash3")
+        np.testing.assert_array_equal(found.groups, np.arange(n))
 
     def test_says_what_is_wrong(self):
         with pytest.raises(DataError, match="pcam tells neither scanners nor stain clusters"):

@@ -18,6 +18,7 @@ from sdlib.training import prediction, run as training
 from sdlib.training.data import load_tiles
 from sdlib.training.prediction import predict_logits, sweep
 from sdlib.training.sweep import make
+from tests import written_results
 from tests.toy_experiments import TOYS
 
 PLACE = ("robustness", "smoke", "phantom")
@@ -271,6 +272,16 @@ class TestRecord:
         record(*PLACE)
         found, swept = read_sweep(Place(*PLACE)).logits, own().logits
         np.testing.assert_array_equal(found[ARMS[0], 0], on_grid(swept[ARMS[0], 0]))
+
+
+def test_more_tiles_than_small_integers_are_groups_of_their_own(outputs, monkeypatch):
+    targets = np.arange(40_000, dtype=np.int8) % 2
+    monkeypatch.setattr(written_results, "TARGETS", targets)
+    written_results.write_run("robustness", ARMS[0], 0, "smoke")
+    written_results.write_sweep("robustness", "smoke")
+    found = own()
+    assert set(found.logits) == {(ARMS[0], 0)}
+    np.testing.assert_array_equal(found.groups, np.arange(40_000))
 
 
 def test_a_sign_survives_half_precision():
