@@ -64,6 +64,11 @@ def equivalent(interval: Interval, margin: float, level: float = 0.05) -> bool:
     level : float
         Of either test: at .05 the 90 % interval has to lie within the margin.
 
+    Returns
+    -------
+    bool
+        False where there is no interval: nothing is tested there.
+
     Raises
     ------
     ConfigError
@@ -76,6 +81,8 @@ def equivalent(interval: Interval, margin: float, level: float = 0.05) -> bool:
     """
     if not margin > 0:
         raise ConfigError(f"expected a margin above 0, got {margin}")
+    if not np.isfinite(interval.low):
+        return False
     error, freedom = _scale(interval)
     half = error * special.stdtrit(freedom, 1 - level)
     return bool(interval.mean - half > -margin and interval.mean + half < margin)

@@ -38,6 +38,15 @@ def test_equivalence_is_two_one_sided_tests():
         equivalent(mean_interval(values), 0)
 
 
+def test_without_an_interval_nothing_is_tested():
+    """Two values that agree to the last digit show no equivalence."""
+    for values in ([0.0], [0.0, 0.0], [0.0, 0.0005]):
+        interval = mean_interval(values)
+        assert np.isnan(one_sided_p(interval))
+        assert equivalent(interval, 0.02) is False
+    assert equivalent(mean_interval([0.0, 0.0, 0.0005]), 0.02) is True
+
+
 def by_definition(p_values):
     """Holm step-down, one p-value after the other."""
     order = np.argsort(p_values)
