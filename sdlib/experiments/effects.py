@@ -34,13 +34,14 @@ class Effect:
     premise : callable, optional
         A statistic whose interval must lie above 0: without it nothing is said at a place.
     missing : str
-        What is wrong at a place where the premise does not hold.
+        What was measured where the premise does not hold; the number is added to it.
 
     Examples
     --------
     >>> from sdlib.experiments import EXPERIMENTS
-    >>> [effect.metric for effect in EXPERIMENTS["cutout"].effects]
-    ['accuracy', 'AUROC', 'accuracy', 'accuracy', 'AUROC']
+    >>> first, second, *_ = EXPERIMENTS["cutout"].effects
+    >>> first.situation, first.metric, second.metric
+    ('squares betray the class', 'accuracy', 'AUROC')
     """
 
     situation: str

@@ -195,15 +195,19 @@ EXPERIMENTS = (
         recorded_at="long",
         measurements=(STAIN_SWEEP,),
         comparisons=COMPARISONS,
-        effects=(
+        effects=tuple(
             Effect(
                 "another medical centre",
-                "accuracy",
-                PairedDifference("external.accuracy", SD, DECAY),
+                heading,
+                PairedDifference(f"external.{metric}", SD, DECAY),
                 1,
                 "3_clinical/06_prostate",
-                PAPER_GAINS["external"],
-            ),
+                paper,
+            )
+            for heading, metric, paper in (
+                ("accuracy", "accuracy", PAPER_GAINS["external"]),
+                ("AUROC", "auroc", float("nan")),
+            )
         ),
     ),
 )

@@ -46,8 +46,8 @@ class Found:
     interval : Interval
         Mean difference, spectral decoupling minus weight decay, with its 95 % t interval over
         seeds; a fraction.
-    decidable : bool
-        Whether the effect's premise holds.
+    doubt : str
+        Why nothing is said: what was measured of a premise that does not hold. Else empty.
     level : float
         The mean of weight decay, a fraction; NaN where it is not known.
     """
@@ -55,7 +55,7 @@ class Found:
     effect: Effect
     place: Place
     interval: Interval
-    decidable: bool
+    doubt: str = ""
     level: float = float("nan")
 
     @property
@@ -66,7 +66,7 @@ class Found:
         ``undecided`` otherwise. ``not judged`` where the premise does not hold.
         """
         low, high = self.interval.low, self.interval.high
-        if not self.decidable:
+        if self.doubt:
             return NOT_JUDGED
         if low > 0:
             return HELPS
@@ -138,12 +138,18 @@ def _at(place: Place) -> list[Found]:
         interval = measured.interval
         if interval is None or interval.n < FEWEST_SEEDS:
             continue
-        decidable = True
-        if effect.premise is not None:
-            needed = effect.premise(place).interval
-            decidable = needed is not None and needed.low > 0
-        found.append(Found(effect, place, interval, decidable, measured.level))
+        found.append(Found(effect, place, interval, _doubt(effect, place), measured.level))
     return found
+
+
+def _doubt(effect: Effect, place: Place) -> str:
+    """What was measured of an effect's premise where it does not hold; empty where it does."""
+    if effect.premise is None:
+        return ""
+    needed = effect.premise(place).interval
+    if needed is None:
+        return f"{effect.missing}: not measured"
+    return "" if needed.low > 0 else f"{effect.missing}: {ends_in_points(needed)} points"
 
 
 def grouped(
@@ -188,8 +194,8 @@ def effect_sentences(found: Sequence[Found], links: bool = True) -> str:
             first = there[0]
             count = f"n{NO_BREAK}={NO_BREAK}{first.n}"
             text = f"{where}: **{_verdict(there)}**, {numbers}, {count}{_level(first)}"
-            if not first.decidable:
-                text += f" ({first.effect.missing})"
+            if first.doubt:
+                text += f" ({first.doubt})"
             lines.append(f"  - {text}")
     return "\n".join(lines)
 
@@ -219,7 +225,7 @@ def overview_sentence(found: Sequence[Found]) -> str:
         if len(words) > 1:
             verdict, doubt = MIXED, f" ({_verdict(mine)})"
         if verdict == NOT_JUDGED:
-            doubt = f" ({mine[0].effect.missing})"
+            doubt = f" ({mine[0].doubt})"
         cells[verdict].setdefault(heading, []).append(f"{where}{doubt}")
     lines = []
     for verdict, by_heading in cells.items():
@@ -242,7 +248,7 @@ def _rule(found: Sequence[Found]) -> str:
         f"out zero. *Makes no difference*: it holds zero and stays within {worth} of it. "
         "*Undecided*: a real gain and none would both look like this. "
     )
-    if any(not one.decidable for one in found):
+    if any(one.doubt for one in found):
         text += "*Not judged*: the experiment did not work there, for the reason in brackets. "
     return text + (
         f"If the method did nothing anywhere, {chance:.1f} of the {len(found)} intervals would "

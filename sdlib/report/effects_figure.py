@@ -24,6 +24,7 @@ __all__ = ["effects_figure", "save_figure", "shown_numbers"]
 
 WIDTH, LINE = 5.2, "\n"  # inches: readable on a phone
 ENDS = (-15, 15)  # of the axis, points; longer intervals end in an arrow
+APART = 0.34  # rows between the metrics of one comparison
 MARKERS = {"accuracy": "o", "AUROC": "D"}
 #: Colour by word: Okabe and Ito's, and greys.
 COLOURS = {
@@ -52,7 +53,8 @@ def effects_figure(found: Sequence[Found]) -> Figure:
     """
     if not found:
         return note("There are no recorded rows yet.")
-    height = 1.1 + 0.27 * len(found) + 0.3 * len({one.heading for one in found})
+    lines = len(grouped(found, lambda one: (one.heading, one.where)))
+    height = 1.1 + 0.34 * lines + 0.3 * len({one.heading for one in found})
     fig, ax = plt.subplots(figsize=(WIDTH, height))
     row, labels = 0.0, {}
     for heading, mine in grouped(found, lambda one: one.heading).items():
@@ -61,11 +63,12 @@ def effects_figure(found: Sequence[Found]) -> Figure:
         text.set_in_layout(False)
         row += 1
         for where, there in grouped(mine, lambda one: one.where).items():
-            labels[row + (len(there) - 1) / 2] = f"{where.replace(', ', LINE)}, n = {there[0].n}"
-            for one in there:
-                _draw(ax, row, one)
-                row += 1
-        row += 0.2
+            labels[row] = f"{where.replace(', ', LINE)}, n = {there[0].n}"
+            middle = (len(there) - 1) / 2
+            for number, one in enumerate(there):
+                _draw(ax, row + APART * (number - middle), one)
+            row += 1
+        row += 0.1
     ax.set_yticks(list(labels), list(labels.values()), fontsize=8.5)
     ax.set_ylim(row - 0.4, -0.7)
     _finish(ax, found)

@@ -20,16 +20,13 @@ from sdlib.results import Place
 
 OPEN = Place("cutout", "laptop", "open")
 PHANTOM = Place("cutout", "laptop", "phantom")
-EQUATION_1 = ("test.accuracy", "test.auroc")
 
 
-def found(low, high, place=OPEN, metric="accuracy", decidable=True, paper=float("nan"), equation=2):
+def found(low, high, place=OPEN, metric="accuracy", doubt="", paper=float("nan"), equation=2):
     """An effect with an interval in points."""
-    effect = Effect(
-        "squares", metric, lambda place: None, equation, "a/b", paper, missing="at chance"
-    )
+    effect = Effect("squares", metric, lambda place: None, equation, "a/b", paper)
     interval = Interval(5, (low + high) / 200, 0.01, low / 100, high / 100)
-    return effects.Found(effect, place, interval, decidable)
+    return effects.Found(effect, place, interval, doubt)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +42,7 @@ def found(low, high, place=OPEN, metric="accuracy", decidable=True, paper=float(
 )
 def test_words_follow_from_the_ends_of_the_interval(low, high, word):
     assert found(low, high).word == word
-    assert found(low, high, decidable=False).word == "not judged"
+    assert found(low, high, doubt="at chance").word == "not judged"
 
 
 def test_the_overview_counts_each_comparison_once_and_names_doubts():
@@ -53,7 +50,7 @@ def test_the_overview_counts_each_comparison_once_and_names_doubts():
         found(1, 3),
         found(-4, 6, metric="AUROC"),
         found(-5, -1, place=PHANTOM),
-        found(1, 3, place=PHANTOM, decidable=False, equation=1),
+        found(1, 3, place=PHANTOM, doubt="at chance", equation=1),
     ]
     said = effects.overview_sentence(mine)
     assert said.startswith("In 3 comparisons of spectral decoupling with weight decay, 4 numbers")
@@ -80,7 +77,7 @@ def test_a_line_has_every_number_with_its_sign_and_n():
     assert line.startswith("- [Squares (Equation 2)](a/b)\n  - PatchCamelyon (lymph nodes): ")
     assert "accuracy +2.0 (+1.0 to +3.0), AUROC +1.0 (-4.0 to +6.0), n = 5" in line
     assert "[" not in effects.effect_sentences([found(1, 3)], links=False)
-    assert "(at chance)" in effects.effect_sentences([found(1, 3, decidable=False)])
+    assert "(at chance)" in effects.effect_sentences([found(1, 3, doubt="at chance")])
 
 
 def test_what_rounds_to_nothing_has_no_sign():
@@ -90,29 +87,55 @@ def test_what_rounds_to_nothing_has_no_sign():
 
 def test_written_rows_give_the_effects_of_their_experiment(rows, recorded):
     assert effects.recorded_effects() == []  # they are this machine's own, and not recorded
-    accuracy, ranking, clean, *equation_1 = effects._at(rows)
+    found = effects._at(rows)
+    accuracy = found[0]
     level = rows.by_seed("test.accuracy", "weight_decay").mean()
     assert accuracy.level == pytest.approx(level)
+    assert accuracy.effect.paper == pytest.approx(0.085)
     line = effects.effect_sentences([accuracy]).replace("\xa0", " ")
     assert line.endswith(f", weight decay has accuracy {level:.3f}")
-    pair = ("sd_eq2", "weight_decay")
-    assert [one.interval for one in equation_1] == [
-        rows.difference(metric, "sd_eq1", "weight_decay") for metric in EQUATION_1
+    pairs = [
+        ("test", "sd_eq2", "weight_decay"),
+        ("clean", "sd_eq2", "weight_decay"),
+        ("test", "sd_eq2_tuned", "weight_decay_tuned"),
+        ("test", "sd_eq1", "weight_decay"),
     ]
-    assert accuracy.interval == rows.difference("test.accuracy", *pair)
-    assert ranking.interval == rows.difference("test.auroc", *pair)
-    assert clean.interval == rows.difference("clean.accuracy", *pair)
-    assert accuracy.effect.paper == pytest.approx(0.085)
+    written = [one for one in pairs if set(one[1:]) <= set(rows.arms)]
+    assert [one.interval for one in found] == [
+        rows.difference(f"{cohort}.{metric}", arm, rival)
+        for cohort, arm, rival in written
+        for metric in ("accuracy", "auroc")
+    ]
 
 
-def test_an_effect_whose_premise_fails_is_not_judged(rows, monkeypatch):
-    premise = lambda place: SimpleNamespace(interval=Interval(5, 0, 0.1, -0.1, 0.1))  # noqa: E731
+@pytest.mark.parametrize(
+    ("needed", "said"),
+    [
+        (Interval(5, 0, 0.1, -0.1, 0.1), "AUROC above .5: 0.0 (-10.0 to +10.0) points"),
+        (None, "AUROC above .5: not measured"),
+    ],
+)
+def test_an_effect_whose_premise_fails_is_not_judged(rows, monkeypatch, needed, said):
     (first, *_) = rows.definition.effects
-    kept = Effect(first.situation, "accuracy", first.statistic, 2, "a/b", premise=premise)
+    kept = replace(
+        first,
+        premise=lambda place: SimpleNamespace(interval=needed),
+        missing="AUROC above .5",
+    )
     monkeypatch.setattr(type(rows), "definition", replace(rows.definition, effects=(kept,)))
     (one,) = effects._at(rows)
-    assert not one.decidable
     assert one.word == "not judged"
+    assert one.doubt == said
+
+
+def test_an_effect_whose_premise_holds_is_judged(rows, monkeypatch):
+    (first, *_) = rows.definition.effects
+    holds = Interval(5, 0.2, 0.1, 0.1, 0.3)
+    kept = replace(first, premise=lambda place: SimpleNamespace(interval=holds))
+    monkeypatch.setattr(type(rows), "definition", replace(rows.definition, effects=(kept,)))
+    (one,) = effects._at(rows)
+    assert one.doubt == ""
+    assert one.word != "not judged"
 
 
 def test_every_declared_effect_points_to_a_chapter_and_gives_an_interval_or_none(rows):
