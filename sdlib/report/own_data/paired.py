@@ -19,7 +19,8 @@ from sdlib.metrics import FEWEST_SEEDS, Interval, mean_interval
 
 __all__ = ["MOST_BLOCKS", "Paired", "blocks_of", "paired_differences"]
 
-#: Where there are more patients, they are joined: so many measurements say as much.
+#: Above this number of patients, several are left out together: the error is nearly the same, and
+#: the time is limited.
 MOST_BLOCKS = 100
 POWER = 0.8  # of the smallest difference that could have been found
 
