@@ -22,6 +22,7 @@ LEVEL = 0.01  # of each test
 RATIO = 1.25  # of the sharpest value's median to the least sharp one's, that is worth a warning
 TELLS = 0.6  # AUROC of sharpness, or of its opposite, from which it tells something of the label
 FEW_GROUPS = 3  # of each value, at least, to be tested
+EMPTY = "(empty)"  # what a value without text is called
 
 
 def check_sharpness(data: ManifestDataset, readings: Readings) -> list[Finding]:
@@ -58,18 +59,23 @@ def check_sharpness(data: ManifestDataset, readings: Readings) -> list[Finding]:
 
 
 def _of_source(name: str, values: pd.Series, groups: pd.Series, sharpness: pd.Series) -> Finding:
-    """Whether the values of one column differ in sharpness."""
+    """Whether the values of one column differ in sharpness; values of few groups are left out."""
     medians = sharpness.groupby(values).median().sort_values(ascending=False)
-    ratio = medians.iloc[0] / max(medians.iloc[-1], np.finfo(float).tiny)
-    shown = listed([f"{value or '(empty)'} {median:.0f}" for value, median in medians.items()])
+    shown = listed([f"{value or EMPTY} {median:.0f}" for value, median in medians.items()])
     told = f"By {name}, sharpness (median variance of the Laplacian) is {shown}"
-    samples = [
-        sharpness[values == value].groupby(groups).median().to_numpy() for value in medians.index
-    ]
-    samples = [sample for sample in samples if len(sample) >= FEW_GROUPS]
-    if len(samples) < 2:
+    of_groups = {
+        value: sharpness[values == value].groupby(groups).median() for value in medians.index
+    }
+    few = [value for value, found in of_groups.items() if len(found) < FEW_GROUPS]
+    tested = medians.drop(few)
+    if len(tested) < 2:
         sentence = f"{told}: too few groups of each to test whether they differ."
         return Finding(Grade.FINE, "sharpness", sentence)
+    if few:
+        names = listed([value or EMPTY for value in few])
+        told = f"{told} (not tested, for they have fewer than {FEW_GROUPS} groups: {names})"
+    ratio = tested.iloc[0] / max(tested.iloc[-1], np.finfo(float).tiny)
+    samples = [of_groups[value].to_numpy() for value in tested.index]
     p = _p_value(stats.kruskal, samples)
     if p < LEVEL and ratio >= RATIO:
         sentence = (
