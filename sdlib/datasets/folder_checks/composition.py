@@ -206,17 +206,18 @@ def check_fields(data: ManifestDataset) -> list[Finding]:
         (FORMULA, "would be run as a formula by a spreadsheet"),
         (TAG, "would be taken for HTML by a page"),
     ):
-        rows = {
-            row: name
+        fields = sorted(
+            (row, name)
             for name in data.table.columns.drop("label")
             for row, text in data.table[name].items()
             if (pattern.match(text) if pattern is FORMULA else pattern.search(text))
-        }
-        if rows:
-            where = [f"{name} in row {row}" for row, name in sorted(rows.items())]
+        )
+        if fields:
+            where = [f"{name} in row {row}" for row, name in fields]
+            rows = tuple(dict.fromkeys(row for row, _ in fields))
             sentence = (
-                f"{counted(len(rows), 'field')} {what}: {listed(where)}; here it is only text, but "
-                f"look where the manifest comes from."
+                f"{counted(len(fields), 'field')} {what}: {listed(where)}; here it is only text, "
+                f"but look where the manifest comes from."
             )
-            findings.append(Finding(Grade.LOOK, "fields", sentence, tuple(sorted(rows))))
+            findings.append(Finding(Grade.LOOK, "fields", sentence, rows))
     return findings

@@ -171,6 +171,13 @@ class TestFields:
         assert what in look[0]
         assert "note in row 2" in look[0]
 
+    def test_each_field_of_a_row_is_counted(self, folder):
+        folder.column("note", ["=A1", *["x", "y"] * 49, "x"])
+        _, look, _ = checked(folder.column("remark", ["@A2", *["v", "w"] * 49, "v"]))
+        assert len(look) == 1
+        assert "2 fields would be run" in look[0]
+        assert "note in row 2, remark in row 2;" in look[0]
+
     @pytest.mark.parametrize("text", ["-1.5", "+3", "-", "-1e-5", "a<b", "x = 3", "p < .05"])
     def test_text_that_is_harmless(self, folder, text):
         _, look, _ = checked(folder.column("note", [text] * 50 + ["x"] * 50))
