@@ -16,7 +16,7 @@ __all__ = ["file_columns", "is_source", "is_testable", "manifest_columns"]
 
 NEEDED = ("file", "label", "group", "split")
 FEW_NUMBERS = 10  # different numbers in a column that are still taken as names
-BINS = 5  # of a column of more numbers, each with as many images
+BINS = 5  # of a column of more numbers
 # Words in the name of a column that tells how or where an image was made, not what it shows.
 SOURCE_WORD = re.compile(
     r"\b(?:batch|camera|cent(?:er|re)|clinic|cohort|collection|country|dataset|device|hospital|"
@@ -44,7 +44,7 @@ def is_source(name: str) -> bool:
 
 
 def manifest_columns(data: ManifestDataset) -> Iterator[tuple[str, pd.Series]]:
-    """The manifest's own columns as names of kinds; columns of many numbers in five classes.
+    """The manifest's own columns as names of kinds; columns of many numbers in at most five bins.
 
     Parameters
     ----------
@@ -108,12 +108,18 @@ def is_testable(values: pd.Series, groups: pd.Series) -> bool:
 
 
 def _binned(values: pd.Series) -> pd.Series:
-    """Text as it is; numbers of more than ten kinds as the fifth of the images they belong to."""
+    """Text as it is; numbers of more than ten kinds in bins, each with about as many images."""
     filled = values[values != ""]
     if filled.nunique() <= FEW_NUMBERS:
         return values
     numbers = pd.to_numeric(filled, errors="coerce")
     if numbers.isna().any() or not np.isfinite(numbers).all():
         return values
-    bins = pd.qcut(numbers, BINS, duplicates="drop").astype(str)
-    return bins.reindex(values.index, fill_value="")
+    names = numbers.astype(str)
+    if numbers.nunique() > FEW_NUMBERS:  # not one number in many spellings
+        shares = numbers.value_counts(normalize=True)
+        # A number of more images than a bin has would be both ends of one, or of all of them.
+        common = shares.index[shares > 1 / BINS]
+        rest = numbers[~numbers.isin(common)]
+        names[rest.index] = pd.qcut(rest, BINS - len(common), duplicates="drop").astype(str)
+    return names.reindex(values.index, fill_value="")

@@ -56,7 +56,7 @@ def check_folder(
     >>> _ = (folder / "manifest.csv").write_text("file,label,group\\na.png,0,Eva\\nb.png,1,Ann\\n")
     >>> report = check_folder(folder)
     >>> print(report.summary)
-    2 images, 1 positive, in 2 groups: 2 things must be mended, 3 things to look at, 7 fine.
+    2 images, 1 positive, in 2 groups: 2 things must be mended, 3 things to look at, 8 fine.
     >>> report.usable, str(report.findings[2].grade)
     (False, 'must be mended')
     """

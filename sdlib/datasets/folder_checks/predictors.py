@@ -149,17 +149,17 @@ def check_predictors(data: ManifestDataset, readings: Readings) -> list[Finding]
     Returns
     -------
     list of Finding
-        One for each column that tells something, and one for all others.
+        One for each column that tells something, one for all others, and one for each reason
+        why columns were not tested.
     """
-    tested, passed_over = [], []
+    tested: list[Column] = []
+    left_out: dict[str, list[str]] = {}  # names of columns by the reason
     for column in _columns(data, readings):
-        table = data.table.loc[column.values.index]
-        if table["label"].nunique() < 2 or column.values.nunique() < 2:
-            continue
-        if is_testable(column.values, table["group"]):
-            tested.append(column)
+        reason = _why_not(column.values, data.table.loc[column.values.index])
+        if reason:
+            left_out.setdefault(reason, []).append(column.name)
         else:
-            passed_over.append(column.name)
+            tested.append(column)
     found = _predict_all(data, tested)
     adjusted = holm([prediction.p for prediction in found])
     findings, silent = [], []
@@ -175,8 +175,8 @@ def check_predictors(data: ManifestDataset, readings: Readings) -> list[Finding]
             f"{', '.join(silent)}."
         )
         findings.append(Finding(Grade.FINE, "sources", sentence))
-    if passed_over:
-        sentence = f"Not tested, because of too many values: {', '.join(passed_over)}."
+    for reason, names in left_out.items():
+        sentence = f"Not tested, because {reason}: {', '.join(names)}."
         findings.append(Finding(Grade.FINE, "sources", sentence))
     if not any(map(is_source, data.table.columns)):
         sentence = (
@@ -190,9 +190,20 @@ def check_predictors(data: ManifestDataset, readings: Readings) -> list[Finding]
 def _columns(data: ManifestDataset, readings: Readings) -> Iterator[Column]:
     """All columns that may tell something of the label."""
     for name, values in manifest_columns(data):
-        yield Column(f"column {name}", values, is_source(name))
+        yield Column(f"column {name or 'without a name'}", values, is_source(name))
     for name, values in file_columns(readings):
         yield Column(name, values, None)
+
+
+def _why_not(values: pd.Series, table: pd.DataFrame) -> str:
+    """Why a column of these rows cannot be tested; empty where it can."""
+    if table["label"].nunique() < 2:
+        return "all images that can be read are of one class"
+    if values.nunique() < 2:
+        return "all images have the same"
+    if not is_testable(values, table["group"]):
+        return "of too many values"
+    return ""
 
 
 def _predict_all(data: ManifestDataset, columns: Iterable[Column]) -> list[Prediction]:

@@ -45,7 +45,7 @@ class TestAGoodFolder:
         assert lines[1] == "  files: All 100 images can be read."
         assert lines[-1] == (
             "100 images, 50 positive, in 30 groups: nothing must be mended, nothing to look at, "
-            "10 fine."
+            "11 fine."
         )
 
     def test_words_as_labels(self, folder):

@@ -1,11 +1,15 @@
 """Columns that predict the label: the AUROC against scikit-learn, the test against chance."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from sdlib.datasets.folder_checks import Grade, check_folder
+from sdlib.datasets.folder_checks.columns import manifest_columns
 from sdlib.datasets.folder_checks.predictors import group_folds, predict_label
 
 
@@ -80,10 +84,17 @@ def findings(folder, check="sources", **options):
     return [found for found in report.findings if found.check == check]
 
 
+ALIKE = (
+    "Not tested, because all images have the same: file format, image size, image shape, grey or "
+    "colour."
+)
+
+
 def test_a_scanner_of_the_sick_alone(folder):
     folder.column("scanner", ["S60" if label == "1" else "XR" for label in folder.values("label")])
     found = findings(folder)
-    assert [one.grade for one in found] == [Grade.MEND]
+    assert [one.grade for one in found] == [Grade.MEND, Grade.FINE]
+    assert found[1].sentence == ALIKE
     assert "column scanner alone predicts the label with an AUROC of 1.00" in found[0].sentence
 
 
@@ -95,7 +106,7 @@ def test_a_scanner_that_tells_a_part(folder):
         for label, group in zip(labels, folder.values("group"), strict=True)
     ]
     found = findings(folder.column("centre", mixed))
-    assert [one.grade for one in found] == [Grade.LOOK, Grade.FINE]
+    assert [one.grade for one in found] == [Grade.LOOK, Grade.FINE, Grade.FINE]
     assert "column centre alone" in found[0].sentence
     assert "a part of any result may be its own" in found[0].sentence
 
@@ -103,7 +114,7 @@ def test_a_scanner_that_tells_a_part(folder):
 def test_a_diagnosis_is_no_source(folder):
     words = ["adenoma" if label == "1" else "none seen" for label in folder.values("label")]
     found = findings(folder.column("finding", words))
-    assert [one.grade for one in found] == [Grade.LOOK, Grade.FINE]
+    assert [one.grade for one in found] == [Grade.LOOK, Grade.FINE, Grade.FINE]
     assert "the diagnosis by another name" in found[0].sentence
 
 
@@ -117,7 +128,59 @@ def test_numbers_are_taken_in_fifths(folder):
 
 def test_a_column_of_its_own_value_for_every_image_is_not_tested(folder):
     found = findings(folder.column("sha256", [f"x{i}" for i in range(100)]))
-    assert found[-1].sentence.endswith("too many values: column sha256.")
+    sentences = [one.sentence for one in found]
+    assert "Not tested, because of too many values: column sha256." in sentences
+
+
+def test_a_column_of_one_value_is_not_tested(folder):
+    sentences = [one.sentence for one in findings(folder.column("stain", ["H&E"] * 100))]
+    assert ALIKE.replace("same: ", "same: column stain, ") in sentences
+
+
+def test_images_of_one_class_leave_nothing_to_test(folder):
+    for number, row in enumerate(folder.rows):
+        if row[1] == "1":
+            (folder.path / f"{number}.png").write_bytes(b"")
+    sentences = [one.sentence for one in findings(folder)]
+    wanted = ALIKE.replace(
+        "all images have the same", "all images that can be read are of one class"
+    )
+    assert wanted in sentences
+
+
+def counts_of(labels):
+    """Lesions: none in negative images, in positive ones a number of its own for each."""
+    positive = iter(range(1, 101))
+    return ["0" if label == "0" else str(next(positive)) for label in labels]
+
+
+@pytest.mark.parametrize("negative", [50, 85])
+def test_a_number_of_most_images_is_a_bin_of_its_own(folder, negative):
+    """With 85 images of no lesion, all ends of fifths but the last are 0."""
+    labels = folder.column("label", [int(i >= negative) for i in range(100)]).values("label")
+    folder.column("group", range(100))
+    found = findings(folder.column("lesions", counts_of(labels)))
+    assert found[0].grade == Grade.LOOK
+    assert "column lesions alone predicts the label with an AUROC of 1.00" in found[0].sentence
+
+
+def binned(values):
+    """A column as it is tested."""
+    [(_, found)] = manifest_columns(SimpleNamespace(table=pd.DataFrame({"count": values})))
+    return found
+
+
+def test_bins_of_numbers():
+    """Numbers of more than a fifth are bins of their own; the rest is divided evenly."""
+    rest = [str(number) for number in range(3, 43)]
+    values = pd.Series([*["1"] * 30, *["2.0"] * 30, *rest, ""])
+    sizes = binned(values).value_counts()
+    assert sizes[["1.0", "2.0", ""]].tolist() == [30, 30, 1]
+    assert sorted(sizes.drop(["1.0", "2.0", ""])) == [13, 13, 14]
+    assert sorted(binned(pd.Series(range(50)).astype(str)).value_counts()) == [10] * 5
+    few = pd.Series(["1", "2", ""] * 20)
+    assert binned(few).tolist() == few.tolist()
+    assert set(binned(pd.Series([f"1.{'0' * digits}" for digits in range(20)]))) == {"1.0"}
 
 
 def test_scanners_that_are_separated_in_few_groups(folder):
@@ -125,7 +188,7 @@ def test_scanners_that_are_separated_in_few_groups(folder):
         row[2] = f"p{int(row[1])}{i % 2}"
         row[3] = "AB"[int(row[1])]
     found = findings(folder)
-    assert [one.grade for one in found] == [Grade.LOOK]
+    assert [one.grade for one in found] == [Grade.LOOK, Grade.FINE]
     assert "too few groups to say whether that is chance" in found[0].sentence
 
 
