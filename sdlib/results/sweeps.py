@@ -46,6 +46,7 @@ __all__ = [
     "read_sweep",
     "record",
     "stamp_of",
+    "stamps_of_today",
     "write_level",
 ]
 
@@ -132,10 +133,22 @@ def _check_stamp(row: Any) -> None:
     check_entries(row, {"config_hash": str, "finished": str})
 
 
-def _stamp_if_whole(run: Run) -> str | None:
-    if if_whole(read_json, run.row_file, _check_stamp) is None:
-        return None
-    return stamp_of(run)
+def stamps_of_today(key: PlaceKey) -> dict[Run, str]:
+    """What :func:`stamp_of` says of this machine's runs of today's configuration, by run.
+
+    Runs with a damaged row are not among them.
+
+    Parameters
+    ----------
+    key : PlaceKey
+        Of this machine.
+    """
+    counted = {(row["arm"], row["seed"]) for row in rows_of_today(key)}
+    return {
+        run: stamp_of(run)
+        for run in key.runs
+        if (run.arm, run.seed) in counted and if_whole(read_json, run.row_file, _check_stamp)
+    }
 
 
 def read_level(file: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
@@ -173,13 +186,9 @@ def _own(key: PlaceKey) -> Sweep:
     swept = levels_of(key.profile, measurement.shifts)
     folder = SWEEP.folder(key.experiment, key.profile, key.source)
     stored = [read_level(folder / f"{level.name}.npz") for level in swept]
-    counted = {(row["arm"], row["seed"]) for row in rows_of_today(key)}
     logits, truth = {}, {}
-    for run in key.runs:
-        if (run.arm, run.seed) not in counted:
-            continue
-        stamp = _stamp_if_whole(run)
-        if stamp is None or any(stamps.get(run.id) != stamp for stamps, _ in stored):
+    for run, stamp in stamps_of_today(key).items():
+        if any(stamps.get(run.id) != stamp for stamps, _ in stored):
             continue
         own, owned = own_predictions(run) or {}, own_targets(run) or {}
         if f"{cohort}.logits" not in own or f"{owner}.targets" not in owned:

@@ -141,7 +141,7 @@ def make_comparison(
         progress.reach(networks * sum(trials[:number]))
     for run in runs:
         _run(run, progress, log)
-    _sweep(experiment, profile, source, log)
+    _sweep(experiment, profile, source, arms, log)
     return runs
 
 
@@ -167,8 +167,8 @@ def _run(run: Run, progress: Progress, log: Log) -> None:
     log(f"{run.id}: test accuracy {accuracy:.3f} ({progress.step()})")
 
 
-def _sweep(experiment: str, profile: str, source: str, log: Log) -> None:
-    """Sweep the networks; each line names the levels that have been predicted."""
+def _sweep(experiment: str, profile: str, source: str, arms: Sequence[str], log: Log) -> None:
+    """Sweep the networks of the arms; each line names the levels that have been predicted."""
     shifts = experiment_of(experiment).sweep.shifts
     progress = Progress(len(levels_of(profile, shifts)))
     log(f"shifting the test images to {progress.total} levels")
@@ -178,4 +178,4 @@ def _sweep(experiment: str, profile: str, source: str, log: Log) -> None:
         last = f" to {levels[-1]}" if len(levels) > 1 else ""
         log(f"shifted by {levels[0]}{last} ({progress.step(len(levels))})")
 
-    sweep.make(experiment, profile, source, told)
+    sweep.make(experiment, profile, source, told, arms=arms)

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from sdlib.errors import ConfigError, DataError
-from sdlib.experiments import EXPERIMENTS, Run, check_names, runs_of
+from sdlib.experiments import EXPERIMENTS, Run
 from sdlib.experiments.measurements import SWEEP
 from sdlib.files import cannot_write, write_json
-from sdlib.results.sweeps import levels_of, read_level, stamp_of, write_level
+from sdlib.results.key import THIS_RUN, PlaceKey
+from sdlib.results.rows import own_row
+from sdlib.results.sweeps import levels_of, read_level, stamps_of_today, write_level
 from sdlib.shifts import Level
 from sdlib.training.lock import only_process
-from sdlib.training.own_files import read_or_none, say_damaged
+from sdlib.training.own_files import say_damaged
 
 __all__ = ["make"]
 
@@ -26,31 +28,45 @@ Log = Callable[[str], None]
 FARTHEST = float(np.finfo(np.float16).max)  # logits beyond it are kept as it
 
 
-def make(experiment: str, profile: str, source: str, log: Log = print) -> Path:
-    """Sweep every trained network of an experiment; returns the folder of the sweep.
+def make(
+    experiment: str, profile: str, source: str, log: Log = print, arms: Sequence[str] = ()
+) -> Path:
+    """Sweep the trained networks of today's configuration; returns the folder of the sweep.
 
     A level whose file holds today's logits of a network is not predicted again. Only the chunk in
-    hand is in memory; the logits of a group of levels wait in a file on disk. Damaged rows and
-    levels count as not there.
+    hand is in memory; the logits of a group of levels wait in a file on disk. Stale rows do not
+    count; damaged rows and levels count as not there.
+
+    Parameters
+    ----------
+    experiment, profile, source : str
+        As in :mod:`sdlib.experiments`.
+    log : callable
+        Takes a line per group of levels, and one about each damaged file.
+    arms : sequence of str
+        Whose networks predict; by default those of all arms. What is there of the others is kept.
 
     Raises
     ------
     ConfigError
         The experiment is not swept.
     DataError
-        None of its networks has been trained on this machine, or one of them is broken.
+        No network of today's configuration is on this machine, or one of them is broken.
     SdlibError
         The sweep cannot be written, or another process is at it.
     """
-    check_names(experiment, profile, source)
+    key = PlaceKey(experiment, profile, source, THIS_RUN)
     measurement = EXPERIMENTS[experiment].sweep
     if measurement is None:
         known = ", ".join(name for name, one in EXPERIMENTS.items() if one.swept)
         raise ConfigError(f"{experiment} is not swept; expected one of: {known}")
-    runs = runs_of(experiment, profile, source)
-    found = {run: read_or_none(run.row_file, lambda _, run=run: stamp_of(run), log) for run in runs}
-    stamps = {run: stamp for run, stamp in found.items() if stamp is not None}
-    if not stamps:
+    stamps = {run.id: stamp for run, stamp in stamps_of_today(key).items()}
+    wanted = [run for run in key.runs if not arms or run.arm in arms]
+    for run in wanted:
+        if own_row(run) is None:
+            say_damaged(run.row_file, log)
+    trained = [run for run in wanted if run.id in stamps]
+    if not trained:
         raise DataError(
             f"no trained networks of {experiment} on {source}, {profile}: "
             f"python -m sdlib run {experiment}/ARM/seed0 --profile {profile} --source {source}"
@@ -58,36 +74,36 @@ def make(experiment: str, profile: str, source: str, log: Log = print) -> Path:
     folder = SWEEP.folder(experiment, profile, source)
     # Two processes would overwrite each other's levels.
     with only_process(folder / ".lock", f"the sweep of {experiment}"):
-        _make(folder, levels_of(profile, measurement.shifts), stamps, log)
-        done = {run.id: stamp for run, stamp in stamps.items()}
+        _make(folder, levels_of(profile, measurement.shifts), trained, stamps, log)
+        done = {run.id: stamps[run.id] for run in trained}
         write_json(SWEEP.done_file(experiment, profile, source), done)
     return folder
 
 
-def _make(folder: Path, levels: Sequence[Level], trained: dict[Run, str], log: Log) -> None:
-    """Predict whatever is missing in the files of the levels."""
+def _make(
+    folder: Path, levels: Sequence[Level], trained: list[Run], stamps: dict[str, str], log: Log
+) -> None:
+    """Predict whatever the files of the levels lack of the trained runs."""
     from sdlib.training.run import loaded  # torch and its company
 
-    stamps = {run.id: stamp for run, stamp in trained.items()}
-    for missing, wanted in _to_do(folder, levels, stamps, log).items():
-        chosen = [run for run in trained if run.id in missing]
+    for chosen, missing in _to_do(folder, levels, trained, stamps, log).items():
         session = loaded(chosen, chosen[0].definition.sweep.cohort)
-        for group in _shifted_together(wanted):
+        for group in _shifted_together(missing):
             _predict(session, chosen, group, folder, stamps)
             names = ", ".join(level.name for level in group)
             log(f"{chosen[0].experiment}: {len(chosen)} networks at {names}")
 
 
 def _to_do(
-    folder: Path, levels: Sequence[Level], stamps: dict[str, str], log: Log
-) -> dict[tuple[str, ...], list[Level]]:
+    folder: Path, levels: Sequence[Level], trained: list[Run], stamps: dict[str, str], log: Log
+) -> dict[tuple[Run, ...], list[Level]]:
     """Levels by the runs whose logits there are missing or of an earlier training."""
-    found: dict[tuple[str, ...], list[Level]] = {}
+    found: dict[tuple[Run, ...], list[Level]] = {}
     for level in levels:
         there, _ = _stored(folder / f"{level.name}.npz", log)
-        missing = tuple(name for name, stamp in stamps.items() if there.get(name) != stamp)
-        if missing:
-            found.setdefault(missing, []).append(level)
+        lacking = tuple(run for run in trained if there.get(run.id) != stamps[run.id])
+        if lacking:
+            found.setdefault(lacking, []).append(level)
     return found
 
 
@@ -110,8 +126,13 @@ def _shifted_together(levels: Sequence[Level]) -> list[list[Level]]:
     return groups
 
 
-def _predict(session, chosen: list[Run], group: list[Level], folder: Path, stamps: dict) -> None:
-    """Fill one file per level of ``group`` with the logits of the chosen runs."""
+def _predict(
+    session, chosen: Sequence[Run], group: list[Level], folder: Path, stamps: dict[str, str]
+) -> None:
+    """Fill one file per level of ``group`` with the logits of the chosen runs.
+
+    Logits of other runs are kept if those are among ``stamps``, the runs of today's configuration.
+    """
     from sdlib.training.prediction import sweep
 
     networks, tiles, device = session

@@ -4,7 +4,12 @@ import itertools
 
 import pytest
 
-from sdlib.training.comparison import Progress, in_words
+from sdlib.training import comparison, sweep
+from sdlib.training.comparison import Progress, in_words, make_comparison
+
+
+def silent(line):
+    pass
 
 
 def clock(*seconds):
@@ -37,6 +42,18 @@ def test_reach_never_goes_back():
     progress.step(4)
     progress.reach(2)
     assert progress.done == 4
+
+
+def test_no_other_arms_are_swept(outputs, monkeypatch):
+    swept = []
+    monkeypatch.setattr(comparison, "load_tiles", lambda run: {})
+    monkeypatch.setattr(comparison, "_run", lambda run, progress, log: None)
+    monkeypatch.setattr(sweep, "make", lambda *names, **options: swept.append((names, options)))
+    arms = ("weight_decay_none", "sd_eq1_none")
+    make_comparison("robustness", "smoke", "phantom", arms, silent)
+    ((names, options),) = swept
+    assert names[:3] == ("robustness", "smoke", "phantom")
+    assert options["arms"] == arms
 
 
 @pytest.mark.parametrize(

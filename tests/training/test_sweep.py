@@ -20,6 +20,7 @@ from sdlib.training.lock import only_process
 
 PLACE = ("robustness", "smoke", "phantom")
 RUN = Run("robustness", "sd_eq1_none", 0, "smoke")
+OTHER = Run("robustness", "weight_decay_none", 0, "smoke")
 PATIENCE = 300
 
 
@@ -28,16 +29,31 @@ def silent(line):
 
 
 @pytest.fixture
-def network(smoke):
-    """A network as if trained, with its row; returns it."""
-    network = create_network("test_efficientnet", seed=3)
-    save_weights(network, RUN.folder / "model.safetensors")
-    write_json(RUN.row_file, {"config_hash": RUN.id, "finished": "today", "metrics": {}})
-    return network
+def trained(smoke, row_of):
+    """`trained(run)`: leaves a network as if trained, with its row; returns the network."""
+
+    def make(run, **changes):
+        network = create_network("test_efficientnet", seed=3)
+        save_weights(network, run.folder / "model.safetensors")
+        write_json(run.row_file, row_of(run) | {"finished": "today"} | changes)
+        return network
+
+    return make
+
+
+@pytest.fixture
+def network(trained):
+    """The one network that is trained."""
+    return trained(RUN)
 
 
 def files(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def swept(folder):
+    """The runs whose logits the sweep has at its first level."""
+    return set(read_level(folder / f"{LEVELS[0].name}.npz")[0])
 
 
 def logits_of(folder):
@@ -136,13 +152,34 @@ def test_a_damaged_level_is_made_again(network, damage):
 
 
 def test_a_run_with_a_damaged_row_is_left_out(network):
-    other = Run("robustness", "weight_decay_none", 0, "smoke")
-    other.folder.mkdir(parents=True)
-    other.row_file.write_bytes(b"")
+    OTHER.folder.mkdir(parents=True)
+    OTHER.row_file.write_bytes(b"")
     lines = []
     folder = sweep.make(*PLACE, log=lines.append)
-    assert lines[0] == f"{other.row_file} is damaged and counts as not there: it is made again"
-    assert set(read_level(folder / f"{LEVELS[0].name}.npz")[0]) == {RUN.id}
+    assert lines[0] == f"{OTHER.row_file} is damaged and counts as not there: it is made again"
+    assert swept(folder) == {RUN.id}
+
+
+def test_a_network_of_another_configuration_is_not_swept(trained):
+    trained(OTHER, config_hash="of yesterday")
+    # Its weights are of another network: to read them would be an error.
+    save_weights(create_network("test_resnet"), OTHER.folder / "model.safetensors")
+    with pytest.raises(DataError, match="no trained networks of robustness"):
+        sweep.make(*PLACE, log=silent)
+    trained(RUN)
+    assert swept(sweep.make(*PLACE, log=silent)) == {RUN.id}
+
+
+def test_only_the_wanted_arms_predict_and_the_others_keep_what_they_have(trained):
+    for run in (RUN, OTHER):
+        trained(run)
+    folder = sweep.make(*PLACE, log=silent, arms=[RUN.arm])
+    assert swept(folder) == {RUN.id}
+    sweep.make(*PLACE, log=silent, arms=[OTHER.arm])
+    assert swept(folder) == {RUN.id, OTHER.id}
+    lines = []
+    sweep.make(*PLACE, log=lines.append)
+    assert lines == []
 
 
 def hold(folder, reached):
