@@ -15,6 +15,7 @@ from sdlib.metrics import Interval, balanced_accuracy
 from sdlib.report.own_data.findings import ALL_LEVELS, BOTH, METRICS, NONE, ONE, Findings
 from sdlib.report.own_data.paired import Paired
 from sdlib.report.own_data.verdict import decimal, points
+from sdlib.report.tables import signed_points
 
 __all__ = [
     "MOST_VALUES",
@@ -185,7 +186,7 @@ def _by_value(found: Findings, column: str, values: np.ndarray, names: list[str]
         cells = [NONE_HERE] * 3
         if images.min() >= FEWEST_IMAGES:
             rival, own = (_accuracy_in(found, arm, chosen) for arm in (found.rival, found.arm))
-            cells = [f"{rival:.3f}", f"{own:.3f}", f"{100 * (own - rival):+.1f}"]
+            cells = [f"{rival:.3f}", f"{own:.3f}", signed_points(own - rival)]
         rows.append((name or "(empty)", f"{images[0]} + {images[1]}", *cells))
     return Table(headings, rows)
 

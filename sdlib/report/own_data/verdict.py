@@ -12,6 +12,7 @@ from sdlib.metrics import equivalent
 from sdlib.metrics.intervals import Interval
 from sdlib.report.own_data.findings import ALL_LEVELS, BOTH, NONE, Findings
 from sdlib.report.own_data.paired import Paired
+from sdlib.report.tables import ends_in_points, signed_points
 
 __all__ = [
     "MARGIN",
@@ -62,19 +63,22 @@ def answer(found: Paired) -> Answer:
         return Answer.HARMS
     if not np.isfinite(found.low):
         return Answer.UNDECIDED
-    # The interval's own SD and n, so that the tests are those of this interval.
+    return Answer.SAME if equivalent(_interval(found), MARGIN) else Answer.UNDECIDED
+
+
+def _interval(found: Paired) -> Interval:
+    """A difference with the SD and n of its own interval, so that tests are those of it."""
     n = found.freedom + 1
-    whole = Interval(n, found.mean, found.error * np.sqrt(n), found.low, found.high)
-    return Answer.SAME if equivalent(whole, MARGIN) else Answer.UNDECIDED
+    return Interval(n, found.mean, found.error * np.sqrt(n), found.low, found.high)
 
 
 def points(found: Paired) -> str:
     """A difference in hundredths with its interval, such as ``+1.2 (-0.5 to +2.9)``, unbroken."""
-    mean = f"{100 * found.mean:+.1f}"
-    if not np.isfinite(found.low):
-        return f"{mean} (no interval)".replace(" ", UNBROKEN)
-    ends = f"({100 * found.low:+.1f} to {100 * found.high:+.1f})"
-    return f"{mean} {ends}".replace(" ", UNBROKEN)
+    if np.isfinite(found.low):
+        text = ends_in_points(_interval(found))
+    else:
+        text = f"{signed_points(found.mean)} (no interval)"
+    return text.replace(" ", UNBROKEN)
 
 
 def decimal(value: float) -> str:
