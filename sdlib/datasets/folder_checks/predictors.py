@@ -20,13 +20,14 @@ from sdlib.datasets.folder_checks.readings import Readings
 from sdlib.datasets.manifest import ManifestDataset
 from sdlib.metrics import auroc, category_auroc, holm
 
-__all__ = ["PREDICTS", "TELLS", "Prediction", "check_predictors", "predict_label"]
+__all__ = ["LEVEL", "PREDICTS", "TELLS", "Prediction", "check_predictors", "predict_label"]
 
 PREDICTS = 0.9
 """From this AUROC of a source alone, no result on the images says how good a network is."""
 TELLS = 0.6
 """From this AUROC of a source alone, a part of any result may be the source's."""
-LEVEL = 0.05  # of the test, over all columns together
+LEVEL = 0.05
+"""Of the test of what a column tells, over all columns that are tested together."""
 DEALS = 999  # of the values to groups at random: the smallest p is .001
 FOLDS = 5
 FEW_VALUES = 5  # images per value, at least, where a complete separation is worth a warning
@@ -53,6 +54,27 @@ class Prediction:
     by_new_groups: bool
     p: float
     mixed: float
+
+    def sentence(self, name: str, p: float) -> str:
+        """What a column tells, without a full stop.
+
+        Parameters
+        ----------
+        name : str
+            The column.
+        p : float
+            ``self.p``, or what a correction for several columns makes of it.
+
+        Examples
+        --------
+        >>> Prediction(0.9, False, 0.01, 0.0).sentence("scanner", 0.02).partition(" with ")[2]
+        'an AUROC of 0.90 in these very images (p 0.020 by dealing it to groups at random)'
+        """
+        how = "for groups that are new" if self.by_new_groups else "in these very images"
+        return (
+            f"The {name} alone predicts the label with an AUROC of {self.auroc:.2f} {how} "
+            f"(p {p:.3f} by dealing it to groups at random)"
+        )
 
 
 @dataclass(frozen=True)
@@ -223,11 +245,7 @@ def _predict_all(data: ManifestDataset, columns: Iterable[Column]) -> list[Predi
 
 def _finding(column: Column, found: Prediction, p: float) -> Finding | None:
     """What is to be said of a column; None where it tells no more than chance, or little."""
-    how = "for groups that are new" if found.by_new_groups else "in these very images"
-    told = (
-        f"The {column.name} alone predicts the label with an AUROC of {found.auroc:.2f} {how} "
-        f"(p {p:.3f} by dealing it to groups at random)"
-    )
+    told = found.sentence(column.name, p)
     if p > LEVEL:
         enough = column.values.value_counts().min() >= FEW_VALUES
         if column.source is None or found.mixed or not enough:

