@@ -30,7 +30,7 @@ METRICS = {
     "calibration_error": "calibration error",
 }
 ALL_LEVELS = "all levels"
-BOTH, ONE, NONE = "both tuned", "rival tuned", "both at .5"
+BOTH, ONE, NONE, MOVED = "both tuned", "rival tuned", "both at .5", "at .5 minus tuned"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Findings:
         On the test images, by the keys of :data:`METRICS`.
     cutoffs : mapping of str to Paired
         Balanced accuracy with both cut-offs tuned on validation, with the rival's alone, and both
-        at .5.
+        at .5; and how much larger the difference is with both at .5 than with both tuned.
     shifts : mapping of str to Paired
         Balanced accuracy on unshifted images (``clean``), over the levels of each shift, and over
         all levels.
@@ -154,6 +154,11 @@ def _accuracy(targets: np.ndarray, positive: np.ndarray) -> np.ndarray:
     return np.array([balanced_accuracy(targets, positive)])
 
 
+def _moved(targets: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """Balanced accuracy of the first column of decisions minus that of the second."""
+    return _accuracy(targets, positive[:, 0]) - _accuracy(targets, positive[:, 1])
+
+
 def _mean_recall(targets: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Mean of the classes' shares of right predictions; ``right`` may be a mean over levels."""
     return np.array([np.mean([right[targets == target].mean() for target in (0, 1)])])
@@ -170,10 +175,16 @@ def _cutoffs(
         BOTH: (tuned[arm], tuned[rival]),
         ONE: (plain[arm], tuned[rival]),
     }
-    return {
+    found = {
         name: paired_differences(_accuracy, targets, groups, *pair)[0]
         for name, pair in pairs.items()
     }
+    either = {
+        name: [np.stack(one, axis=1) for one in zip(plain[name], tuned[name], strict=True)]
+        for name in (arm, rival)
+    }
+    found[MOVED] = paired_differences(_moved, targets, groups, either[arm], either[rival])[0]
+    return found
 
 
 def _decisions(place: Place, arm: str, seeds: Sequence[int], tuned: bool) -> list[np.ndarray]:

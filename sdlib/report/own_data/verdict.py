@@ -10,7 +10,7 @@ from sdlib.datasets.folder_names import short_name
 from sdlib.experiments.searches import Space
 from sdlib.metrics import equivalent
 from sdlib.metrics.intervals import Interval
-from sdlib.report.own_data.findings import ALL_LEVELS, BOTH, NONE, Findings
+from sdlib.report.own_data.findings import ALL_LEVELS, BOTH, MOVED, NONE, Findings
 from sdlib.report.own_data.paired import Paired
 from sdlib.report.tables import ends_in_points, signed_points
 
@@ -145,24 +145,41 @@ def shift_sentence(found: Findings) -> str:
 
 def cutoff_sentence(found: Findings) -> str:
     """Whether a cut-off that is tuned on validation images changes the answer."""
-    plain, tuned = found.cutoffs[NONE], found.cutoffs[BOTH]
-    auroc = found.metrics["auroc"]
+    tuned, auroc = found.cutoffs[BOTH], found.metrics["auroc"]
     first = (
         f"With both cut-offs tuned on validation images, the difference is {points(tuned)} points"
     )
-    if answer(plain) == Answer.HELPS and answer(tuned) != Answer.HELPS:
-        second = "a part of the gain, or all of it, is a moved cut-off, which needs no penalty"
-    elif answer(plain) == answer(tuned):
-        second = "the answer is the same as with .5"
-    else:
-        second = f"with .5 it was {points(plain)}, so the cut-off matters here"
     ranking = {
         Answer.HELPS: "is higher with spectral decoupling: it ranks the images better",
         Answer.HARMS: "is lower with spectral decoupling: it ranks the images worse",
         Answer.SAME: "is the same",
         Answer.UNDECIDED: "does not tell the two apart",
     }[answer(auroc)]
-    return f"{first}; {second}. AUROC, which no cut-off changes, {ranking}: {points(auroc)}."
+    ranking = f"AUROC, which no cut-off changes, {ranking}: {points(auroc)}"
+    return f"{first}; {_of_cutoffs(found)}. {ranking}."
+
+
+def _of_cutoffs(found: Findings) -> str:
+    """What tuned cut-offs change, as a part of a sentence."""
+    plain, tuned, moved = found.cutoffs[NONE], found.cutoffs[BOTH], found.cutoffs[MOVED]
+    if answer(plain) == answer(tuned):
+        return "the answer is the same as with .5"
+    helped = answer(plain) == Answer.HELPS
+    if helped and moved.low > 0:
+        return (
+            f"with .5 it is larger, by {points(moved)}: a part of the gain, or all of it, is a "
+            "moved cut-off, which needs no penalty"
+        )
+    if helped and answer(tuned) == Answer.UNDECIDED:
+        return f"with .5 it was {points(plain)}, a gain that can no longer be decided"
+    if _differs(moved):
+        return f"with .5 it was {points(plain)}, so the cut-off matters here"
+    return f"with .5 it was {points(plain)}, and whether the cut-off matters cannot be decided"
+
+
+def _differs(found: Paired) -> bool:
+    """Whether the interval leaves out 0."""
+    return found.low > 0 or found.high < 0
 
 
 def penalty_sentence(found: Findings) -> str:
@@ -182,13 +199,12 @@ def penalty_sentence(found: Findings) -> str:
 
 def next_steps(found: Findings) -> list[str]:
     """What to do next, the most useful first; one sentence or two each."""
-    steps = [*_of_learning(found), *_of_precision(found), *_of_values(found)]
-    plain, tuned = found.cutoffs[NONE], found.cutoffs[BOTH]
-    if answer(plain) != answer(tuned):
-        steps.append(
-            "Choose the cut-off on validation images, for either method: at .5 and at such a "
-            "cut-off the answers differ."
-        )
+    steps = [
+        *_of_learning(found),
+        *_of_precision(found),
+        *_of_values(found),
+        *_of_moved_cutoffs(found),
+    ]
     if answer(found.metrics["brier"]) == Answer.HELPS:  # a higher Brier score is worse
         steps.append(
             "Calibrate the probabilities of networks with spectral decoupling on validation "
@@ -233,6 +249,23 @@ def _of_precision(found: Findings) -> list[str]:
         "Train for longer or on more images (--profile laptop, or --pretrained): most of the "
         "uncertainty is between seeds, as where training has not settled."
     ]
+
+
+def _of_moved_cutoffs(found: Findings) -> list[str]:
+    plain, tuned = found.cutoffs[NONE], found.cutoffs[BOTH]
+    if answer(plain) == answer(tuned):
+        return []
+    if _differs(found.cutoffs[MOVED]):
+        return [
+            "Choose the cut-off on validation images, for either method: at .5 and at such a "
+            "cut-off the answers differ."
+        ]
+    if (answer(plain), answer(tuned)) == (Answer.HELPS, Answer.UNDECIDED):
+        return [
+            "Do not rely on the gain at a cut-off of .5: with cut-offs tuned on validation images "
+            "it can no longer be decided."
+        ]
+    return []
 
 
 def _of_values(found: Findings) -> list[str]:

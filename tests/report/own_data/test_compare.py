@@ -19,7 +19,11 @@ from sdlib.errors import SdlibError
 from sdlib.experiments import EXPERIMENTS
 from sdlib.experiments.own_data import OWN_DATA
 from sdlib.experiments.searches import Space
+from sdlib.report.own_data import compare
 from sdlib.report.own_data.compare import compare_folder
+from sdlib.report.own_data.findings import MOVED
+from sdlib.report.own_data.page import write_html
+from sdlib.report.own_data.verdict import points
 from sdlib.theory.optima import resting_logits
 from sdlib.training.lock import only_process
 from tests.folders import write_folder, write_manifest
@@ -64,7 +68,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
-    """A folder with tags in its texts, compared once: its rows, its outputs, its page."""
+    """A folder with tags in its texts, compared once: its rows, outputs, page and findings."""
     folder = tmp_path_factory.mktemp("images") / "my <b>images"
     centres = [f"{BAD} {number % 2}" for number in range(80)]
     rows = write_folder(
@@ -78,12 +82,19 @@ def compared(tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.cuda, "is_available", lambda: False)
-        lines = []
+        lines, findings = [], []
+
+        def write(found, *rest, **named):
+            findings.append(found)
+            return write_html(found, *rest, **named)
+
+        patch.setattr(compare, "write_html", write)
         page, sentence = compare_folder(
             folder, "smoke", [f"{BAD} tumour"], search=False, out=out, log=lines.append
         )
     outputs = out / file_name(folder_name(folder, [f"{BAD} tumour"])) / "smoke" / "own_data"
-    return folder, rows, outputs, page.read_text(encoding="utf-8"), sentence, lines
+    content = page.read_text(encoding="utf-8")
+    return folder, rows, outputs, content, sentence, lines, findings[0]
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +151,20 @@ def at_half(one, kept):
     return sk.balanced_accuracy_score(one["test.targets"][kept], positive)
 
 
+def at_tuned(one, kept):
+    """Every cut-off between two scores is tried on validation; the nearest to .5 is kept."""
+    seen = expit(one["validation.logits"].astype(float))
+    ends = np.concatenate([[0], np.unique(seen), [1]])
+    cutoffs = (ends[1:] + ends[:-1]) / 2
+    gains = [
+        sk.balanced_accuracy_score(one["validation.targets"], seen >= cutoff) for cutoff in cutoffs
+    ]
+    best = cutoffs[np.isclose(gains, max(gains))]
+    cutoff = best[np.argmin(np.abs(best - 0.5))]
+    positive = expit(one["test.logits"].astype(float))[kept] >= cutoff
+    return sk.balanced_accuracy_score(one["test.targets"][kept], positive)
+
+
 class TestNumbers:
     @pytest.mark.parametrize(
         ("heading", "measure"),
@@ -186,24 +211,11 @@ class TestNumbers:
         assert f"over 3 seeds and {groups} test patients" in page.text
         assert found in compared[4].replace(UNBROKEN, " ")
 
-    def test_the_cut_off_control(self, page, arrays):
-        """Every cut-off between two scores is tried on validation; the nearest to .5 is kept."""
-
-        def tuned(one, kept):
-            seen = expit(one["validation.logits"].astype(float))
-            ends = np.concatenate([[0], np.unique(seen), [1]])
-            cutoffs = (ends[1:] + ends[:-1]) / 2
-            gains = [
-                sk.balanced_accuracy_score(one["validation.targets"], seen >= cutoff)
-                for cutoff in cutoffs
-            ]
-            best = cutoffs[np.isclose(gains, max(gains))]
-            cutoff = best[np.argmin(np.abs(best - 0.5))]
-            positive = expit(one["test.logits"].astype(float))[kept] >= cutoff
-            return sk.balanced_accuracy_score(one["test.targets"][kept], positive)
-
+    def test_the_cut_off_control(self, page, arrays, compared):
         assert page.row("both at .5")[0] == paired(arrays, at_half)
-        assert page.row("both tuned on validation")[0] == paired(arrays, tuned)
+        assert page.row("both tuned on validation")[0] == paired(arrays, at_tuned)
+        moved = points(compared[6].cutoffs[MOVED])
+        assert moved == paired(arrays, lambda *one: at_half(*one) - at_tuned(*one))
 
     def test_the_sweep(self, page, arrays, compared):
         levels = sorted((compared[2] / "sweep").glob("*.npz"))

@@ -1,10 +1,14 @@
 """Sentences of the page on your own images, from differences that are made up."""
 
+from types import SimpleNamespace
+
 import pytest
 from scipy import stats
 
+from sdlib.experiments.own_data import OWN_DATA
 from sdlib.metrics import Interval
 from sdlib.report.own_data import verdict
+from sdlib.report.own_data.findings import BOTH, METRICS, MOVED, NONE
 from sdlib.report.own_data.paired import Paired
 
 UNBROKEN = "\N{NO-BREAK SPACE}"
@@ -46,3 +50,49 @@ def test_points_have_no_sign_where_they_round_to_nothing(mean, low, high, text):
     found = verdict.points(paired(mean, low, high))
     assert found.replace(UNBROKEN, " ") == text
     assert " " not in found
+
+
+def of_cutoffs(plain, tuned, moved):
+    """What is said of cut-offs, and what to do: of intervals with .5, tuned, and between both."""
+    found = SimpleNamespace(
+        cutoffs={NONE: paired(*plain), BOTH: paired(*tuned), MOVED: paired(*moved)},
+        metrics={name: paired(0, -3, 3) for name in METRICS},
+        main=paired(0, -1, 1),
+        penalty=SimpleNamespace(beyond={"weight_decay": 0.5}),
+        rival="weight_decay",
+        arm="sd_eq1",
+        place=SimpleNamespace(definition=OWN_DATA),
+    )
+    sentence = verdict.cutoff_sentence(found).replace(UNBROKEN, " ")
+    return sentence.partition(" points; ")[2].partition(". AUROC")[0], verdict.next_steps(found)
+
+
+class TestCutoffs:
+    def test_a_gain_that_is_moved(self):
+        said, steps = of_cutoffs((5, 0.4, 9.6), (0.5, -4, 5), (4.5, 1, 8))
+        assert said.startswith("with .5 it is larger, by +4.5 (+1.0 to +8.0): a part of the gain")
+        assert "moved cut-off" in said
+        assert sum("the answers differ" in step for step in steps) == 1
+
+    def test_a_gain_that_is_as_large_and_less_certain(self):
+        said, steps = of_cutoffs((5, 0.4, 9.6), (6, -0.6, 12.6), (-1, -5, 3))
+        assert said == "with .5 it was +5.0 (+0.4 to +9.6), a gain that can no longer be decided"
+        assert sum("can no longer be decided" in step for step in steps) == 1
+        assert not [step for step in steps if "the answers differ" in step]
+
+    def test_the_same_answer(self):
+        said, steps = of_cutoffs((5, 1, 9), (2, 0.5, 3.5), (3, 1, 5))
+        assert said == "the answer is the same as with .5"
+        assert not [step for step in steps if "cut-off" in step]
+
+    @pytest.mark.parametrize(
+        ("moved", "end", "steps_of_it"),
+        [
+            ((-4, -6, -2), ", so the cut-off matters here", 1),
+            ((-4, -9, 1), ", and whether the cut-off matters cannot be decided", 0),
+        ],
+    )
+    def test_a_gain_that_tuning_brings(self, moved, end, steps_of_it):
+        said, steps = of_cutoffs((1, -3, 5), (5, 1, 9), moved)
+        assert said == f"with .5 it was +1.0 (-3.0 to +5.0){end}"
+        assert sum("cut-off" in step for step in steps) == steps_of_it
