@@ -35,6 +35,8 @@ HARDLY, PARTLY = 0.05, 0.25  # shares of margins beyond the cap
 UNBROKEN = "\N{NO-BREAK SPACE}"
 CHANCE = 0.6  # an AUROC below it: next to nothing was learned
 FEW_PATIENTS = 20
+# What is tried after a profile; beyond these it takes a GPU.
+LONGER = {"smoke": "laptop", "quick": "laptop", "laptop": "long"}
 
 
 class Answer(StrEnum):
@@ -228,10 +230,13 @@ def _of_learning(found: Findings) -> list[str]:
     best = max(found.metrics["auroc"].own.mean, found.metrics["auroc"].rival.mean)
     if best >= CHANCE:
         return []
+    options = _stronger(found)
+    remedy = "Look whether the labels are right (python -m sdlib check)."
+    if options:
+        remedy = f"Try {options}."
     return [
         f"First make a network learn the task: the better AUROC is {best:.2f}, little more than "
-        "chance, and methods that have learned nothing cannot be compared. Try --profile laptop, "
-        "or --pretrained."
+        f"chance, and methods that have learned nothing cannot be compared. {remedy}"
     ]
 
 
@@ -245,10 +250,21 @@ def _of_precision(found: Findings) -> list[str]:
             f"Add test patients{few}: most of the uncertainty comes from them, and more seeds "
             "would hardly narrow the interval."
         ]
+    options = _stronger(found)
+    how = f"for longer or on more images ({options})" if options else "on more images"
     return [
-        "Train for longer or on more images (--profile laptop, or --pretrained): most of the "
-        "uncertainty is between seeds, as where training has not settled."
+        f"Train {how}: most of the uncertainty is between seeds, as where training has not settled."
     ]
+
+
+def _stronger(found: Findings) -> str:
+    """Options of the command with which networks learn more than those of this page did."""
+    options = []
+    if found.place.profile in LONGER:
+        options.append(f"--profile {LONGER[found.place.profile]}")
+    if not found.place.runs[0].settings.pretrained:
+        options.append("--pretrained")
+    return ", or ".join(options)
 
 
 def _of_moved_cutoffs(found: Findings) -> list[str]:

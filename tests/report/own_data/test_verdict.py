@@ -1,5 +1,6 @@
 """Sentences of the page on your own images, from differences that are made up."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -52,17 +53,26 @@ def test_points_have_no_sign_where_they_round_to_nothing(mean, low, high, text):
     assert " " not in found
 
 
+def findings(profile="quick", pretrained=False, **changed):
+    """Findings of 20 patients that nothing is to be said of but what a test changes."""
+    run = SimpleNamespace(settings=SimpleNamespace(pretrained=pretrained))
+    given = {
+        "cutoffs": dict.fromkeys((NONE, BOTH, MOVED), paired(0, -1, 1)),
+        "metrics": {name: paired(0, -3, 3) for name in METRICS},
+        "main": paired(0, -1, 1),
+        "penalty": SimpleNamespace(beyond={"weight_decay": 0.5}),
+        "rival": "weight_decay",
+        "arm": "sd_eq1",
+        "place": SimpleNamespace(definition=OWN_DATA, profile=profile, runs=[run]),
+        "test": SimpleNamespace(groups=range(20)),
+    }
+    return SimpleNamespace(**given | changed)
+
+
 def of_cutoffs(plain, tuned, moved):
     """What is said of cut-offs, and what to do: of intervals with .5, tuned, and between both."""
-    found = SimpleNamespace(
-        cutoffs={NONE: paired(*plain), BOTH: paired(*tuned), MOVED: paired(*moved)},
-        metrics={name: paired(0, -3, 3) for name in METRICS},
-        main=paired(0, -1, 1),
-        penalty=SimpleNamespace(beyond={"weight_decay": 0.5}),
-        rival="weight_decay",
-        arm="sd_eq1",
-        place=SimpleNamespace(definition=OWN_DATA),
-    )
+    intervals = {NONE: paired(*plain), BOTH: paired(*tuned), MOVED: paired(*moved)}
+    found = findings(cutoffs=intervals)
     sentence = verdict.cutoff_sentence(found).replace(UNBROKEN, " ")
     return sentence.partition(" points; ")[2].partition(". AUROC")[0], verdict.next_steps(found)
 
@@ -96,3 +106,30 @@ class TestCutoffs:
         said, steps = of_cutoffs((1, -3, 5), (5, 1, 9), moved)
         assert said == f"with .5 it was +1.0 (-3.0 to +5.0){end}"
         assert sum("cut-off" in step for step in steps) == steps_of_it
+
+
+class TestWhatToTry:
+    """Of a page, no option is advised that it was made with."""
+
+    @pytest.mark.parametrize(
+        ("profile", "pretrained", "options"),
+        [
+            ("quick", False, "--profile laptop, or --pretrained"),
+            ("quick", True, "--profile laptop"),
+            ("laptop", False, "--profile long, or --pretrained"),
+            ("laptop", True, "--profile long"),
+            ("long", False, "--pretrained"),
+            ("paper", True, ""),
+        ],
+    )
+    def test_where_nothing_was_learned_and_where_seeds_differ(self, profile, pretrained, options):
+        chance = Interval(SEEDS, 0.52, 0.01, 0.51, 0.53)
+        metrics = dict.fromkeys(METRICS, replace(paired(0, -3, 3), own=chance, rival=chance))
+        seeds = Interval(SEEDS, 0.0, 0.1, -0.1, 0.1)
+        main = replace(paired(0, -3, 3), over_seeds=seeds)
+        first, second, *_ = verdict.next_steps(
+            findings(profile, pretrained, metrics=metrics, main=main)
+        )
+        assert first.endswith(f" Try {options}." if options else "python -m sdlib check).")
+        assert f"({options}): most" in second or second.startswith("Train on more images: most")
+        assert ("--" in first, "--" in second) == (bool(options), bool(options))
