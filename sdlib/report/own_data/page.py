@@ -192,11 +192,12 @@ def _images(found: Findings) -> str:
 def _method(found: Findings, command: str) -> str:
     rows = found.place.rows
     mine = rows[rows["arm"].isin((found.rival, found.arm))]
-    trials = found.place.trials
-    seconds = mine["seconds"].sum() + trials["seconds"].sum()
+    seconds = mine["seconds"].sum()
     devices = " and ".join(sorted(mine["device"].unique()))
     codes = " and ".join(sorted(mine["code_version"].unique()))
     searched = tables.search_table(found)
+    if searched is not None:  # trials of an earlier command may be there without being used
+        seconds += found.place.trials["seconds"].sum()
     parts = [
         html.paragraph(
             "The interval adds the error over seeds and the error over test patients (a jackknife: "

@@ -369,6 +369,13 @@ def test_both_are_tuned_by_as_many_trials(tmp_path, monkeypatch, outputs):
     trials = [row for row in page.rows if row and row[0] in ("weight decay", "sd eq1")]
     chosen = [row for row in trials if row[-1] == "chosen"]
     assert (len(trials), len(chosen)) == (4, 2)
+    # Without the search, the page counts the networks that it shows, and no trial.
+    monkeypatch.setattr("sdlib.report.own_data.page.in_words", "{:.3f} s".format)
+    path, _ = compare_folder(tmp_path / "mine", "smoke", search=False, log=lambda line: None)
+    files = [*path.parent.rglob("weight_decay/*/row.json"), *path.parent.rglob("sd_eq1/*/row.json")]
+    seconds = sum(json.loads(file.read_text())["seconds"] for file in files)
+    assert len(files) == 2
+    assert f"Training took {seconds:.3f} s on" in Page(path.read_text(encoding="utf-8")).text
 
 
 class TestBadInput:
