@@ -1,4 +1,4 @@
-"""Runs of the very same configuration are one: what has been trained is not trained again."""
+"""Reuse a finished run of the same configuration, so that nothing is trained twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from sdlib.experiments import Run
 from sdlib.files import atomic_path, write_json
 from sdlib.models import create_network, load_weights
 from sdlib.results.rows import own_row
-from sdlib.training.own_files import say_damaged
+from sdlib.training.loop import CHECKPOINT
+from sdlib.training.own_files import discard, say_damaged
 
 __all__ = ["copy_run", "find_twin", "finished_row", "lent_network", "trained_network"]
 
@@ -60,7 +61,9 @@ def find_twin(run: Run, stamp: str, log: Log) -> tuple[Run | None, dict | None]:
 
 
 def copy_run(twin: Run, row: dict, run: Run) -> dict:
-    """``twin``'s files as those of ``run``, whose row says whose they are.
+    """Copy the files of a finished run to another arm's run of the same configuration.
+
+    What ``run`` has left of another configuration is removed first.
 
     Parameters
     ----------
@@ -72,13 +75,15 @@ def copy_run(twin: Run, row: dict, run: Run) -> dict:
     Returns
     -------
     dict
-        The row of ``run``.
+        The row of ``run``, which says as which arm it was trained.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
+    discard(run.folder / CHECKPOINT)
+    discard(run.row_file)  # it would describe another run's predictions
     for name in COPIED:
         with atomic_path(run.folder / name) as temporary:
             shutil.copyfile(twin.folder / name, temporary)
-    row = row | {"arm": run.arm, "trained_as": twin.arm}
+    row = row | {"arm": run.arm, "trained_as": row.get("trained_as", twin.arm)}
     write_json(run.row_file, row)
     return row
 

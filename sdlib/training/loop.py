@@ -44,6 +44,7 @@ def fit(
     folder: Path | None = None,
     fabric: Fabric | None = None,
     log: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
+    configuration: str = "",
 ) -> list[dict]:
     """Train a network in place; after each epoch write a checkpoint from which a run resumes.
 
@@ -68,6 +69,9 @@ def fit(
         (:mod:`sdlib.training.devices` says what they have in common with one).
     log : callable, optional
         Called with one line of text per epoch; by default it is printed to standard error.
+    configuration : str, optional
+        What checkpoints are marked with, such as a hash of all that the network depends on. One
+        with another mark counts as not there.
 
     Returns
     -------
@@ -118,7 +122,12 @@ def fit(
     best = BestNetwork(network) if schedule.kept == "best" else None
     if best:
         state["best"] = best
-    history = _resume(folder, state, schedule, log, fabric)
+    history = _resume(folder, state, schedule, configuration, log, fabric)
+    marks = {
+        "configuration": configuration,
+        "schedule": vars(schedule),
+        "devices": fabric.world_size,
+    }
     order: list[tuple[int, int]] = []  # (epoch, step) of each batch of the epoch in hand
     loader = _loader(train, schedule, order, fabric)
     for epoch in range(len(history), schedule.epochs):
@@ -137,7 +146,7 @@ def fit(
         if fabric.is_global_zero:
             log(f"{title}  " + "  ".join(f"{k} {v:.4g}" for k, v in entry.items()))
             if folder is not None:
-                _save(folder, state, schedule, history, fabric.world_size)
+                _save(folder, state, marks, history)
     if best:
         best.restore()
     return history
@@ -213,10 +222,10 @@ def _forward(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
         ) from error
 
 
-def _save(folder: Path, state: dict, schedule: Schedule, history: list[dict], devices: int) -> None:
+def _save(folder: Path, state: dict, marks: dict, history: list[dict]) -> None:
     """Write everything that a resumed run needs, or leave the last checkpoint as it is."""
     saved = {name: part.state_dict() for name, part in state.items()}
-    saved |= {"schedule": vars(schedule), "history": history, "devices": devices}
+    saved |= {**marks, "history": history}
     with atomic_path(folder / CHECKPOINT) as temporary:
         torch.save(saved, temporary)
 
@@ -225,6 +234,7 @@ def _resume(
     folder: Path | None,
     state: dict,
     schedule: Schedule,
+    configuration: str,
     log: Callable[[str], None],
     fabric: Fabric,
 ) -> list[dict]:
@@ -238,11 +248,14 @@ def _resume(
             if archive.testzip() is not None:
                 raise ValueError("a checksum is wrong")
         found = torch.load(path, map_location="cpu", weights_only=True)
+        check_entries(found, {})
+        if found.get("configuration", "") != configuration:
+            return {}
         check_entries(found, {**dict.fromkeys(state, dict), "schedule": dict, "history": list})
         return found
 
     saved = from_first(fabric, read_or_none, path, read, log)
-    if saved is None:
+    if not saved:
         return []
     wanted, found = vars(schedule), saved["schedule"]
     if found != wanted:

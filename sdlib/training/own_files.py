@@ -1,4 +1,4 @@
-"""Reading files that earlier runs left on this machine: a damaged one counts as not there."""
+"""Files that earlier runs left on this machine: a damaged one counts as not there."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from sdlib.errors import ConfigError
-from sdlib.files import DamagedError
+from sdlib.files import DamagedError, cannot_write
 
-__all__ = ["read_or_none", "say_damaged"]
+__all__ = ["discard", "read_or_none", "say_damaged"]
 
 Content = TypeVar("Content")
 
@@ -83,3 +83,17 @@ def say_damaged(file: Path, log: Callable[[str], None]) -> None:
     """
     if file.exists():
         log(f"{file} is damaged and counts as not there: it is made again")
+
+
+def discard(file: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises
+    ------
+    SdlibError
+        It cannot be removed.
+    """
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(file, error) from error

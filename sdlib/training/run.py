@@ -16,7 +16,7 @@ from torch import nn
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import DataError
 from sdlib.experiments import Arm, Run, config_hash
-from sdlib.files import atomic_path, cannot_write, check_entries, read_json, write_json
+from sdlib.files import atomic_path, write_json
 from sdlib.losses import SpectralDecouplingLoss
 from sdlib.metrics import summary
 from sdlib.models import create_network, initial_weights, save_weights
@@ -30,8 +30,8 @@ from sdlib.training.alike import (
 )
 from sdlib.training.data import TRAINING, load_tiles
 from sdlib.training.devices import call_to_train
-from sdlib.training.loop import Schedule, fit
-from sdlib.training.own_files import read_or_none
+from sdlib.training.loop import CHECKPOINT, Schedule, fit
+from sdlib.training.own_files import discard
 from sdlib.training.prediction import predict_logits
 
 __all__ = ["evaluate", "execute", "loaded", "train", "train_and_evaluate"]
@@ -116,7 +116,7 @@ def train(
     history : list of dict
         The entries of :func:`sdlib.training.loop.fit`.
     """
-    settings = run.settings
+    settings, values = run.settings, run.config(arm)
     network = create_network(
         settings.network,
         settings.dropout,
@@ -130,13 +130,14 @@ def train(
         settings.batch_size,
         learning_rate or settings.learning_rate,
         arm.weight_decay,
-        run.config(arm)["augment"],
+        values["augment"],
         run.seed,
         settings.workers,
         settings.falling,
         settings.kept,
     )
-    history = fit(network, _criterion(arm), tiles, validation, schedule, folder, fabric, log)
+    stamp = config_hash(values)
+    history = fit(network, _criterion(arm), tiles, validation, schedule, folder, fabric, log, stamp)
     return network, history
 
 
@@ -198,11 +199,11 @@ def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | No
         twin, row = find_twin(run, stamp, log)
         if twin is not None:
             return copy_run(twin, row, run)
-    checkpoint, config_file = run.folder / "checkpoint.pt", run.folder / "config.json"
-    if fresh or not _begun(config_file, stamp, log):
-        _discard(checkpoint)
-    _discard(run.row_file)  # it would describe another run's predictions
-    write_json(config_file, values)
+    checkpoint = run.folder / CHECKPOINT
+    if fresh:
+        discard(checkpoint)
+    discard(run.row_file)  # it would describe another run's predictions
+    write_json(run.folder / "config.json", values)
     start, fabric = time.perf_counter(), fabric or _fabric(run)
     tiles = load_tiles(run)
     network, lent = lent_network(run, stamp, log)
@@ -251,23 +252,6 @@ def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | No
     write_json(run.row_file, row)
     checkpoint.unlink(missing_ok=True)
     return row
-
-
-def _begun(config_file: Path, stamp: str, log: Log) -> bool:
-    """Whether a checkpoint beside ``config_file`` is of the configuration with this hash."""
-
-    def read(file: Path) -> dict:
-        return read_json(file, lambda values: check_entries(values, {}))
-
-    values = read_or_none(config_file, read, log)
-    return values is not None and config_hash(values) == stamp
-
-
-def _discard(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise cannot_write(path, error) from error
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

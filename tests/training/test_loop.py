@@ -411,6 +411,24 @@ class TestResuming:
         assert_same(expected, found)
         assert resumed == history
 
+    def test_a_checkpoint_of_another_configuration_counts_as_not_there(
+        self, toy_network, toy_tiles, tmp_path
+    ):
+        """The loss is not in the schedule; the mark tells two of them apart."""
+
+        def run(configuration, log=silent, folder=tmp_path):
+            network = toy_network()
+            where = folder, None, log, configuration
+            fit(network, CRITERION, toy_tiles(), None, PLAN, *where)
+            return weights(network)
+
+        expected = run("one")
+        lines = []
+        assert_same(run("one", lines.append), expected)
+        assert lines == []
+        assert_same(run("other", lines.append), expected)
+        assert len(lines) == 4
+
     def test_a_finished_run_is_not_trained_on(self, train, toy_network, tmp_path):
         expected, history = train(tmp_path)
         lines = []

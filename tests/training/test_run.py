@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import time
@@ -116,7 +117,25 @@ class TestRow:
         assert row["metrics"]["cam"]["area_share"] == pytest.approx(area)
 
 
+def killed(*args):
+    """In place of a function in which the process is killed."""
+    raise KeyboardInterrupt
+
+
 class TestRepeating:
+    @pytest.fixture
+    def alike(self, smoke, monkeypatch):
+        """A run whose search has just led it to the values of another, which is finished.
+
+        Its own row is of the values before.
+        """
+        twin = Run("cutout", "sd_eq1_tuned", 0, "smoke")
+        monkeypatch.setattr(trials, "best", lambda search, recorded=False: {"lam": 0.1})
+        running.execute(twin, log=silent)
+        monkeypatch.setattr(trials, "best", lambda search, recorded=False: {"lam": 0.01})
+        running.execute(Run("cutout", "sd_eq1", 0, "smoke"), log=silent)
+        return twin
+
     def test_a_row_that_holds_is_not_made_again(self, finished, smoke, monkeypatch):
         monkeypatch.setitem(PROFILES, "smoke", LONGER)
         monkeypatch.setenv("SDLIB_OUTPUTS", str(finished[0].parents[4]))
@@ -157,6 +176,42 @@ class TestRepeating:
         # Another seed is another run.
         with pytest.raises(pytest.fail.Exception):
             running.execute(dataclasses.replace(twin, seed=1), log=silent)
+
+    def test_a_copy_that_is_killed_leaves_no_row(self, alike, monkeypatch):
+        """The row of another configuration would stand beside the copied predictions."""
+        twin = alike
+        (twin.folder / "checkpoint.pt").write_bytes(b"rubbish")
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "copyfile", killed)
+            with pytest.raises(KeyboardInterrupt):
+                running.execute(twin, log=silent)
+        assert not twin.row_file.exists()
+        assert running.execute(twin, log=silent)["trained_as"] == "sd_eq1"
+        assert names(twin.folder) == FILES  # no checkpoint is left
+
+    def test_a_copy_of_a_copy_names_the_arm_that_was_trained(self, smoke, monkeypatch):
+        monkeypatch.setattr(trials, "best", lambda search, recorded=False: {"weight_decay": 1e-4})
+        first, *copies = (
+            Run("cutout", arm, 0, "smoke")
+            for arm in ("weight_decay", "weight_decay_tuned", "weight_decay_test_tuned")
+        )
+        running.execute(first, log=silent)
+        running.execute(copies[0], log=silent)
+        (first.folder / "predictions.npz").unlink()
+        assert running.execute(copies[1], log=silent)["trained_as"] == "weight_decay"
+
+    def test_a_checkpoint_of_another_arm_is_not_gone_on_from(self, smoke, monkeypatch):
+        """It fits the schedule, and its penalty is another."""
+        expected = running.execute(RUN, log=silent)
+        other = dataclasses.replace(RUN, arm="sd_eq1")
+        with monkeypatch.context() as patch:
+            patch.setattr(running, "evaluate", killed)
+            with pytest.raises(KeyboardInterrupt):
+                running.execute(other, log=silent)
+        RUN.row_file.unlink()
+        shutil.copyfile(other.folder / "checkpoint.pt", RUN.folder / "checkpoint.pt")
+        again = running.execute(RUN, log=silent)
+        assert timeless(again) == timeless(expected)
 
     def test_a_search_is_needed_first(self, smoke, recorded):
         with pytest.raises(DataError, match="python -m sdlib search cutout/sd_eq1 --profile smoke"):
@@ -211,19 +266,6 @@ class TestDamaged:
         twin = Run("cutout", "sd_eq1_tuned", 0, "smoke")
         assert "trained_as" not in running.execute(twin, log=silent)
         assert names(twin.folder) == FILES
-
-    @pytest.mark.parametrize("damage", list(DAMAGE.values())[:-1], ids=list(DAMAGE)[:-1])
-    def test_the_configuration_beside_a_checkpoint(self, smoke, damage):
-        """Nobody knows what the checkpoint is of: this one would not even load."""
-        first, lines = running.execute(RUN, log=silent), []
-        RUN.row_file.unlink()
-        config, checkpoint = RUN.folder / "config.json", RUN.folder / "checkpoint.pt"
-        config.write_bytes(damage(config.read_bytes()))
-        checkpoint.write_bytes(b"rubbish")
-        again = running.execute(RUN, log=lines.append)
-        assert lines[0] == said_of(config)
-        assert timeless(again) == timeless(first)
-        assert names(RUN.folder) == FILES
 
     def test_an_empty_checkpoint(self, smoke):
         first, lines = running.execute(RUN, log=silent), []
