@@ -1,8 +1,8 @@
 """Was the penalty binding? Margins of networks beside the logits at which their penalty rests.
 
-The penalty acts on a tile once its logit has come near the place where the penalised loss of its
-class is least (the *cap*). A network whose tiles stay far below it was trained almost as if there
-were no penalty, whatever its results.
+The penalty pulls on every logit. It decides where a logit ends only once that has come near the
+place where the penalised loss of its class is least (the *cap*). So the share of tiles that a
+network *without* the penalty takes beyond the cap says how much there is to hold back.
 
 Here are whole arms with their recorded predictions, and caps of either class, as Equation 2 has
 them; :mod:`sdlib.metrics.margins` has the margins of any predictions and the cap of Equation 1.

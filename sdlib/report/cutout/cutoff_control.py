@@ -34,6 +34,8 @@ __all__ = [
     "tuned_accuracy",
 ]
 
+TOO_FEW = f"Fewer than {FEWEST_SEEDS} seeds have no interval: nothing is concluded."
+
 
 def tuned_accuracy(place: Place, arm: str, judged_on: str) -> pd.Series:
     """Balanced accuracy on the test set at each network's best cut-off on another set.
@@ -119,18 +121,35 @@ class CutoffControl:
         return "more than a cut-off" if self.left.low > 0 else "moved cut-off"
 
     @property
-    def finding(self) -> str:
-        """The same as a paragraph of Markdown with its numbers."""
-        head = f"**{self.labels[0]}, against {self.labels[1]}.** "
-        if min(self.gain.n, self.left.n) < FEWEST_SEEDS:
-            return head + "Fewer than three seeds have no interval: nothing is concluded."
-        gain, left, auroc = map(ends_in_points, (self.gain, self.left, self.auroc))
-        tuned = f"once the rival's cut-off is tuned on the same {self.judged_on} tiles"
-        body = {
+    def _head(self) -> str:
+        return f"**{self.labels[0]}, against {self.labels[1]}.** "
+
+    @property
+    def _answer(self) -> str:
+        """What :attr:`explained` means, as the beginning of a sentence."""
+        return {
             "no gain": "There is no gain at .5 to explain",
-            "moved cut-off": "A moved cut-off does as much",
+            "moved cut-off": "A moved cut-off may do as much",
             "more than a cut-off": "The gain is more than a moved cut-off",
         }[self.explained]
+
+    @property
+    def short_finding(self) -> str:
+        """What the intervals show, as one sentence of Markdown with its numbers."""
+        if min(self.gain.n, self.left.n) < FEWEST_SEEDS:
+            return self._head + TOO_FEW
+        gain, left, auroc = map(ends_in_points, (self.gain, self.left, self.auroc))
+        numbers = f"{gain} at .5, {left} with the rival's cut-off tuned, AUROC {auroc}"
+        return f"{self._head}{self._answer}: {numbers}, in points."
+
+    @property
+    def finding(self) -> str:
+        """What the intervals show, as a paragraph of Markdown that explains each number."""
+        if min(self.gain.n, self.left.n) < FEWEST_SEEDS:
+            return self._head + TOO_FEW
+        gain, left, auroc = map(ends_in_points, (self.gain, self.left, self.auroc))
+        tuned = f"once the rival's cut-off is tuned on the same {self.judged_on} tiles"
+        body = self._answer
         body += f": the difference is {gain} points at .5, and {left} {tuned}."
         if self.auroc.low > 0:
             ranking = "is higher: the tiles are ranked better, which no cut-off can do"
@@ -138,7 +157,7 @@ class CutoffControl:
             ranking = "is lower: the tiles are ranked worse"
         else:
             ranking = "does not tell the two apart"
-        return f"{head}{body} AUROC, in points, differs by {auroc} and {ranking}."
+        return f"{self._head}{body} AUROC, in points, differs by {auroc} and {ranking}."
 
 
 def cutoff_control(

@@ -73,10 +73,8 @@ def test_fewer_than_three_seeds_conclude_nothing(nothing, seeds):
             write_run("cutout", arm, seed)
     control = rivals.cutoff_control(nothing, "sd_eq2_test_tuned", "test")
     assert control.gain.n == control.left.n == seeds
-    silent = control.finding.endswith(
-        "Fewer than three seeds have no interval: nothing is concluded."
-    )
-    assert silent == (seeds < 3)
+    for told in (control.finding, control.short_finding):
+        assert told.endswith(rivals.TOO_FEW) == (seeds < 3)
     assert (rivals.conclusion(nothing) == "") == (seeds < 3)
 
 
@@ -99,6 +97,10 @@ def test_findings_follow_the_intervals_ends(gain, left, expected, auroc, words):
     control = rivals.CutoffControl("sd_eq2", "weight_decay", "test", *ends, ("SD", "weight decay"))
     assert control.explained == expected
     assert words in control.finding
+    answer = control.finding.split("**")[2].split(":")[0]  # up to the first number
+    assert answer in control.short_finding
+    for interval in ends:
+        assert ends_in_points(interval) in control.short_finding
 
 
 def test_the_conclusion_names_both_searches(rows):
