@@ -1,5 +1,5 @@
 # Every target makes .venv by itself, and again when the requirements have changed.
-#   PROFILE=quick|laptop|long|gpu|paper  SOURCE=phantom|open|pcam|camelyon17|panda  CORES=all|2|...  FRESH=1 (ignore recorded rows)
+#   PROFILE=quick|laptop|long|gpu|paper  SOURCE=phantom|open|pcam|camelyon17|panda|bimcv  CORES=all|2|...  FRESH=1 (ignore recorded rows)
 # On a cluster:  make reproduce EXECUTOR=slurm SBATCH_PARTITION=gpu SBATCH_ACCOUNT=mine
 #   SBATCH_PARTITION, SBATCH_ACCOUNT, SBATCH_QOS, ... are sbatch's own variables, here or in the
 #   environment; without them, the cluster's defaults. SBATCH_ARGS: any other options of sbatch.
