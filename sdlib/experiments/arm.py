@@ -45,7 +45,7 @@ class Look:
 
     @property
     def line(self) -> dict[str, Any]:
-        """The same with the style of the line, for ``plot``."""
+        """Colour, marker, label and style of the line, for matplotlib's ``plot``."""
         return {**self.kwargs, "linestyle": self.dash}
 
 

@@ -27,8 +27,8 @@ undecided, partly if some are, and undecided otherwise. Parts that were not atte
 A method that does nothing differs nowhere and gains nothing: where a claim has gains and none of
 them is found, *no difference* and *no gain* elsewhere do not count, and where none of its gains
 was attempted the claim is undecided. A *premise* is a part without which the claim cannot be
-tested: it adds nothing to the verdict, but where it was judged and is not reproduced, the claim is
-undecided.
+tested: it adds nothing to the verdict, but where it was judged and its verdict is any other than
+reproduced, the claim is undecided.
 """
 
 from __future__ import annotations

@@ -27,7 +27,6 @@ __all__ = [
     "side_by_side",
     "signed_points",
     "verdict_table",
-    "verdict_words",
 ]
 
 
@@ -189,26 +188,6 @@ def verdict_table(columns: Sequence[Place], *claims: str) -> pd.DataFrame:
                 attempted.add((part.reading, part.part))
     lines = {name: line for name, line in table.items() if name in attempted}
     return pd.DataFrame(lines).T.fillna("–")
-
-
-def verdict_words(columns: Sequence[Place], *claims: str) -> pd.DataFrame:
-    """The verdict on every claim (or on some) in a word, without numbers.
-
-    Parameters
-    ----------
-    columns : sequence of Place
-        Those without rows are left out.
-    claims : str
-        Such as ``C1``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text. One line per claim and reading that was attempted somewhere, one column per place.
-    """
-    found = {place.name: claims_at(place, *claims) for place in columns if place.arms}
-    table = pd.DataFrame(found).fillna(Verdict.NOT_ATTEMPTED).map(str)
-    return table[(table != str(Verdict.NOT_ATTEMPTED)).any(axis=1)] if len(table) else table
 
 
 def claim_sentences(place: Place, *claims: str) -> str:

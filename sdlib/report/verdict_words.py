@@ -31,8 +31,8 @@ def verdict_words(places: Sequence[Place], *claims: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Text: one line per claim and reading; what the paper says, then one column per place.
-        Without lines where nothing was attempted.
+        Text: one line per claim and reading that was attempted somewhere; what the paper says, then
+        one column per place.
 
     Examples
     --------
@@ -46,6 +46,8 @@ def verdict_words(places: Sequence[Place], *claims: str) -> pd.DataFrame:
         if set(found.values()) - {Verdict.NOT_ATTEMPTED}:
             columns[place.name] = {name: str(verdict) for name, verdict in found.items()}
     table = pd.DataFrame(columns).rename_axis("claim").fillna(NOTHING)
+    # A place may attempt one reading of a claim and not another.
+    table = table[(table != str(Verdict.NOT_ATTEMPTED)).any(axis=1)]
     said = paper_table("claims").set_index("id")["claim"]
     # A reading begins with its claim, such as "C1, tuned on test"; our own claims are in no paper.
     texts = [said.get(reading.split(",")[0], NOTHING) for reading in table.index]

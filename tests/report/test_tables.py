@@ -8,7 +8,6 @@ from sdlib import results
 from sdlib.metrics import mean_interval
 from sdlib.report import tables as analysis, verdicts as claims
 from sdlib.report.rule import Verdict
-from sdlib.results import Place
 from tests.written_results import write_run
 
 TUNED, GIVEN = "C1, tuned on test", "C1, paper's values"
@@ -112,14 +111,3 @@ def test_two_seeds_have_no_numbers_and_no_verdict(nothing):
     told = analysis.claim_sentences(nothing, "C1").split("\n\n")
     expected = [f"**{name}: not attempted yet** ({HERE}): too few rows." for name in (TUNED, GIVEN)]
     assert told == expected
-
-
-def test_verdicts_in_a_word_are_those_of_the_claims(rows):
-    nothing = Place("cutout", "laptop", "open", "this run")
-    table = analysis.verdict_words([nothing, rows], "C1", "C2")
-    judged = claims.claims_at(rows, "C1", "C2")
-    assert list(table.columns) == [rows.name]
-    assert dict(table[rows.name]) == {
-        claim: str(verdict) for claim, verdict in judged.items() if verdict != Verdict.NOT_ATTEMPTED
-    }
-    assert analysis.verdict_words([nothing], "C1").empty

@@ -34,3 +34,15 @@ def test_without_places_there_is_a_table_without_lines():
     table = verdict_words([], "C1")
     assert list(table.columns) == ["the paper says"]
     assert len(table) == 0
+
+
+def test_readings_that_no_place_attempted_have_no_line(rows):
+    nothing = Place("cutout", "laptop", "open", "this run")
+    table = verdict_words([nothing, rows], "C1", "C2")
+    judged = {
+        claim: str(verdict)
+        for claim, verdict in claims_at(rows, "C1", "C2").items()
+        if verdict != Verdict.NOT_ATTEMPTED
+    }
+    assert table[rows.name].to_dict() == judged
+    assert verdict_words([nothing], "C1").empty
