@@ -8,12 +8,15 @@ validation rows gets them from its training patients.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 
 import numpy as np
 import pandas as pd
 
 from sdlib.checks import known
+from sdlib.datasets.content_hashes import Stamp, content_hashes, file_stamps
 from sdlib.datasets.folder_names import name_parts
 from sdlib.datasets.manifest import MANIFEST, SPLITS, ManifestDataset
 from sdlib.datasets.source import Request, Source
@@ -33,7 +36,7 @@ FEWEST_GROUPS = 2  # with images of each class, among the test images
 def folder_source(name: str) -> Source:
     """The source that the name of a folder stands for.
 
-    Its manifest is read once in a process, and again when it has changed.
+    Its manifest and its images are read once, to tell their version, and again when they change.
 
     Parameters
     ----------
@@ -45,15 +48,18 @@ def folder_source(name: str) -> Source:
     ConfigError
         It is no such name, or names a positive label that the manifest does not have.
     DataError
-        There is no manifest, or it breaks a rule.
+        There is no manifest, it breaks a rule, or an image cannot be read.
+    SdlibError
+        The cache of hashes cannot be written.
     """
     data = folder_data(name)
+    stamps = file_stamps(data.table["file"].items(), data.folder, MANIFEST)
     return Source(
         name,
         f"your images in {data.folder.name}",
         f"the images that {data.folder / MANIFEST} lists",
         functools.partial(_load, data),
-        version=_version(data),
+        version=_version(data, stamps),
         images=2 * int(np.bincount(data.targets, minlength=2).min()),
     )
 
@@ -72,12 +78,10 @@ def folder_data(name: str) -> ManifestDataset:
         As :func:`folder_source` does.
     """
     folder, _ = name_parts(name)
-    manifest = folder / MANIFEST
-    stamp = None
-    if manifest.is_file():
-        found = manifest.stat()
-        stamp = found.st_mtime_ns, found.st_size
-    return _read(name, stamp)
+    content = b""
+    with contextlib.suppress(OSError):  # its reader says what is wrong
+        content = (folder / MANIFEST).read_bytes()
+    return _read(name, hashlib.sha256(content).digest())
 
 
 def with_parts(data: ManifestDataset, seed: int) -> ManifestDataset:
@@ -111,19 +115,19 @@ def _load(data: ManifestDataset, request: Request) -> TileSet:
 
 
 @functools.lru_cache(maxsize=8)
-def _read(name: str, stamp: object) -> ManifestDataset:
-    """Read a folder's manifest; with another ``stamp`` it is read again."""
+def _read(name: str, content: bytes) -> ManifestDataset:
+    """Read a folder's manifest; with another hash of its content it is read again."""
     folder, positive = name_parts(name)
     return ManifestDataset(folder, positive=positive or None)
 
 
 @functools.lru_cache(maxsize=8)
-def _version(data: ManifestDataset) -> str:
-    """A text that changes with the rows of a manifest, and with the sizes of its files."""
-    files = data.table["file"].tolist()
-    sizes = [(data.folder / file).stat().st_size for file in files]
+def _version(data: ManifestDataset, stamps: tuple[Stamp, ...]) -> str:
+    """A text that changes with the rows of a manifest, and with what its files hold."""
+    files = data.table["file"]
+    hashes = content_hashes(files.items(), data.folder, stamps, MANIFEST)
     splits = data.table["split"].tolist() if "split" in data.table else []
-    rows = zip(files, data.targets.tolist(), data.groups.tolist(), sizes, strict=True)
+    rows = zip(files, data.targets.tolist(), data.groups.tolist(), hashes, strict=True)
     return fingerprint([*rows, *splits])
 
 

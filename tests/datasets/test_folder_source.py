@@ -1,7 +1,14 @@
 """A folder as a source: its parts, its version, and what is too little to say anything."""
 
+import hashlib
+import os
+import shutil
+from hashlib import file_digest
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from sdlib.datasets.folder_names import folder_name
 from sdlib.datasets.folder_source import (
@@ -114,14 +121,66 @@ class TestVersion:
         write_manifest(folder, split_of(rows, *PARTS))
         assert self.version(folder) not in (first, second)
 
-    def test_it_changes_with_the_size_of_a_file(self, folder):
+    def test_it_changes_with_other_pixels_of_the_same_size(self, folder):
+        write_folder(folder, file="image {}.bmp")
+        before = self.version(folder)
+        image = folder / "image 7.bmp"
+        size = image.stat().st_size
+        Image.new("RGB", (32, 32), "blue").save(image)
+        assert image.stat().st_size == size
+        assert self.version(folder) != before
+
+    def test_a_copied_folder_has_the_same(self, folder, tmp_path):
+        write_folder(folder)
+        copy = tmp_path / "copy"
+        shutil.copytree(folder, copy)
+        for file in copy.iterdir():
+            os.utime(file, ns=(0, 0))
+        assert self.version(copy) == self.version(folder)
+
+    def test_files_are_read_once(self, folder, monkeypatch):
+        rows = write_folder(folder)
+        read = []
+
+        def digest(stream, name):
+            read.append(Path(stream.name).name)
+            return file_digest(stream, name)
+
+        monkeypatch.setattr(hashlib, "file_digest", digest)
+        self.version(folder)
+        assert sorted(read) == sorted(row["file"] for row in rows)
+        write_manifest(folder, rows[:-1])  # the hashes come from the disk
+        self.version(folder)
+        assert len(read) == len(rows)
+        os.utime(folder / rows[3]["file"], ns=(0, 0))
+        self.version(folder)
+        assert read[len(rows) :] == [rows[3]["file"]]
+
+    @pytest.mark.parametrize("content", ["", "[]", '{"image 0.png": 3}', '{"image 0.png": [1, 2]}'])
+    def test_a_damaged_cache_is_made_again(self, folder, tmp_path, content):
         rows = write_folder(folder)
         before = self.version(folder)
-        image = folder / rows[0]["file"]
-        image.write_bytes(image.read_bytes() + b"more")
-        # A process reads a folder once: another does so again.
+        [cache] = (tmp_path / "outputs" / "cache").glob("mine-contents-*.json")
+        whole = cache.read_text(encoding="utf-8")
+        cache.write_text(content, encoding="utf-8")
         write_manifest(folder, [{**row, "note": ""} for row in rows])
-        assert self.version(folder) != before
+        assert self.version(folder) == before
+        assert cache.read_text(encoding="utf-8") == whole
+
+    def test_an_image_that_is_gone_or_closed_is_named(self, folder):
+        rows = write_folder(folder)
+        self.version(folder)
+        image = folder / rows[3]["file"]
+        image.unlink()
+        with pytest.raises(
+            DataError, match=r"image 3.png \(row 5 of manifest.csv\) cannot be read"
+        ):
+            self.version(folder)
+        image.mkdir()
+        with pytest.raises(
+            DataError, match=r"image 3.png \(row 5 of manifest.csv\) cannot be read"
+        ):
+            self.version(folder)
 
 
 class TestTooLittle:
