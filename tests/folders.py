@@ -46,6 +46,28 @@ def write_folder(
     return rows
 
 
+def lopsided(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Rows with a split: of the positive test images, all but one are of one patient.
+
+    There are twelve negative test images, of two patients.
+    """
+    most = {0: 6, 2: 6, 3: 1}
+    kept = []
+    for row in rows:
+        patient = int(row["group"].split()[1])
+        if patient in most:
+            most[patient] -= 1
+            if most[patient] < 0:
+                continue
+        split = "train"
+        if patient < 4:
+            split = "test"
+        elif patient < 6:
+            split = "validation"
+        kept.append({**row, "split": split})
+    return kept
+
+
 def write_manifest(folder: Path, rows: list[dict[str, str]]) -> None:
     """Write the rows as ``manifest.csv``."""
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:

@@ -19,13 +19,21 @@ from sdlib.checks import known
 from sdlib.datasets.content_hashes import Stamp, content_hashes, file_stamps
 from sdlib.datasets.folder_names import name_parts
 from sdlib.datasets.manifest import MANIFEST, SPLITS, ManifestDataset
-from sdlib.datasets.source import Request, Source
+from sdlib.datasets.source import Request, Source, balanced_rows
 from sdlib.datasets.splits import grouped_split
 from sdlib.datasets.store import fingerprint
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import DataError
 
-__all__ = ["FEWEST_GROUPS", "FEWEST_IMAGES", "SHARES", "folder_data", "folder_source", "with_parts"]
+__all__ = [
+    "FEWEST_GROUPS",
+    "FEWEST_IMAGES",
+    "SHARES",
+    "check_drawn",
+    "folder_data",
+    "folder_source",
+    "with_parts",
+]
 
 #: Of the patients, where the manifest does not say.
 SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
@@ -108,6 +116,36 @@ def with_parts(data: ManifestDataset, seed: int) -> ManifestDataset:
     for part in SPLITS:
         _check_part(data, part, dealt=split is None)
     return data
+
+
+def check_drawn(data: ManifestDataset, seed: int, most: int | None) -> None:
+    """Check the test images that are used, where the larger class is cut down to the smaller one.
+
+    Parameters
+    ----------
+    data : ManifestDataset
+        Of :func:`with_parts`.
+    seed, most
+        As for :func:`~sdlib.datasets.source.balanced`.
+
+    Raises
+    ------
+    DataError
+        All images of a class that are drawn are of too few patients to say anything of others.
+    """
+    test = data.split("test")
+    rows = balanced_rows(test.targets, seed, most)
+    targets, drawn = test.targets[rows], test.groups[rows]
+    for label, name in enumerate(data.classes.names):
+        groups = len(set(drawn[targets == label]))
+        if groups < FEWEST_GROUPS:
+            raise DataError(
+                f"expected test images of each class from at least {FEWEST_GROUPS} groups "
+                f"(patients) among the {len(rows)} that are drawn, as many of either class, got "
+                f"{name} from {groups} in {data.folder / MANIFEST}: one patient says nothing of "
+                f"others; add images of other patients to the test part, or take fewer of the "
+                f"patient with most"
+            )
 
 
 def _load(data: ManifestDataset, request: Request) -> TileSet:

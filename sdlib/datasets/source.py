@@ -13,7 +13,7 @@ from sdlib.datasets.store import data_folder
 from sdlib.datasets.tiles import TileSet
 from sdlib.errors import ConfigError, DataError
 
-__all__ = ["Request", "Source", "balanced"]
+__all__ = ["Request", "Source", "balanced", "balanced_rows"]
 
 
 @dataclass(frozen=True)
@@ -151,9 +151,18 @@ class Source:
 
 def balanced(tiles: TileSet, seed: int, most: int | None = None) -> TileSet:
     """As many benign as cancerous tiles (at most ``most`` in all), drawn by ``seed``, in order."""
+    return tiles.subset(balanced_rows(tiles.targets, seed, most))
+
+
+def balanced_rows(targets: np.ndarray, seed: int, most: int | None = None) -> np.ndarray:
+    """The rows that :func:`balanced` draws, sorted.
+
+    >>> balanced_rows(np.array([0, 1, 1, 0, 1, 1]), seed=0).tolist()
+    [0, 2, 3, 5]
+    """
     rng = np.random.default_rng(seed)
-    each = min(np.bincount(tiles.targets, minlength=2))
+    each = min(np.bincount(targets, minlength=2))
     if most is not None:
         each = min(each, most // 2)
-    chosen = [rng.choice(np.flatnonzero(tiles.targets == c), each, replace=False) for c in (0, 1)]
-    return tiles.subset(np.sort(np.concatenate(chosen)))
+    chosen = [rng.choice(np.flatnonzero(targets == c), each, replace=False) for c in (0, 1)]
+    return np.sort(np.concatenate(chosen))

@@ -14,14 +14,15 @@ from sdlib.datasets.folder_names import folder_name
 from sdlib.datasets.folder_source import (
     FEWEST_IMAGES,
     SHARES,
+    check_drawn,
     folder_data,
     folder_source,
     with_parts,
 )
-from sdlib.datasets.source import Request
+from sdlib.datasets.source import Request, balanced
 from sdlib.datasets.sources import check_source, source_of
 from sdlib.errors import ConfigError, DataError
-from tests.folders import write_folder, write_manifest
+from tests.folders import lopsided, write_folder, write_manifest
 
 PARTS = ("train", "validation", "test")
 
@@ -213,6 +214,25 @@ class TestTooLittle:
         rows = [{**row, "split": split.get(int(row["group"].split()[1]), "train")} for row in rows]
         write_manifest(folder, rows)
         self.fails(folder, "from at least 2 groups", "got negative from 1")
+
+    def test_test_patients_of_a_class_that_are_drawn(self, folder):
+        """Of 61 positive test images, one is not of the first patient; 12 are drawn."""
+        write_manifest(folder, lopsided(write_folder(folder, patients=8, each=60)))
+        data = with_parts(folder_data(folder_name(folder)), 0)
+        tiles = tiles_of(folder, "test")
+        alone = []
+        for seed in range(30):
+            drawn = balanced(tiles, seed)
+            groups = set(drawn.groups[drawn.targets == 1])
+            if len(groups) == 2:
+                check_drawn(data, seed, None)
+                continue
+            alone.append(seed)
+            with pytest.raises(DataError, match=r"among the 24 that are drawn, .*positive from 1"):
+                check_drawn(data, seed, None)
+        assert 15 < len(alone) < 30
+        with pytest.raises(DataError, match="among the 2 that are drawn"):
+            check_drawn(data, 0, 3)
 
     def test_no_test_images(self, folder):
         rows = split_of(write_folder(folder), "train", "validation")

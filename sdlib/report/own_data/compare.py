@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sdlib.checks import known
 from sdlib.datasets.folder_names import file_name, folder_name
-from sdlib.datasets.folder_source import folder_data, with_parts
+from sdlib.datasets.folder_source import check_drawn, folder_data, with_parts
 from sdlib.experiments import PROFILES, experiment_of
 from sdlib.experiments.own_data import AT_PAPER_VALUES, OWN_DATA, PRETRAINED, TUNED
 from sdlib.files import atomic_path
@@ -82,12 +82,17 @@ def compare_folder(
     name = (PRETRAINED if pretrained else OWN_DATA).name
     source = folder_name(folder, positive)
     data = folder_data(source)
-    divided = with_parts(data, experiment_of(name).data_seed)
+    definition = experiment_of(name)
+    divided = with_parts(data, definition.data_seed)
     rival, arm = TUNED if search else AT_PAPER_VALUES
     command = _command(folder, profile, positive, search, pretrained, stain, out)
     with outputs_in(out):
         place = outputs_folder() / file_name(source)
         with only_process(place / ".comparison.lock", f"a comparison on {folder}"):
+            log("looking whether images have changed")
+            count = definition.settings(profile, source).tiles
+            most = definition.source(source).most("test", count)
+            check_drawn(divided, definition.data_seed, most)
             runs = make_comparison(name, profile, source, (rival, arm), log)
             log("measuring, and writing the page")
             tiles = load_tiles(runs[0], only=["test"])

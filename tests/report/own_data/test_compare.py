@@ -26,7 +26,7 @@ from sdlib.report.own_data.page import write_html
 from sdlib.report.own_data.verdict import points
 from sdlib.theory.optima import resting_logits
 from sdlib.training.lock import only_process
-from tests.folders import write_folder, write_manifest
+from tests.folders import lopsided, write_folder, write_manifest
 
 BAD = "<script>alert('x')&"
 UNBROKEN = "\N{NO-BREAK SPACE}"
@@ -411,6 +411,12 @@ class TestBadInput:
         assert "row 9 of manifest.csv" in sentence(folder)
         (folder / "manifest.csv").write_text("")
         assert "manifest.csv" in sentence(folder)
+
+    def test_of_the_test_patients_that_are_drawn(self, tmp_path):
+        rows = write_folder(tmp_path / "mine", patients=8, each=60)
+        write_manifest(tmp_path / "mine", lopsided(rows))
+        line = self.after_reading(tmp_path / "mine")
+        assert "among the 24 that are drawn, as many of either class, got positive from 1" in line
 
     def test_of_an_image(self, sentence, tmp_path):
         rows = write_folder(tmp_path / "mine")
