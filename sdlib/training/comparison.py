@@ -18,8 +18,8 @@ from sdlib.training.data import load_tiles
 __all__ = ["Progress", "compared_runs", "in_words", "make_comparison"]
 
 Log = Callable[[str], None]
+Done = Callable[[int, int], None]  # takes how many steps are finished, and how many there are
 
-EPOCH = "epoch "  # what a run's lines about its epochs begin with
 MINUTE, HOUR = 60, 3600
 SHOWN_IN_SECONDS = 90  # longer times are told in minutes
 
@@ -36,7 +36,7 @@ class Progress:
 
     Examples
     --------
-    >>> times = iter([0.0, 30.0])
+    >>> times = iter([0.0, 10.0, 40.0])
     >>> progress = Progress(5, clock=lambda: next(times))
     >>> progress.skip(2)
     >>> progress.step()
@@ -52,8 +52,9 @@ class Progress:
         self._seconds = 0.0
 
     def skip(self, steps: int = 1) -> None:
-        """Count steps that need not be made again."""
+        """Count steps that are there already; the time up to now is that of no step."""
         self.done += steps
+        self._start = self._clock()
 
     def step(self, steps: int = 1) -> str:
         """Count steps that have just been made; says how many there are, and what is left."""
@@ -63,11 +64,6 @@ class Progress:
         self._made += steps
         self.done += steps
         return f"{self.done} of {self.total}{self._left()}"
-
-    def reach(self, done: int) -> None:
-        """Count at least so many steps as done: some may have been made before this command."""
-        self.done = max(self.done, done)
-        self._start = self._clock()
 
     def _left(self) -> str:
         left = self.total - self.done
@@ -116,7 +112,7 @@ def make_comparison(
     experiment, profile, source, arms
         As for :func:`compared_runs`.
     log : callable
-        Takes a line per trial, per run and per level of the sweep, with the time that is left.
+        Takes a line per trial, per run and per group of levels, and lines with the time left.
 
     Raises
     ------
@@ -132,34 +128,64 @@ def make_comparison(
     for name, found in tiles.items():
         log(f"{name}: {found!r}")
     searches = list(dict.fromkeys(run.search for run in runs if run.search))
-    networks = runs[0].settings.networks
-    trials = [search.space.count(search.run.settings.trials) for search in searches]
-    progress = Progress(networks * sum(trials) + len(runs))
-    log(f"{networks * sum(trials)} networks for the searches, {len(runs)} for the comparison")
-    for number, search in enumerate(searches, start=1):
-        _search(search, progress, log)
-        progress.reach(networks * sum(trials[:number]))
+    searched = sum(search.run.settings.networks * _trials_of(search) for search in searches)
+    progress = Progress(searched + len(runs))
+    log(f"{searched} networks for the searches, {len(runs)} for the comparison")
+    for search in searches:
+        networks = search.run.settings.networks
+        done = _counting(progress, _trials_of(search), "networks trained", log, networks)
+        searching.execute(search, log=log, done=done)
     for run in runs:
         _run(run, progress, log)
     _sweep(experiment, profile, source, arms, log)
     return runs
 
 
-def _search(search: Search, progress: Progress, log: Log) -> None:
-    """Run a search; each of its lines is of a trial that has finished."""
+def _trials_of(search: Search) -> int:
+    return search.space.count(search.run.settings.trials)
 
-    networks = search.run.settings.networks
 
-    def told(line: str) -> None:
-        log(f"{line} ({progress.step(networks)})")
+def _counting(progress: Progress, expected: int, what: str, log: Log, size: int = 1) -> Done:
+    """Count the steps of a part of the comparison, and log them; those there before are skipped.
 
-    searching.execute(search, log=told)
+    Parameters
+    ----------
+    progress : Progress
+        Of the whole.
+    expected : int
+        Steps of the part, as they are counted in the whole.
+    what : str
+        What a step makes, for the log.
+    log : callable
+        Takes a line whenever steps have been made.
+    size : int
+        Steps of the whole in one of the part.
+
+    Returns
+    -------
+    callable
+        Takes how many steps of the part are finished, at first those that were there before, and
+        how many there are.
+    """
+    before: int | None = None
+
+    def done(finished: int, total: int) -> None:
+        nonlocal before, expected
+        progress.total += size * (total - expected)  # a grid may go on beyond its ends
+        expected = total
+        if before is None:
+            progress.skip(size * finished)
+        elif finished > before:
+            log(f"{what} ({progress.step(size * (finished - before))})")
+        before = finished
+
+    return done
 
 
 def _run(run: Run, progress: Progress, log: Log) -> None:
     """Make a run; its epochs are not told, which are many where images are few."""
     before = own_row(run)
-    row = training.execute(run, log=lambda line: None if line.startswith(EPOCH) else log(line))
+    row = training.execute(run, log=log, epoch_log=lambda line: None)
     if before == row:
         progress.skip()
         return
@@ -168,14 +194,8 @@ def _run(run: Run, progress: Progress, log: Log) -> None:
 
 
 def _sweep(experiment: str, profile: str, source: str, arms: Sequence[str], log: Log) -> None:
-    """Sweep the networks of the arms; each line names the levels that have been predicted."""
-    shifts = experiment_of(experiment).sweep.shifts
-    progress = Progress(len(levels_of(profile, shifts)))
-    log(f"shifting the test images to {progress.total} levels")
-
-    def told(line: str) -> None:
-        levels = line.rpartition(" at ")[2].split(", ")
-        last = f" to {levels[-1]}" if len(levels) > 1 else ""
-        log(f"shifted by {levels[0]}{last} ({progress.step(len(levels))})")
-
-    sweep.make(experiment, profile, source, told, arms=arms)
+    """Sweep the networks of the arms."""
+    levels = len(levels_of(profile, experiment_of(experiment).sweep.shifts))
+    log(f"shifting the test images to {levels} levels")
+    done = _counting(Progress(levels), levels, "levels that images were shifted by", log)
+    sweep.make(experiment, profile, source, log=log, arms=arms, done=done)

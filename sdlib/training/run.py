@@ -167,7 +167,13 @@ def evaluate(
     }
 
 
-def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | None = None) -> dict:
+def execute(
+    run: Run,
+    fresh: bool = False,
+    log: Log = print,
+    fabric: Fabric | None = None,
+    epoch_log: Log | None = None,
+) -> dict:
     """Train, evaluate and write ``row.json``, ``predictions.npz`` and ``model.safetensors``.
 
     A run whose row has today's configuration is not repeated, and a killed one goes on from its
@@ -176,7 +182,18 @@ def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | No
     Where the experiment tests the networks of another, and that one's network is at hand, nothing
     is trained. A damaged file of an earlier run counts as not there, which the log says.
 
-    With a ``fabric`` of several devices this is for rank 0 (:mod:`sdlib.training.launch`).
+    Parameters
+    ----------
+    run : Run
+    fresh : bool
+        Make it anew, whatever is there.
+    log : callable
+        Takes a line of text about damaged files and about a network that is lent.
+    fabric : lightning_fabric.Fabric, optional
+        Device and precision. With several devices this is for rank 0
+        (:mod:`sdlib.training.launch`).
+    epoch_log : callable, optional
+        Takes what training says, a line per epoch; by default ``log`` takes it.
 
     Returns
     -------
@@ -210,7 +227,9 @@ def execute(run: Run, fresh: bool = False, log: Log = print, fabric: Fabric | No
     if network is None:
         call_to_train(fabric)  # the other devices, if there are any
         shown = tiles[TRAINING], tiles["validation"]
-        network, history = train(run, run.resolved_arm(), *shown, log, run.folder, fabric)
+        network, history = train(
+            run, run.resolved_arm(), *shown, epoch_log or log, run.folder, fabric
+        )
     else:
         network, history = network.to(fabric.device), lent["history"]
     logits = evaluate(run, network, tiles, fabric)

@@ -35,6 +35,7 @@ __all__ = ["execute"]
 
 Objective = Callable[[dict[str, float], int], dict]
 Log = Callable[[str], None]
+Done = Callable[[int, int], None]
 
 LARGEST_SEED = 2**32 - 1  # of optuna's samplers
 KEPT = ("metrics", "seconds", "by_network")  # of what a trial's training returns
@@ -105,7 +106,7 @@ def _study(search: Search, journal: Path, fresh: bool, log: Log) -> optuna.Study
 
 
 def _complete(
-    study: optuna.Study, space: Space, objective: Objective, run: Run
+    study: optuna.Study, space: Space, objective: Objective, run: Run, done: Done
 ) -> list[FrozenTrial]:
     """Run trials until none is left to run; the finished ones, in order.
 
@@ -116,6 +117,8 @@ def _complete(
         finished = [trial for trial in stored if space.holds(trial.params)]
         tried = [(trial.params, trial.value) for trial in finished]
         values = next_values(space, tried, run.settings.trials, run.seed)
+        left = 0 if values is None else 1
+        done(len(finished), max(space.count(run.settings.trials), len(finished) + left))
         if values is None:
             return finished
         study.add_trial(_evaluated(objective, space, values, len(finished)))
@@ -168,13 +171,29 @@ def _mean(found: list[dict]) -> dict:
     }
 
 
-def execute(search: Search, fresh: bool = False, log: Log = print) -> list[dict]:
+def execute(
+    search: Search,
+    fresh: bool = False,
+    log: Log = print,
+    done: Done = lambda finished, total: None,
+) -> list[dict]:
     """Run a search to the end of its budget and write its trials, one per line.
 
     Every trial trains with the same initialisations and orders (from the experiment's search seed
     on, which no reported run uses), so trials differ by their values alone. The score of a trial is
     the mean of its networks, of which the profile says how many. What comes next depends only
     on the trials that were finished: a resumed search proposes what the unbroken one would.
+
+    Parameters
+    ----------
+    search : Search
+    fresh : bool
+        Make its trials anew, whatever is there.
+    log : callable
+        Takes a line per trial, and one about each damaged file.
+    done : callable
+        Takes how many trials are finished and how many there are: before the first is made, and
+        after each. A grid that goes on beyond its ends has more than it began with.
 
     Returns
     -------
@@ -193,15 +212,18 @@ def execute(search: Search, fresh: bool = False, log: Log = print) -> list[dict]
     if not fresh and _own_trials(search, log):
         finished = read_trials(search)
         if finished and is_whole(search, finished):
+            done(len(finished), len(finished))
             return finished
     with _writing(search.folder / "journal.log"):
         search.folder.mkdir(parents=True, exist_ok=True)
     # Two processes would both make every trial, and neither would end with the unbroken search's.
     with only_process(search.folder / ".lock", f"the search {search.id}"):
-        return _execute(search, space, run, fresh, log)
+        return _execute(search, space, run, fresh, log, done)
 
 
-def _execute(search: Search, space: Space, run: Run, fresh: bool, log: Log) -> list[dict]:
+def _execute(
+    search: Search, space: Space, run: Run, fresh: bool, log: Log, done: Done
+) -> list[dict]:
     """Run a search as the only process that does."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     siblings = _trials_of_others(search, log)
@@ -221,7 +243,8 @@ def _execute(search: Search, space: Space, run: Run, fresh: bool, log: Log) -> l
 
     journal = search.folder / "journal.log"
     with _writing(journal):
-        finished = _complete(_study(search, journal, fresh, log), space, objective, run)
+        study = _study(search, journal, fresh, log)
+        finished = _complete(study, space, objective, run, done)
     rows = [
         {
             "family": search.family,

@@ -24,12 +24,18 @@ from sdlib.training.own_files import say_damaged
 __all__ = ["make"]
 
 Log = Callable[[str], None]
+Done = Callable[[int, int], None]
 
 FARTHEST = float(np.finfo(np.float16).max)  # logits beyond it are kept as it
 
 
 def make(
-    experiment: str, profile: str, source: str, log: Log = print, arms: Sequence[str] = ()
+    experiment: str,
+    profile: str,
+    source: str,
+    log: Log = print,
+    arms: Sequence[str] = (),
+    done: Done = lambda finished, total: None,
 ) -> Path:
     """Sweep the trained networks of today's configuration; returns the folder of the sweep.
 
@@ -45,6 +51,9 @@ def make(
         Takes a line per group of levels, and one about each damaged file.
     arms : sequence of str
         Whose networks predict; by default those of all arms. What is there of the others is kept.
+    done : callable
+        Takes how many levels are finished and how many there are: before the first is made, and
+        after each group.
 
     Raises
     ------
@@ -74,24 +83,34 @@ def make(
     folder = SWEEP.folder(experiment, profile, source)
     # Two processes would overwrite each other's levels.
     with only_process(folder / ".lock", f"the sweep of {experiment}"):
-        _make(folder, levels_of(profile, measurement.shifts), trained, stamps, log)
-        done = {run.id: stamps[run.id] for run in trained}
-        write_json(SWEEP.done_file(experiment, profile, source), done)
+        _make(folder, levels_of(profile, measurement.shifts), trained, stamps, log, done)
+        swept = {run.id: stamps[run.id] for run in trained}
+        write_json(SWEEP.done_file(experiment, profile, source), swept)
     return folder
 
 
 def _make(
-    folder: Path, levels: Sequence[Level], trained: list[Run], stamps: dict[str, str], log: Log
+    folder: Path,
+    levels: Sequence[Level],
+    trained: list[Run],
+    stamps: dict[str, str],
+    log: Log,
+    done: Done,
 ) -> None:
     """Predict whatever the files of the levels lack of the trained runs."""
     from sdlib.training.run import loaded  # torch and its company
 
-    for chosen, missing in _to_do(folder, levels, trained, stamps, log).items():
+    to_do = _to_do(folder, levels, trained, stamps, log)
+    finished = len(levels) - sum(map(len, to_do.values()))
+    done(finished, len(levels))
+    for chosen, missing in to_do.items():
         session = loaded(chosen, chosen[0].definition.sweep.cohort)
         for group in _shifted_together(missing):
             _predict(session, chosen, group, folder, stamps)
             names = ", ".join(level.name for level in group)
             log(f"{chosen[0].experiment}: {len(chosen)} networks at {names}")
+            finished += len(group)
+            done(finished, len(levels))
 
 
 def _to_do(

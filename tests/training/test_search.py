@@ -333,6 +333,15 @@ class TestEnlarged:
         assert 1.0 in [row["values"]["lam"] for row in rows]
 
 
+def limited(propose, most):
+    """In place of what proposes values: none after so many trials."""
+
+    def values(space, tried, *others):
+        return None if len(tried) == most else propose(space, tried, *others)
+
+    return values
+
+
 class TestStopped:
     @pytest.mark.parametrize(
         ("family", "after", "error"),
@@ -361,6 +370,26 @@ class TestStopped:
         assert len(calls) == len(unbroken[family]) + 1
         assert values(rows) == values(unbroken[family])
         assert [row["trial"] for row in rows] == list(range(len(rows)))
+
+    def test_it_tells_how_many_trials_are_finished(self, pretended, monkeypatch):
+        """Of those of an earlier command first, and of a grid's that went on beyond its ends."""
+        searching(monkeypatch, "sd_eq1", grid={"lam": (1e-3, 1e-4, 1e-5)})
+        wanted, steps, points = search_of("sd_eq1"), [], 3
+        with monkeypatch.context() as patch:
+            patch.setattr(search, "next_values", limited(search.next_values, 2))
+            search.execute(wanted, log=silent, done=lambda *step: steps.append(step))
+        assert steps == [(0, points), (1, points), (2, points)]
+        wanted.file.unlink()
+        steps.clear()
+        rows = search.execute(wanted, log=silent, done=lambda *step: steps.append(step))
+        assert len(rows) > points
+        assert [finished for finished, _ in steps] == list(range(2, len(rows) + 1))
+        assert steps[0][1] == points
+        assert steps[-1] == (len(rows), len(rows))
+        assert all(finished <= total for finished, total in steps)
+        steps.clear()
+        search.execute(wanted, log=silent, done=lambda *step: steps.append(step))
+        assert steps == [(len(rows), len(rows))]
 
     def test_half_a_line_in_the_journal(self, pretended, monkeypatch, unbroken):
         """A disk that was full in the middle of a line: optuna alone could not read past it."""

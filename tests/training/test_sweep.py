@@ -151,6 +151,19 @@ def test_a_damaged_level_is_made_again(network, damage):
         np.testing.assert_array_equal(found[name], expected[name])
 
 
+def test_it_tells_how_many_levels_are_finished(network):
+    """Of those that are there already, too, and not of damaged files."""
+    levels, steps = levels_of("smoke"), []
+    folder = sweep.make(*PLACE, log=silent, done=lambda *step: steps.append(step))
+    assert steps[0] == (0, len(levels))
+    assert steps[-1] == (len(levels), len(levels))
+    assert [finished for finished, _ in steps] == sorted({finished for finished, _ in steps})
+    (folder / f"{LEVELS[4].name}.npz").write_bytes(b"")
+    steps.clear()
+    sweep.make(*PLACE, log=silent, done=lambda *step: steps.append(step))
+    assert steps == [(len(levels) - 1, len(levels)), (len(levels), len(levels))]
+
+
 def test_a_run_with_a_damaged_row_is_left_out(network):
     OTHER.folder.mkdir(parents=True)
     OTHER.row_file.write_bytes(b"")
