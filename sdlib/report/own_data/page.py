@@ -8,6 +8,7 @@ from sdlib.datasets.folder_names import short_name
 from sdlib.plotting import use_style
 from sdlib.report.own_data import figures, html, tables, verdict
 from sdlib.report.own_data.findings import Findings
+from sdlib.report.own_data.next_steps import next_steps
 from sdlib.report.own_data.stained import RULE
 from sdlib.results import provenance
 from sdlib.training.comparison import in_words
@@ -36,7 +37,7 @@ def write_html(found: Findings, command: str, dealt: bool) -> str:
     with rc_context():
         use_style()
         parts = [
-            html.section("What to do next", html.items(verdict.next_steps(found))),
+            html.section("What to do next", html.items(next_steps(found))),
             _compared(found, dealt),
             _results(found),
             _cutoffs(found),

@@ -7,7 +7,6 @@ from enum import StrEnum
 import numpy as np
 
 from sdlib.datasets.folder_names import short_name
-from sdlib.experiments.searches import Space
 from sdlib.metrics import equivalent
 from sdlib.metrics.intervals import Interval
 from sdlib.report.own_data.findings import ALL_LEVELS, BOTH, MOVED, NONE, Findings
@@ -15,14 +14,15 @@ from sdlib.report.own_data.paired import Paired
 from sdlib.report.tables import ends_in_points, signed_points
 
 __all__ = [
+    "HARDLY",
     "MARGIN",
     "Answer",
     "answer",
     "cutoff_sentence",
     "decimal",
     "difference_sentence",
+    "differs",
     "headline",
-    "next_steps",
     "patients",
     "penalty_sentence",
     "points",
@@ -31,12 +31,10 @@ __all__ = [
 
 MARGIN = 0.02
 """Differences of accuracy within this count as the same."""
-HARDLY, PARTLY = 0.05, 0.25  # shares of margins beyond the cap
+HARDLY = 0.05
+"""Below this share of margins beyond the cap, the penalty had hardly anything to hold back."""
+PARTLY = 0.25  # below this share it was binding in part
 UNBROKEN = "\N{NO-BREAK SPACE}"
-CHANCE = 0.6  # an AUROC below it: next to nothing was learned
-FEW_PATIENTS = 20
-# What is tried after a profile; beyond these it takes a GPU.
-LONGER = {"smoke": "laptop", "quick": "laptop", "laptop": "long"}
 
 
 class Answer(StrEnum):
@@ -66,6 +64,11 @@ def answer(found: Paired) -> Answer:
     if not np.isfinite(found.low):
         return Answer.UNDECIDED
     return Answer.SAME if equivalent(_interval(found), MARGIN) else Answer.UNDECIDED
+
+
+def differs(found: Paired) -> bool:
+    """Whether the interval leaves out 0."""
+    return found.low > 0 or found.high < 0
 
 
 def _interval(found: Paired) -> Interval:
@@ -174,14 +177,9 @@ def _of_cutoffs(found: Findings) -> str:
         )
     if helped and answer(tuned) == Answer.UNDECIDED:
         return f"with .5 it was {points(plain)}, a gain that can no longer be decided"
-    if _differs(moved):
+    if differs(moved):
         return f"with .5 it was {points(plain)}, so the cut-off matters here"
     return f"with .5 it was {points(plain)}, and whether the cut-off matters cannot be decided"
-
-
-def _differs(found: Paired) -> bool:
-    """Whether the interval leaves out 0."""
-    return found.low > 0 or found.high < 0
 
 
 def penalty_sentence(found: Findings) -> str:
@@ -197,113 +195,6 @@ def penalty_sentence(found: Findings) -> str:
     if share < PARTLY:
         return f"{text}: the penalty was binding in part."
     return f"{text}: the penalty was binding."
-
-
-def next_steps(found: Findings) -> list[str]:
-    """What to do next, the most useful first; one sentence or two each."""
-    steps = [
-        *_of_learning(found),
-        *_of_precision(found),
-        *_of_values(found),
-        *_of_moved_cutoffs(found),
-    ]
-    if answer(found.metrics["brier"]) == Answer.HELPS:  # a higher Brier score is worse
-        steps.append(
-            "Calibrate the probabilities of networks with spectral decoupling on validation "
-            "images before they are shown: their Brier score is higher."
-        )
-    if found.penalty.beyond[found.rival] < HARDLY:
-        steps.append(
-            "Train longer, or try a larger λ: while margins stay below the cap, both methods "
-            "train nearly the same network."
-        )
-    if answer(found.main) in (Answer.SAME, Answer.HARMS):
-        steps.append("Keep weight decay: nothing here speaks for the penalty.")
-    steps.append(
-        "Test what you keep on images of another scanner or another hospital. Blur, sharpness and "
-        "stain are a stand-in for them, no more."
-    )
-    return steps
-
-
-def _of_learning(found: Findings) -> list[str]:
-    best = max(found.metrics["auroc"].own.mean, found.metrics["auroc"].rival.mean)
-    if best >= CHANCE:
-        return []
-    options = _stronger(found)
-    remedy = "Look whether the labels are right (python -m sdlib check)."
-    if options:
-        remedy = f"Try {options}."
-    return [
-        f"First make a network learn the task: the better AUROC is {best:.2f}, little more than "
-        f"chance, and methods that have learned nothing cannot be compared. {remedy}"
-    ]
-
-
-def _of_precision(found: Findings) -> list[str]:
-    if answer(found.main) != Answer.UNDECIDED:
-        return []
-    groups = len(set(found.test.groups))
-    if found.main.patient_error >= found.main.seed_error:
-        few = f", of which there are {groups}" if groups < FEW_PATIENTS else ""
-        return [
-            f"Add test patients{few}: most of the uncertainty comes from them, and more seeds "
-            "would hardly narrow the interval."
-        ]
-    options = _stronger(found)
-    how = f"for longer or on more images ({options})" if options else "on more images"
-    return [
-        f"Train {how}: most of the uncertainty is between seeds, as where training has not settled."
-    ]
-
-
-def _stronger(found: Findings) -> str:
-    """Options of the command with which networks learn more than those of this page did."""
-    options = []
-    if found.place.profile in LONGER:
-        options.append(f"--profile {LONGER[found.place.profile]}")
-    if not found.place.runs[0].settings.pretrained:
-        options.append("--pretrained")
-    return ", or ".join(options)
-
-
-def _of_moved_cutoffs(found: Findings) -> list[str]:
-    plain, tuned = found.cutoffs[NONE], found.cutoffs[BOTH]
-    if answer(plain) == answer(tuned):
-        return []
-    if _differs(found.cutoffs[MOVED]):
-        return [
-            "Choose the cut-off on validation images, for either method: at .5 and at such a "
-            "cut-off the answers differ."
-        ]
-    if (answer(plain), answer(tuned)) == (Answer.HELPS, Answer.UNDECIDED):
-        return [
-            "Do not rely on the gain at a cut-off of .5: with cut-offs tuned on validation images "
-            "it can no longer be decided."
-        ]
-    return []
-
-
-def _of_values(found: Findings) -> list[str]:
-    """Searches whose best value lies at an end of its grid."""
-    steps = []
-    for name in (found.rival, found.arm):
-        family = found.place.definition.arm(name).search
-        if family is None:
-            continue
-        space = found.place.definition.space(family)
-        chosen = found.place.setting(name)[space.names[0]]
-        if chosen == _strong_end(space):
-            steps.append(
-                f"The search for {found.place.label(name)} chose the strongest value of its grid, "
-                f"{decimal(chosen)}: a stronger one may be better still."
-            )
-    return steps
-
-
-def _strong_end(space: Space) -> float:
-    (values,) = space.grid.values()
-    return max(values)
 
 
 def _listed(names: list[str]) -> str:

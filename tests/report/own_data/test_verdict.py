@@ -10,6 +10,7 @@ from sdlib.experiments.own_data import OWN_DATA
 from sdlib.metrics import Interval
 from sdlib.report.own_data import verdict
 from sdlib.report.own_data.findings import BOTH, METRICS, MOVED, NONE
+from sdlib.report.own_data.next_steps import next_steps
 from sdlib.report.own_data.paired import Paired
 
 UNBROKEN = "\N{NO-BREAK SPACE}"
@@ -74,7 +75,7 @@ def of_cutoffs(plain, tuned, moved):
     intervals = {NONE: paired(*plain), BOTH: paired(*tuned), MOVED: paired(*moved)}
     found = findings(cutoffs=intervals)
     sentence = verdict.cutoff_sentence(found).replace(UNBROKEN, " ")
-    return sentence.partition(" points; ")[2].partition(". AUROC")[0], verdict.next_steps(found)
+    return sentence.partition(" points; ")[2].partition(". AUROC")[0], next_steps(found)
 
 
 class TestCutoffs:
@@ -127,9 +128,7 @@ class TestWhatToTry:
         metrics = dict.fromkeys(METRICS, replace(paired(0, -3, 3), own=chance, rival=chance))
         seeds = Interval(SEEDS, 0.0, 0.1, -0.1, 0.1)
         main = replace(paired(0, -3, 3), over_seeds=seeds)
-        first, second, *_ = verdict.next_steps(
-            findings(profile, pretrained, metrics=metrics, main=main)
-        )
+        first, second, *_ = next_steps(findings(profile, pretrained, metrics=metrics, main=main))
         assert first.endswith(f" Try {options}." if options else "python -m sdlib check).")
         assert f"({options}): most" in second or second.startswith("Train on more images: most")
         assert ("--" in first, "--" in second) == (bool(options), bool(options))
