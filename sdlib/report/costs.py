@@ -34,8 +34,9 @@ def _images(rows: pd.DataFrame) -> pd.Series:
     seen = rows["config"].map(
         lambda of: images_trained_on(of["tiles"], of["epochs"], of.get("train_most", 0))
     )
-    if "network_of" in rows:  # those have the seconds of a test alone
-        seen = seen.mask(rows["network_of"].notna(), 0)
+    for trained_elsewhere in ("network_of", "trained_as"):
+        if trained_elsewhere in rows:
+            seen = seen.mask(rows[trained_elsewhere].notna(), 0)
     return seen
 
 
@@ -46,7 +47,8 @@ def recorded_rows() -> pd.DataFrame:
     -------
     pandas.DataFrame
         origin (``recorded``), experiment, source, profile, device, arm, stale (bool), seconds,
-        images (that its training saw; 0 where it tests the network of another experiment).
+        images (that its training saw; 0 where it tests the network of another experiment, or is
+        the copy of another arm's run).
     """
     places = [
         Place(experiment, profile, source, RECORDED)

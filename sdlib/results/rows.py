@@ -241,8 +241,9 @@ def row_table(key: PlaceKey) -> pd.DataFrame:
     -------
     pandas.DataFrame
         experiment, arm, seed, profile, source, config_hash, stale (bool), code_version, device,
-        seconds, config, history, libraries, and every metric as ``cohort.metric``, for instance
-        ``test.accuracy``. Empty without rows.
+        seconds (0 where a run of the same configuration was copied, which trained once), config,
+        history, libraries, and every metric as ``cohort.metric``, for instance ``test.accuracy``.
+        Empty without rows.
     """
     flat = []
     rows = read_rows(key)
@@ -252,6 +253,8 @@ def row_table(key: PlaceKey) -> pd.DataFrame:
             for cohort, found in row.pop("metrics").items()
             for metric, value in found.items()
         }
+        if "trained_as" in row:
+            row["seconds"] = 0.0
         flat.append({**row, "stale": stale, **metrics})
     table = pd.DataFrame(flat)
     if not len(table):

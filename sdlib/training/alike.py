@@ -75,7 +75,8 @@ def copy_run(twin: Run, row: dict, run: Run) -> dict:
     Returns
     -------
     dict
-        The row of ``run``, which says as which arm it was trained.
+        The row of ``run``: the seconds are those of the training, and ``trained_as`` says of
+        which arm it was.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     discard(run.folder / CHECKPOINT)

@@ -69,11 +69,12 @@ def test_speed_counts_the_images_that_each_row_was_trained_on(recorded_here, row
     stale = row | {"seed": 1, "config_hash": "old", "config": row["config"] | {"epochs": 4}}
     few = row | {"seed": 3, "config": row["config"] | {"train_most": 35}}
     lent = row | {"seed": 2, "seconds": 0.1, "network_of": "toy_scanners/plain/seed2"}
-    lines = [json.dumps(one) + "\n" for one in (row, stale, lent, few)]
+    copied = row | {"arm": "firm", "trained_as": "plain"}
+    lines = [json.dumps(one) + "\n" for one in (row, stale, lent, few, copied)]
     Place(toy.name, "quick", "phantom").recorded_file(".jsonl").write_text("".join(lines))
     rows = costs.recorded_rows()
     mine = rows[rows["experiment"] == toy.name]
-    assert mine["images"].tolist() == [70 * 2, 70 * 4, 0, 35 * 2]
+    assert mine["images"].tolist() == [70 * 2, 70 * 4, 0, 35 * 2, 0]
     line = costs.speed_table(mine).loc[("recorded", "quick", "phantom", "cpu")]
     assert line["count"] == 3
     assert line["mean"] == round((20 + 40 + 10) / 3)
@@ -83,6 +84,18 @@ def test_hours_are_added_over_runs(recorded_here):
     table = costs.cost_table([recorded_here.of("robustness")])
     assert list(table.index) == [("recorded: phantom, quick", "cutout")]
     assert list(table.iloc[0]) == [2, "0.01", "0.00", "cpu"]
+
+
+def test_a_training_that_two_arms_share_is_counted_once(outputs, recorded, row_of):
+    trained = row_of(Run("cutout", "sd_eq2", 0, "quick"), test__accuracy=0.8) | {"seconds": 3600.0}
+    copied = trained | {"arm": "sd_eq2_tuned", "trained_as": "sd_eq2"}
+    place = Place("cutout", "quick", "phantom")
+    lines = [json.dumps(row) + "\n" for row in (trained, copied)]
+    place.recorded_file(".jsonl").write_text("".join(lines))
+    assert place.all_rows["seconds"].tolist() == [3600, 0]
+    assert costs.row_counts(costs.recorded_rows())["hours"].tolist() == [1]
+    counted = costs.speed_table(costs.recorded_rows())["count"]
+    assert counted.tolist() == [1]
 
 
 def test_without_rows_there_are_no_lines(outputs, recorded):
