@@ -412,7 +412,7 @@ class TestBadInput:
         (folder / "manifest.csv").write_text("")
         assert "manifest.csv" in sentence(folder)
 
-    def test_of_the_test_patients_that_are_drawn(self, tmp_path):
+    def test_of_the_test_patients_that_are_drawn(self, outputs, tmp_path):
         rows = write_folder(tmp_path / "mine", patients=8, each=60)
         write_manifest(tmp_path / "mine", lopsided(rows))
         line = self.after_reading(tmp_path / "mine")
