@@ -8,12 +8,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from sdlib.datasets.folder_names import whole_name
-from sdlib.errors import SdlibError
+from sdlib.errors import run_command_line
 from sdlib.report.own_data.command import compare
 
+
+class Commands(TyperGroup):
+    """All commands: an error raised on purpose ends any of them, or the reading of its options."""
+
+    def invoke(self, context: typer.Context) -> None:
+        """Run the command that the arguments name."""
+        run_command_line(functools.partial(super().invoke, context))
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Train, search, record and check the experiments of the book.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -32,26 +43,11 @@ FreshOption = Annotated[bool, typer.Option("--fresh", help="begin anew, whatever
 PositiveOption = Annotated[list[str] | None, typer.Option(help="a positive label, such as tumour")]
 
 
-def one_sentence(command):
-    """Print an SdlibError as a sentence and exit with 2; other errors keep their traceback."""
-
-    @functools.wraps(command)
-    def wrapped(*args, **kwargs):
-        try:
-            return command(*args, **kwargs)
-        except SdlibError as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise typer.Exit(2) from None
-
-    return wrapped
-
-
 def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
 @app.command("list")
-@one_sentence
 def list_runs(
     experiment: Annotated[str, typer.Option(help="only this experiment")] = "",
     profile: ProfileOption = "quick",
@@ -68,7 +64,6 @@ def list_runs(
 
 
 @app.command()
-@one_sentence
 def run(
     run_id: Annotated[str, typer.Argument(help="such as cutout/sd_eq2/seed3")],
     profile: ProfileOption = "quick",
@@ -88,7 +83,6 @@ def run(
 
 
 @app.command()
-@one_sentence
 def search(
     search_id: Annotated[str, typer.Argument(help="such as cutout/sd_eq2")],
     profile: ProfileOption = "quick",
@@ -105,7 +99,6 @@ def search(
 
 
 @app.command()
-@one_sentence
 def measure(
     name: Annotated[str, typer.Argument(help="such as robustness/sweep")],
     profile: ProfileOption = "quick",
@@ -132,7 +125,6 @@ def measure(
 
 
 @app.command()
-@one_sentence
 def record(
     experiment: Annotated[str, typer.Argument(help="such as cutout; or lab")],
     profile: ProfileOption = "laptop",
@@ -157,7 +149,6 @@ def record(
 
 
 @app.command()
-@one_sentence
 def fetch(
     name: Annotated[str, typer.Argument(help="a data set; an unknown name lists those there are")],
 ) -> None:
@@ -172,7 +163,6 @@ def fetch(
 
 
 @app.command()
-@one_sentence
 def check(
     folder: Annotated[str, typer.Argument(help="a folder with manifest.csv, or of shards")],
     positive: PositiveOption = None,
@@ -191,7 +181,6 @@ def check(
 
 
 @app.command()
-@one_sentence
 def audit(
     folder: Annotated[str, typer.Argument(help="a folder with manifest.csv")],
     column: Annotated[str, typer.Option(help="the manifest's column that tells it")] = "source",
@@ -204,11 +193,10 @@ def audit(
     print(audit_sources(folder, column, size=size, positive=positive or None, log=_log))
 
 
-app.command("compare")(one_sentence(compare))
+app.command("compare")(compare)
 
 
 @app.command()
-@one_sentence
 def tile(
     slides: Annotated[str, typer.Argument(help="a folder of whole slides, or one slide")],
     out: Annotated[str, typer.Argument(help="the folder of shards, made if it is missing")],
@@ -249,7 +237,6 @@ def tile(
 
 
 @app.command()
-@one_sentence
 def doctor() -> None:
     """Versions, device, disk, data at hand, and what is missing."""
     from sdlib.pipeline.doctor import report

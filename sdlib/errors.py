@@ -41,7 +41,7 @@ def run_command_line(app: Callable[[], object]) -> None:
     Parameters
     ----------
     app : callable
-        Reads its arguments from ``sys.argv``, as a typer application does.
+        Takes no arguments: a typer application reads them from ``sys.argv``.
 
     Raises
     ------

@@ -76,6 +76,8 @@ SEARCHES = ", ".join(f"cutout/{space.name}" for space in EXPERIMENTS["cutout"].s
         ("audit nowhere", "expected a manifest at nowhere", "check the path"),
         ("run cutout/sd_eq2/seed0 --source folder:no", "expected a manifest at", "check the path"),
         ("list --source folder:a?b", "expected folder: and an absolute path", "positive=LABEL"),
+        # Refused while the options are read, before the command begins.
+        ("list --source folder:/a\udcff", "expected the path of a folder as valid text", "rename"),
         ("compare nowhere", "expected a manifest at", "check the path"),
         ("compare nowhere --profile fast", "unknown profile 'fast'", SCALES[0]),
         ("audit nowhere --size 8", "expected size of at least 32", "got 8"),

@@ -20,7 +20,7 @@ import typer
 from sdlib.datasets.phantom_lungs import phantom_lungs
 from sdlib.datasets.splits import grouped_split
 from sdlib.datasets.v7_lungs import LungMasks, load_v7_lungs
-from sdlib.errors import SdlibError
+from sdlib.errors import run_command_line
 from sdlib.files import write_json
 from sdlib.films.lungs import LUNG_SIZE, lung_weights_file
 from sdlib.models import save_weights
@@ -169,15 +169,11 @@ def main(
     record: Annotated[bool, typer.Option("--record", help="copy it to data/results")] = False,
 ) -> None:
     """Train and measure the network that finds lungs, in minutes."""
-    try:
-        lungs = make_lungs(log=lambda line: print(line, file=sys.stderr, flush=True))
-        print(lungs_table(lungs).round(3).to_string(index=False))
-        if record:
-            print(record_lungs())
-    except SdlibError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+    lungs = make_lungs(log=lambda line: print(line, file=sys.stderr, flush=True))
+    print(lungs_table(lungs).round(3).to_string(index=False))
+    if record:
+        print(record_lungs())
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command_line(lambda: typer.run(main))
