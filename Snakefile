@@ -15,6 +15,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from sdlib.datasets.folder_names import file_name, whole_name
 from sdlib.datasets.store import fingerprint
 from sdlib.errors import ConfigError, SdlibError
 from sdlib.experiments import EXPERIMENTS, Search
@@ -25,6 +26,7 @@ from sdlib.pipeline.chapters import chapters, reads
 from sdlib.pipeline.jobs import jobs, lenders, measurement_jobs, results_here, search_before
 from sdlib.pipeline.processes import GRAPH
 from sdlib.pipeline.site import first_page, site_folder
+from sdlib.results.key import options
 
 FLAGS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
@@ -56,9 +58,9 @@ if slurm.submitted():
     # A shell that died of the signal before a preemption would take the job for failed.
     shell.prefix("set -euo pipefail; trap : TERM; ")
 PYTHON = shlex.quote(sys.executable)
-PROFILE, SOURCE = str(config.get("profile", "quick")), str(config.get("source", "phantom"))
-SCALE = f"--profile {PROFILE} --source {SOURCE}"
+PROFILE = str(config.get("profile", "quick"))
 try:
+    SOURCE = whole_name(str(config.get("source", "phantom")))
     FRESH, TRAIN = flag("fresh", 0), flag("train", 1)
     OUTPUTS = usable(outputs_folder())
     JOBS = jobs(PROFILE, SOURCE, FRESH) if TRAIN else []
@@ -68,6 +70,7 @@ try:
     READS = {name: reads(path) for name, path in CHAPTERS.items()}
 except SdlibError as error:  # such as an unknown profile
     sys.exit(f"error: {error}")
+SCALE = options(PROFILE, SOURCE)
 SITE, INDEX = here(site_folder()), here(first_page())
 
 
@@ -249,7 +252,7 @@ rule search:
     input:
         searched_before,
     output:
-        f"{OUTPUTS}/{SOURCE}/{PROFILE}/{{experiment}}/search/{{family}}/trials.jsonl",
+        f"{OUTPUTS}/{file_name(SOURCE)}/{PROFILE}/{{experiment}}/search/{{family}}/trials.jsonl",
     params:
         trials=trials_of,
         configuration=searched,

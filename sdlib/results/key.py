@@ -13,7 +13,7 @@ from sdlib.errors import ConfigError
 from sdlib.experiments import Experiment, Run, check_names, experiment_of, runs_of
 from sdlib.paths import recorded_folder
 
-__all__ = ["ORIGINS", "READS", "RECORDED", "THIS_RUN", "PlaceKey", "check_declared"]
+__all__ = ["ORIGINS", "READS", "RECORDED", "THIS_RUN", "PlaceKey", "check_declared", "options"]
 
 RECORDED, THIS_RUN = "recorded", "this run"
 ORIGINS = (RECORDED, THIS_RUN)
@@ -77,14 +77,14 @@ class PlaceKey:
         >>> PlaceKey("cutout", "smoke", "phantom", "this run").command
         'make reproduce PROFILE=smoke SOURCE=phantom'
         """
-        make = f"make reproduce PROFILE={self.profile} SOURCE={shlex.quote(self.source)}"
+        source = shlex.quote(self.source).replace("$", "$$")  # $X is a variable of make's own
+        make = f"make reproduce PROFILE={self.profile} SOURCE={source}"
         if self.source in SOURCES and SOURCES[self.source].folder:
             make += " SDLIB_DATA=/folder"
         if not self.recorded:
             return f"{make} FRESH=1" if os.path.exists(self.recorded_file(".jsonl")) else make
         record = f"python -m sdlib record {self.experiment}"
-        source = shlex.quote(self.source)
-        return f"{make} && {record} --profile {self.profile} --source {source}"
+        return f"{make} && {record} {options(self.profile, self.source)}"
 
     @property
     def remedy(self) -> str:
@@ -94,6 +94,22 @@ class PlaceKey:
             "restore it with git checkout, or remove it and make it again with "
             f"`{recorded.command}`"
         )
+
+
+def options(profile: str, source: str) -> str:
+    """The options that name a profile and a source, as a shell reads them.
+
+    Parameters
+    ----------
+    profile, source : str
+        As in :mod:`sdlib.experiments`.
+
+    Examples
+    --------
+    >>> print(options("quick", "folder:/data/my slides"))
+    --profile quick --source 'folder:/data/my slides'
+    """
+    return f"--profile {shlex.quote(profile)} --source {shlex.quote(source)}"
 
 
 #: Environment variable: the experiments that the chapter in execution has declared.

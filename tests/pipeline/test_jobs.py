@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sdlib.datasets.folder_names import folder_name
 from sdlib.errors import SdlibError
 from sdlib.experiments import EXPERIMENTS, PROFILES, Run, runs_of, searches_of
 from sdlib.experiments.trials import recorded_trials_file
@@ -21,6 +22,7 @@ from sdlib.pipeline.processes import unlock
 from sdlib.pipeline.site import first_page, site_folder
 from sdlib.results import Place
 from sdlib.training import run as training
+from tests.folders import write_folder
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "1", "--keep-incomplete"]
 SMOKE = ["--config", "profile=smoke", "source=phantom"]
@@ -213,6 +215,24 @@ def test_commands_of_the_graph_hold_paths_whole(awkward_clone):
         if command[3] == "train":
             files = command[command.index("touch") + 1 :]
             assert files == [str(Run(*run_of(file)).row_file) for file in files]
+
+
+def test_a_folder_of_ones_own_may_have_any_name(clone, outputs, tmp_path):
+    """Its searches lead to its runs, and no shell takes its name apart."""
+    folder = tmp_path / "my slides; touch $HOME"
+    write_folder(folder, labels=("benign", "tumour"))
+    source = folder_name(folder, ["tumour"])
+    config = ["--config", "profile=smoke", f"source={source}"]
+    dry = snakemake(clone, "--dry-run", "--printshellcmds", *config)
+    assert dry.returncode == 0, dry.stderr
+    marker = "Shell command: "
+    lines = [line for line in (dry.stderr + dry.stdout).splitlines() if line.startswith(marker)]
+    commands = [shlex.split(line.removeprefix(marker)) for line in lines]
+    scaled = [command for command in commands if "--source" in command]
+    assert {command[3] for command in scaled} == {"search", "train", "measure", "execute"}
+    for command in scaled:
+        assert command[command.index("--source") + 1] == source
+        assert command[command.index("--profile") + 1] == "smoke"
 
 
 def run_of(file):

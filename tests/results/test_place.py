@@ -1,6 +1,7 @@
 """Places: which rows count, what is paired, which places a page shows."""
 
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ from scipy import stats
 from scipy.special import expit
 
 from sdlib import results
+from sdlib.datasets.folder_names import folder_name
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import EXPERIMENTS, Run, Search, config_hash
 from sdlib.experiments.cutout import CUTOUT
 from sdlib.metrics import mean_interval
+from sdlib.paths import ROOT
 from sdlib.results import Place
 from tests.written_results import SEARCHES, write_run, write_search
 
@@ -58,6 +61,18 @@ def test_without_rows_everything_is_empty_and_the_command_is_named(nothing):
     )
     with pytest.raises(ConfigError, match="expected an arm with rows"):
         nothing.setting("sd_eq2")
+
+
+def test_the_command_names_a_folder_whatever_it_is_called(outputs, recorded, tmp_path):
+    """make hands it on as it is: to a shell, which echoes it here."""
+    source = folder_name(tmp_path / "R&D's $HOME; slides", ["tumour"])
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    (quote,) = [line for line in lines if line.startswith("quote =")]
+    rule = "reproduce:\n\t@printf %s $(call quote,$(SOURCE))\n"
+    (tmp_path / "Makefile").write_text(f"{quote}\n{rule}")
+    command = Place("own_data", "smoke", source, "this run").command
+    told = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert told.stdout == source
 
 
 def test_unknown_metrics_are_empty_not_errors(rows):

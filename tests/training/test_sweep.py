@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from sdlib.datasets.folder_names import folder_name
 from sdlib.errors import DataError, SdlibError
 from sdlib.experiments import Run
 from sdlib.experiments.measurements import SWEEP
@@ -17,6 +18,7 @@ from sdlib.results.sweeps import levels_of, read_level
 from sdlib.shifts import LEVELS
 from sdlib.training import sweep
 from sdlib.training.lock import only_process
+from tests.folders import write_folder
 
 PLACE = ("robustness", "smoke", "phantom")
 RUN = Run("robustness", "sd_eq1_none", 0, "smoke")
@@ -181,6 +183,13 @@ def test_a_network_of_another_configuration_is_not_swept(trained):
         sweep.make(*PLACE, log=silent)
     trained(RUN)
     assert swept(sweep.make(*PLACE, log=silent)) == {RUN.id}
+
+
+def test_the_command_that_trains_them_names_a_folder_whatever_it_is_called(outputs, tmp_path):
+    folder = tmp_path / "my slides; x"
+    write_folder(folder)
+    with pytest.raises(DataError, match=rf"--profile smoke --source 'folder:{folder}'$"):
+        sweep.make("own_data", "smoke", folder_name(folder), log=silent)
 
 
 def test_only_the_wanted_arms_predict_and_the_others_keep_what_they_have(trained):
