@@ -48,12 +48,12 @@ class PlaceKey:
 
     @property
     def recorded(self) -> bool:
-        """Whether it is kept in git."""
+        """Whether these results are kept in git."""
         return self.origin == RECORDED
 
     @property
     def definition(self) -> Experiment:
-        """The experiment itself."""
+        """What the experiment declares."""
         return experiment_of(self.experiment)
 
     @property
@@ -72,7 +72,7 @@ class PlaceKey:
 
     @property
     def command(self) -> str:
-        """The command that makes its results.
+        """The command that makes the results of this place.
 
         >>> PlaceKey("cutout", "smoke", "phantom", "this run").command
         'make reproduce PROFILE=smoke SOURCE=phantom'

@@ -62,7 +62,7 @@ SOURCE_COLUMNS = {
 
 
 def file_of(key: PlaceKey) -> Path:
-    """Where a measurement is kept: in git, or under ``outputs``."""
+    """The file of the linear heads of a place: in git, or under ``outputs``."""
     names = (key.experiment, key.profile, key.source)
     if key.recorded:
         return LINEAR_HEADS.recorded_file(*names)
@@ -72,7 +72,7 @@ def file_of(key: PlaceKey) -> Path:
 def write_heads(
     key: PlaceKey, heads: pd.DataFrame, sources: pd.DataFrame, features_of: str
 ) -> Path:
-    """Write both tables, whole or not at all; returns the file.
+    """Write the tables of heads and of sources, whole or not at all; returns the file.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def write_heads(
 
 
 def read_heads(key: PlaceKey) -> pd.DataFrame:
-    """One line per head; with its columns even without lines.
+    """The linear heads of a place, one per line; with its columns even without lines.
 
     A damaged file of this machine counts as not there.
 
@@ -150,7 +150,7 @@ def _read(key: PlaceKey, name: str, columns: Mapping[str, type]) -> pd.DataFrame
 
 
 def _arrays(key: PlaceKey) -> dict[str, np.ndarray]:
-    """What the file holds; empty where there is none."""
+    """The arrays of both tables of a place; empty where there are none."""
     file = file_of(key)
     if not key.recorded:
         check_declared(key)
@@ -182,7 +182,7 @@ def _check(arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def record(experiment: str, profile: str, source: str) -> str:
-    """Copy this machine's measurement to the recorded ones; says so, or nothing without one."""
+    """Copy this machine's linear heads to the recorded ones; says so, or nothing without any."""
     own = PlaceKey(experiment, profile, source, THIS_RUN)
     if if_whole(read_arrays, file_of(own), _check) is None:
         return ""

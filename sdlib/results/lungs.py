@@ -45,7 +45,7 @@ ENTRIES = {
 
 
 def lungs_file(recorded: bool) -> Path:
-    """Where the measurement is kept: in git, or under ``outputs``.
+    """The file that says how well lungs are found: in git, or under ``outputs``.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def lungs_file(recorded: bool) -> Path:
 
 
 def read_lungs(recorded: bool = True) -> dict[str, Any]:
-    """Read what was measured; empty if nothing was.
+    """Read how well lungs are found; empty if it has not been measured.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def _check(lungs: Any) -> None:
 
 
 def record_lungs() -> str:
-    """Copy this machine's measurement to the recorded ones.
+    """Copy how well this machine's networks find lungs to the recorded results.
 
     Returns
     -------

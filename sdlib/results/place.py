@@ -56,7 +56,7 @@ class Place(PlaceKey):
 
     @property
     def name(self) -> str:
-        """Heading of a column or a panel."""
+        """What tables and figures call the place."""
         return f"{self.origin}: {short_name(self.source)}, {self.profile}"
 
     def of(self, experiment: str) -> Place:
@@ -75,7 +75,7 @@ class Place(PlaceKey):
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """The same without the stale ones."""
+        """One line per run of today's configuration."""
         found = self.all_rows
         return found[~found["stale"]].reset_index(drop=True) if len(found) else found
 
@@ -154,21 +154,21 @@ class Place(PlaceKey):
         return mine.dropna().astype(np.float64).sort_index()
 
     def values(self, metric: str, arm: str) -> np.ndarray:
-        """The same as an array (seeds,), by rising seed."""
+        """One metric of one arm as an array (seeds,), by rising seed."""
         return self.by_seed(metric, arm).to_numpy()
 
     def paired(self, metric: str, arm: str, rival: str) -> np.ndarray:
-        """Differences ``arm - rival``, float64, over the seeds that both have."""
+        """Differences ``arm - rival`` of one metric, float64, over the seeds that both have."""
         difference = self.by_seed(metric, arm) - self.by_seed(metric, rival)
         return difference.dropna().to_numpy()
 
     def interval(self, metric: str, arm: str) -> Interval | None:
-        """Mean, SD and 95 % t interval over seeds; None where there is nothing."""
+        """Mean, SD and 95 % t interval of one metric of one arm over seeds; None without values."""
         values = self.values(metric, arm)
         return mean_interval(values) if len(values) else None
 
     def difference(self, metric: str, arm: str, rival: str) -> Interval | None:
-        """Mean, SD and 95 % t interval of :meth:`paired`; None where there is nothing."""
+        """Mean, SD and 95 % t interval of two arms' paired differences; None without any."""
         values = self.paired(metric, arm, rival)
         return mean_interval(values) if len(values) else None
 
@@ -222,7 +222,7 @@ class Place(PlaceKey):
 
     @property
     def scored(self) -> list[str]:
-        """The arms whose predictions are at hand, too."""
+        """Names of the arms that have rows and predictions."""
         return [arm for arm in self.arms if self.logits(arm, "test")]
 
     def ensemble(self, arm: str, cohort: str) -> Ensemble | None:
@@ -250,7 +250,7 @@ class Place(PlaceKey):
 
     @cached_property
     def sharpness_pairs(self) -> pd.DataFrame:
-        """How well sharpness tells every two of those sets apart."""
+        """How well sharpness tells every two sets of tiles apart."""
         return pairs(self.sharpness)
 
     @cached_property
@@ -260,7 +260,7 @@ class Place(PlaceKey):
 
     @cached_property
     def source_heads(self) -> pd.DataFrame:
-        """How well such heads tell sources apart, one per line."""
+        """How well linear heads tell the source of a film, one line per source."""
         return read_source_heads(self)
 
     @cached_property

@@ -96,7 +96,9 @@ def read_predictions(key: PlaceKey) -> dict[str, np.ndarray]:
 
 
 def found_predictions(key: PlaceKey) -> dict[str, np.ndarray]:
-    """As :func:`read_predictions`; empty if there are none.
+    """Logits and targets of a place; an empty dict where there are none.
+
+    Their names are those of :func:`read_predictions`.
 
     Raises
     ------

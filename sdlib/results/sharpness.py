@@ -44,7 +44,7 @@ class Sharpness:
 
 
 def file_of(key: PlaceKey) -> Path:
-    """Where a measurement is kept: in git, or under ``outputs``."""
+    """The file of the sharpness of a place: in git, or under ``outputs``."""
     names = (key.experiment, key.profile, key.source)
     if key.recorded:
         return SHARPNESS.recorded_file(*names)
@@ -52,7 +52,7 @@ def file_of(key: PlaceKey) -> Path:
 
 
 def write_sharpness(key: PlaceKey, sets: Mapping[str, Sharpness]) -> Path:
-    """Write the sets by title, whole or not at all; returns the file."""
+    """Write the sharpness of sets of tiles, whole or not at all; returns the file."""
     arrays = {}
     for title, one in sets.items():
         arrays[f"{one.scanner}/{title}/values"] = one.values
@@ -64,7 +64,7 @@ def write_sharpness(key: PlaceKey, sets: Mapping[str, Sharpness]) -> Path:
 
 
 def read_sharpness(key: PlaceKey) -> dict[str, Sharpness]:
-    """What was measured, by title; empty if nothing was.
+    """The sharpness of every set of tiles that was measured, by title; empty without any.
 
     A damaged file of this machine counts as not there.
 
@@ -170,7 +170,7 @@ def pairs(sets: Mapping[str, Sharpness], resamples: int = BOOTSTRAP, seed: int =
 
 
 def record(experiment: str, profile: str, source: str) -> str:
-    """Copy this machine's measurement to the recorded ones; says so, or nothing without one."""
+    """Copy this machine's sharpness to the recorded one; says so, or nothing without any."""
     own = PlaceKey(experiment, profile, source, THIS_RUN)
     if if_whole(read_arrays, file_of(own), _check) is None:
         return ""

@@ -81,7 +81,7 @@ def _starts(levels: Sequence[str]) -> frozenset[int]:
 
 
 def pack(logits: np.ndarray, levels: Sequence[str]) -> np.ndarray:
-    """The errors of prediction, uint8 (2, levels, n): low bytes first, as they compress best.
+    """Pack logits as errors of prediction, uint8 (2, levels, n): low bytes first, to compress well.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def pack(logits: np.ndarray, levels: Sequence[str]) -> np.ndarray:
 
 
 def unpack(packed: np.ndarray, levels: Sequence[str]) -> np.ndarray:
-    """The logits that :func:`pack` was given, :func:`on_grid`: float32 (levels, n)."""
+    """Unpack what :func:`pack` has packed: logits on the grid, float32 (levels, n)."""
     low, high = packed.astype(np.uint16)
     folded = low | (high << 8)
     errors = (folded >> 1).astype(np.int16) ^ -(folded & 1).astype(np.int16)
@@ -163,7 +163,7 @@ def write(
 def read(
     file: Path, remedy: str = "record it anew"
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, dict[tuple[str, int], np.ndarray]]:
-    """Levels, targets, groups and logits of a file by :func:`write`.
+    """Read the levels, targets, groups and logits of a recorded sweep.
 
     Parameters
     ----------

@@ -117,7 +117,7 @@ def levels_of(profile: str, shifts: Sequence[str] = ()) -> tuple[Level, ...]:
 
 
 def stamp_of(run: Run) -> str:
-    """A text that changes whenever the run has been made again.
+    """A text about a run that changes whenever it is made again.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _check_stamp(row: Any) -> None:
 
 
 def stamps_of_today(key: PlaceKey) -> dict[Run, str]:
-    """What :func:`stamp_of` says of this machine's runs of today's configuration, by run.
+    """The stamps of this machine's runs of today's configuration, by run.
 
     Runs with a damaged row are not among them.
 
@@ -171,7 +171,7 @@ def _check_level(arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_level(file: Path, stamps: dict[str, str], logits: dict[str, np.ndarray]) -> None:
-    """Write what :func:`read_level` reads, whole or not at all."""
+    """Write stamps and logits of one level, by run, whole or not at all."""
     with atomic_path(file) as whole:
         np.savez_compressed(whole, stamps=np.array(json.dumps(stamps)), **logits)
 

@@ -52,7 +52,7 @@ LOOPBACK = {"lo", "lo0"}  # what Linux and macOS call the interface within a mac
 
 
 def execute(run: Run, fresh: bool, log: Log, devices: int | None = None) -> dict | None:
-    """Do :func:`sdlib.training.run.execute` on as many devices as wanted.
+    """Train and evaluate one run on one or several devices.
 
     A row of today's configuration is not made anew because there are more devices now. A killed run
     goes on with the number of devices with which it was begun.
@@ -60,7 +60,8 @@ def execute(run: Run, fresh: bool, log: Log, devices: int | None = None) -> dict
     Parameters
     ----------
     run, fresh, log
-        As there; processes that are started here log to standard error.
+        As for :func:`sdlib.training.run.execute`; processes that are started here log to standard
+        error.
     devices : int, optional
         GPUs, or CPU cores where there is no GPU; 1 by default. Where torchrun has started the
         processes, their number is what counts.
@@ -75,7 +76,7 @@ def execute(run: Run, fresh: bool, log: Log, devices: int | None = None) -> dict
     ConfigError
         There are fewer devices, or torchrun has started another number of processes.
     SdlibError
-        As there, or a process was killed.
+        As for :func:`sdlib.training.run.execute`, or a process was killed.
     """
     if torch.distributed.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1:
         try:

@@ -102,7 +102,7 @@ SCALES = {
 
 
 def make(experiment: str, profile: str, source: str, log: Callable[[str], None] = print) -> Path:
-    """Train all heads, and write their lines under ``outputs``; returns the file.
+    """Train linear heads on frozen features of films, and write their table; returns the file.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def make(experiment: str, profile: str, source: str, log: Callable[[str], None] 
 def measured(
     profile: str, source: str, log: Callable[[str], None] = print
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train all heads of a source now.
+    """Train the linear heads of a source now, and write nothing.
 
     Parameters
     ----------

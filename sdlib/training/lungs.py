@@ -62,7 +62,7 @@ def make_lungs(
     seed: int = SEED,
     log: Callable[[str], object] = print,
 ) -> dict[str, Any]:
-    """Train the networks, keep the weights of one, and write what was measured.
+    """Train networks that find lungs, keep the weights of one, and write how well they do.
 
     Parameters
     ----------
@@ -125,7 +125,9 @@ def _training_sets(real: LungMasks, phantoms: int, seed: int) -> dict[str, list[
 
 
 def make_weights(log: Callable[[str], object] = print) -> None:
-    """Train the one network that is used, as :func:`make_lungs` does, and measure nothing.
+    """Train the network that finds lungs, and measure nothing.
+
+    It is the one of :func:`make_lungs` that is used.
 
     Parameters
     ----------

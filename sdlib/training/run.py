@@ -174,13 +174,16 @@ def execute(
     fabric: Fabric | None = None,
     epoch_log: Log | None = None,
 ) -> dict:
-    """Train, evaluate and write ``row.json``, ``predictions.npz`` and ``model.safetensors``.
+    """Make a run: train, evaluate, and write its row, its predictions and its weights.
+
+    They are ``row.json``, ``predictions.npz`` and ``model.safetensors`` in its folder. The row is
+    written last: where it exists, the run is whole.
 
     A run whose row has today's configuration is not repeated, and a killed one goes on from its
-    last epoch, unless ``fresh``. The row is written last: where it exists, the run is whole. Where
-    a search has led an arm to the very values of another, their runs are one: the files are copied.
-    Where the experiment tests the networks of another, and that one's network is at hand, nothing
-    is trained. A damaged file of an earlier run counts as not there, which the log says.
+    last epoch, unless ``fresh``. Where a search has led an arm to the very values of another, their
+    runs are one: the files are copied. Where the experiment tests the networks of another, and that
+    one's network is at hand, nothing is trained. A damaged file of an earlier run counts as not
+    there, which the log says.
 
     Parameters
     ----------

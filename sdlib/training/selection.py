@@ -89,7 +89,7 @@ class BestNetwork:
         self.network.load_state_dict(self.weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """The copy and its AUROC, as a checkpoint keeps them."""
         return {"auroc": self.auroc, "weights": dict(self.weights)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -54,10 +54,10 @@ def _of(tiles: TileSet, scanner: str) -> Sharpness:
 
 
 def measured(profile: str, source: str) -> dict[str, Sharpness]:
-    """Measure every set of a source now: phantom scanners, or PatchCamelyon's stain clusters.
+    """Measure the sharpness of a source's sets now: phantom scanners, or stain clusters.
 
-    Sets are balanced between the classes, since cancer is sharper or less sharp than benign tissue
-    whatever the scanner.
+    The clusters are PatchCamelyon's. Sets are balanced between the classes, since cancer is sharper
+    or less sharp than benign tissue whatever the scanner.
 
     Raises
     ------
