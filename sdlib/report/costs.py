@@ -10,6 +10,7 @@ from sdlib.datasets.sources import SOURCES
 from sdlib.experiments import EXPERIMENTS, PROFILES
 from sdlib.report.scale import images_trained_on
 from sdlib.results import RECORDED, THIS_RUN, Place
+from sdlib.results.rows import shares_training
 
 __all__ = ["cost_table", "own_rows", "recorded_rows", "row_counts", "speed_table"]
 
@@ -20,12 +21,16 @@ COLUMNS = [
 
 
 def _rows_at(places: Sequence[Place]) -> pd.DataFrame:
-    found = [(place.origin, place.all_rows) for place in places]
-    tables = [
-        table.assign(origin=origin, images=_images(table))[COLUMNS]
-        for origin, table in found
-        if len(table)
-    ]
+    """The rows of places; where one is of another's training, it has no seconds and no images."""
+    tables = []
+    for place in places:
+        table = place.all_rows
+        if not len(table):
+            continue
+        shared = shares_training(table)
+        seconds, images = (one.mask(shared, 0) for one in (table["seconds"], _images(table)))
+        table = table.assign(origin=place.origin, seconds=seconds, images=images)
+        tables.append(table[COLUMNS])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
@@ -34,9 +39,8 @@ def _images(rows: pd.DataFrame) -> pd.Series:
     seen = rows["config"].map(
         lambda of: images_trained_on(of["tiles"], of["epochs"], of.get("train_most", 0))
     )
-    for trained_elsewhere in ("network_of", "trained_as"):
-        if trained_elsewhere in rows:
-            seen = seen.mask(rows[trained_elsewhere].notna(), 0)
+    if "network_of" in rows:  # those have the seconds of a test alone
+        seen = seen.mask(rows["network_of"].notna(), 0)
     return seen
 
 
@@ -47,8 +51,8 @@ def recorded_rows() -> pd.DataFrame:
     -------
     pandas.DataFrame
         origin (``recorded``), experiment, source, profile, device, arm, stale (bool), seconds,
-        images (that its training saw; 0 where it tests the network of another experiment, or is
-        the copy of another arm's run).
+        images (that its training saw; 0 where it tests the network of another experiment). Of
+        rows that share a training, the first alone has its seconds and images.
     """
     places = [
         Place(experiment, profile, source, RECORDED)
@@ -131,7 +135,7 @@ def cost_table(places: Sequence[Place]) -> pd.DataFrame:
             trials = mine.trials[~mine.trials["reused"]]
             lines[place.name, experiment] = {
                 "runs": len(mine.rows),
-                "hours of runs": f"{mine.rows['seconds'].sum() / 3600:.2f}",
+                "hours of runs": f"{mine.seconds / 3600:.2f}",
                 "hours of searches": f"{trials['seconds'].sum() / 3600:.2f}",
                 "device": " and ".join(sorted(mine.rows["device"].unique())),
             }

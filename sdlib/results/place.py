@@ -20,7 +20,7 @@ from sdlib.metrics import Interval, mean_interval
 from sdlib.results.key import PlaceKey
 from sdlib.results.linear_heads import read_heads, read_source_heads
 from sdlib.results.predictions import found_predictions
-from sdlib.results.rows import row_table
+from sdlib.results.rows import row_table, shares_training
 from sdlib.results.sharpness import Sharpness, pairs, read_sharpness
 from sdlib.results.sweeps import Sweep, read_sweep
 from sdlib.results.trial_table import trial_table
@@ -94,6 +94,13 @@ class Place(PlaceKey):
     def seeds(self) -> int:
         """The largest number of seeds that an arm has; 0 without rows."""
         return int(self.rows.groupby("arm")["seed"].nunique().max()) if len(self.rows) else 0
+
+    @property
+    def seconds(self) -> float:
+        """How long the runs took; a training that several arms share counts once."""
+        if not len(self.rows):
+            return 0.0
+        return float(self.rows["seconds"][~shares_training(self.rows)].sum())
 
     def label(self, arm: str) -> str:
         """What tables call an arm."""

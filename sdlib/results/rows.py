@@ -47,6 +47,7 @@ __all__ = [
     "recorded_rows",
     "row_table",
     "rows_of_today",
+    "shares_training",
 ]
 
 NUMBER = (int, float)
@@ -241,9 +242,8 @@ def row_table(key: PlaceKey) -> pd.DataFrame:
     -------
     pandas.DataFrame
         experiment, arm, seed, profile, source, config_hash, stale (bool), code_version, device,
-        seconds (0 where a run of the same configuration was copied, which trained once), config,
-        history, libraries, and every metric as ``cohort.metric``, for instance ``test.accuracy``.
-        Empty without rows.
+        seconds, config, history, libraries, and every metric as ``cohort.metric``, for instance
+        ``test.accuracy``. Empty without rows.
     """
     flat = []
     rows = read_rows(key)
@@ -253,8 +253,6 @@ def row_table(key: PlaceKey) -> pd.DataFrame:
             for cohort, found in row.pop("metrics").items()
             for metric, value in found.items()
         }
-        if "trained_as" in row:
-            row["seconds"] = 0.0
         flat.append({**row, "stale": stale, **metrics})
     table = pd.DataFrame(flat)
     if not len(table):
@@ -263,6 +261,29 @@ def row_table(key: PlaceKey) -> pd.DataFrame:
     rank = table["arm"].map(order).fillna(len(order))  # arms that are no longer known come last
     table = table.assign(_rank=rank).sort_values(["_rank", "seed"])
     return table.drop(columns="_rank").reset_index(drop=True)
+
+
+def shares_training(table: pd.DataFrame) -> pd.Series:
+    """Which rows of a table are of a training that an earlier one of its rows is of: bool by row.
+
+    Where arms had the same configuration, one was trained, and the others' rows are copies.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of :func:`row_table`, or some of its rows.
+
+    Examples
+    --------
+    >>> place = {"experiment": "cutout", "profile": "quick", "source": "phantom", "seed": 0}
+    >>> lines = [{"arm": "sd_eq1"}, {"arm": "sd_eq1_tuned", "trained_as": "sd_eq1"}]
+    >>> table = pd.DataFrame([{**place, "config_hash": "1", **line} for line in lines])
+    >>> shares_training(table).tolist(), shares_training(table[1:]).tolist()
+    ([False, True], [False])
+    """
+    if "trained_as" in table:
+        table = table.assign(arm=table["trained_as"].fillna(table["arm"]))
+    return table.duplicated([*IDENTITY, "config_hash"])
 
 
 def is_recorded(run: Run) -> bool:

@@ -28,12 +28,11 @@ def sentence(place: Place) -> str:
     if not len(place.rows):
         left_out = f" ({place.stale} stale left out)" if place.stale else ""
         return f"{place.name}: no rows{left_out}. They come from: `{place.command}`"
-    hours = place.rows["seconds"].sum() / 3600
     devices = " and ".join(as_markdown(one) for one in sorted(place.rows["device"].unique()))
     stale = f"; {place.stale} stale rows left out" if place.stale else ""
     return (
         f"{place.name}: {len(place.rows)} runs, {len(place.arms)} arms, up to {place.seeds} seeds, "
-        f"{hours:.2f} hours on {devices}{stale}."
+        f"{place.seconds / 3600:.2f} hours on {devices}{stale}."
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from sdlib.experiments import EXPERIMENTS, Run
 from sdlib.report import costs
-from sdlib.results import Place
+from sdlib.results import Place, sentence
 from tests.toy_experiments import TOY_SHIFTS
 
 SECONDS = (10.0, 20.0)
@@ -69,12 +69,11 @@ def test_speed_counts_the_images_that_each_row_was_trained_on(recorded_here, row
     stale = row | {"seed": 1, "config_hash": "old", "config": row["config"] | {"epochs": 4}}
     few = row | {"seed": 3, "config": row["config"] | {"train_most": 35}}
     lent = row | {"seed": 2, "seconds": 0.1, "network_of": "toy_scanners/plain/seed2"}
-    copied = row | {"arm": "firm", "trained_as": "plain"}
-    lines = [json.dumps(one) + "\n" for one in (row, stale, lent, few, copied)]
+    lines = [json.dumps(one) + "\n" for one in (row, stale, lent, few)]
     Place(toy.name, "quick", "phantom").recorded_file(".jsonl").write_text("".join(lines))
     rows = costs.recorded_rows()
     mine = rows[rows["experiment"] == toy.name]
-    assert mine["images"].tolist() == [70 * 2, 70 * 4, 0, 35 * 2, 0]
+    assert mine["images"].tolist() == [70 * 2, 70 * 4, 0, 35 * 2]
     line = costs.speed_table(mine).loc[("recorded", "quick", "phantom", "cpu")]
     assert line["count"] == 3
     assert line["mean"] == round((20 + 40 + 10) / 3)
@@ -86,13 +85,16 @@ def test_hours_are_added_over_runs(recorded_here):
     assert list(table.iloc[0]) == [2, "0.01", "0.00", "cpu"]
 
 
-def test_a_training_that_two_arms_share_is_counted_once(outputs, recorded, row_of):
+def test_a_training_that_two_arms_share_is_counted_once(outputs, recorded, row_of, monkeypatch):
     trained = row_of(Run("cutout", "sd_eq2", 0, "quick"), test__accuracy=0.8) | {"seconds": 3600.0}
     copied = trained | {"arm": "sd_eq2_tuned", "trained_as": "sd_eq2"}
     place = Place("cutout", "quick", "phantom")
     lines = [json.dumps(row) + "\n" for row in (trained, copied)]
     place.recorded_file(".jsonl").write_text("".join(lines))
-    assert place.all_rows["seconds"].tolist() == [3600, 0]
+    monkeypatch.setattr("sdlib.results.rows._stale", lambda rows, recorded: [False] * len(rows))
+    assert place.seconds == 3600
+    assert "2 runs, 2 arms, up to 1 seeds, 1.00 hours on cpu" in sentence(place)
+    assert costs.cost_table([place])["hours of runs"].tolist() == ["1.00"]
     assert costs.row_counts(costs.recorded_rows())["hours"].tolist() == [1]
     counted = costs.speed_table(costs.recorded_rows())["count"]
     assert counted.tolist() == [1]
