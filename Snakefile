@@ -18,6 +18,7 @@ from pathlib import Path
 from sdlib.datasets.folder_names import file_name, whole_name
 from sdlib.datasets.store import fingerprint
 from sdlib.errors import ConfigError, SdlibError
+from sdlib.experiments.profiles import scale_options
 from sdlib.experiments import EXPERIMENTS, Search
 from sdlib.files import obstacle
 from sdlib.paths import outputs_folder
@@ -26,7 +27,6 @@ from sdlib.pipeline.chapters import chapters, reads
 from sdlib.pipeline.jobs import jobs, lenders, measurement_jobs, results_here, search_before
 from sdlib.pipeline.processes import GRAPH
 from sdlib.pipeline.site import first_page, site_folder
-from sdlib.results.key import options
 
 FLAGS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
@@ -70,7 +70,7 @@ try:
     READS = {name: reads(path) for name, path in CHAPTERS.items()}
 except SdlibError as error:  # such as an unknown profile
     sys.exit(f"error: {error}")
-SCALE = options(PROFILE, SOURCE)
+SCALE = scale_options(PROFILE, SOURCE)
 SITE, INDEX = here(site_folder()), here(first_page())
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
-__all__ = ["PROFILES", "Profile"]
+__all__ = ["PROFILES", "Profile", "scale_options"]
 
 
 @dataclass(frozen=True)
@@ -167,3 +168,19 @@ PROFILES = {
         ),
     )
 }
+
+
+def scale_options(profile: str, source: str) -> str:
+    """The options that name a profile and a source, as a shell reads them.
+
+    Parameters
+    ----------
+    profile, source : str
+        As in :mod:`sdlib.experiments`.
+
+    Examples
+    --------
+    >>> print(scale_options("quick", "folder:/data/my slides"))
+    --profile quick --source 'folder:/data/my slides'
+    """
+    return f"--profile {shlex.quote(profile)} --source {shlex.quote(source)}"

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sdlib.datasets.folder_names import file_name
 from sdlib.errors import DataError
+from sdlib.experiments.profiles import scale_options
 from sdlib.experiments.searches import Space
 from sdlib.files import check_entries, check_number_entry, damaged, if_whole, read_json_lines
 from sdlib.paths import recorded_folder
@@ -78,10 +79,10 @@ def read_trials(search: _Search, recorded: bool = False) -> list[dict]:
     file = recorded_trials_file(search.experiment, search.profile, search.source)
     if not os.path.exists(file):
         return []
+    options = scale_options(search.profile, search.source)
     remedy = (
         "restore it with git checkout, or remove it and make it again with "
-        f"`{_command(search)} && python -m sdlib record {search.experiment} --profile "
-        f"{search.profile} --source {search.source}`"
+        f"`{_command(search)} && python -m sdlib record {search.experiment} {options}`"
     )
     found = _of(search, READER(file, check_trial, remedy))
     for line, trial in found:
@@ -115,7 +116,7 @@ def _complete(search: _Search, trial: dict) -> bool:
 
 def _command(search: _Search) -> str:
     """The command that runs a search."""
-    return f"python -m sdlib search {search.id} --profile {search.profile} --source {search.source}"
+    return f"python -m sdlib search {search.id} {scale_options(search.profile, search.source)}"
 
 
 def best(search: _Search, recorded: bool = False) -> dict[str, float]:

@@ -18,6 +18,7 @@ from sdlib.report.cutout.equal_access import access_table
 from sdlib.report.effects import effect_sentences, overview_sentence, recorded_effects
 from sdlib.report.effects_figure import save_figure
 from sdlib.results import MAIN_PROFILE, Place
+from sdlib.results.rows import shares_training
 from sdlib.results.sweeps import CLEAN
 
 __all__ = [
@@ -76,13 +77,14 @@ def _cells(place: Place) -> list[str]:
         means.append(text)
     trained = place.all_rows  # stale ones have cost time, too
     trials = place.trials[~place.trials["reused"]]
-    minutes = (trained["seconds"].sum() + trials["seconds"].sum()) / 60
+    # A training that two arms share counts once.
+    seconds = trained["seconds"][~shares_training(trained)].sum() + trials["seconds"].sum()
     devices = sorted(set(trained["device"] + ", threads: " + trained["threads"].astype(str)))
     return [
         f"{place.experiment}, {place.source}, {place.profile}",
         "<br>".join(means) or "-",
         f"{len(trained)} + {len(trials)}",
-        f"{minutes:.0f}",
+        f"{seconds / 60:.0f}",
         ", ".join(map(as_markdown, devices)),
         f"`make reproduce PROFILE={place.profile} SOURCE={place.source} FRESH=1`",
     ]

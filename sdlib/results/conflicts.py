@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from sdlib.errors import DataError
-from sdlib.results.key import RECORDED, PlaceKey, options
+from sdlib.experiments.profiles import scale_options
+from sdlib.results.key import RECORDED, PlaceKey
 from sdlib.results.rows import rows_of_today
 
 __all__ = ["check_none_kept"]
@@ -32,7 +33,7 @@ def check_none_kept(own: PlaceKey, kept: Collection[tuple[str, int]], what: str)
         if (row["arm"], row["seed"]) in kept
     ]
     if names:
-        command = f"python -m sdlib run {names[0]} {options(own.profile, own.source)}"
+        command = f"python -m sdlib run {names[0]} {scale_options(own.profile, own.source)}"
         raise DataError(
             f"the {what} are not the same here as where {names[0]} was recorded ({len(names)} such "
             f"rows would be kept), and one file cannot hold both: run these here, too, from "

@@ -11,9 +11,10 @@ from sdlib.datasets.folder_names import file_name
 from sdlib.datasets.sources import SOURCES
 from sdlib.errors import ConfigError
 from sdlib.experiments import Experiment, Run, check_names, experiment_of, runs_of
+from sdlib.experiments.profiles import scale_options
 from sdlib.paths import recorded_folder
 
-__all__ = ["ORIGINS", "READS", "RECORDED", "THIS_RUN", "PlaceKey", "check_declared", "options"]
+__all__ = ["ORIGINS", "READS", "RECORDED", "THIS_RUN", "PlaceKey", "check_declared"]
 
 RECORDED, THIS_RUN = "recorded", "this run"
 ORIGINS = (RECORDED, THIS_RUN)
@@ -84,7 +85,7 @@ class PlaceKey:
         if not self.recorded:
             return f"{make} FRESH=1" if os.path.exists(self.recorded_file(".jsonl")) else make
         record = f"python -m sdlib record {self.experiment}"
-        return f"{make} && {record} {options(self.profile, self.source)}"
+        return f"{make} && {record} {scale_options(self.profile, self.source)}"
 
     @property
     def remedy(self) -> str:
@@ -94,22 +95,6 @@ class PlaceKey:
             "restore it with git checkout, or remove it and make it again with "
             f"`{recorded.command}`"
         )
-
-
-def options(profile: str, source: str) -> str:
-    """The options that name a profile and a source, as a shell reads them.
-
-    Parameters
-    ----------
-    profile, source : str
-        As in :mod:`sdlib.experiments`.
-
-    Examples
-    --------
-    >>> print(options("quick", "folder:/data/my slides"))
-    --profile quick --source 'folder:/data/my slides'
-    """
-    return f"--profile {shlex.quote(profile)} --source {shlex.quote(source)}"
 
 
 #: Environment variable: the experiments that the chapter in execution has declared.

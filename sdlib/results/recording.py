@@ -10,9 +10,10 @@ import numpy as np
 
 from sdlib.errors import DataError
 from sdlib.experiments import Run, Search, searches_of, trials
+from sdlib.experiments.profiles import scale_options
 from sdlib.files import all_or_none, atomic_path
 from sdlib.results.conflicts import check_none_kept
-from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey, options
+from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey
 from sdlib.results.predictions import (
     found_predictions,
     lengths_that_differ,
@@ -142,7 +143,7 @@ def _check_predictions(own: PlaceKey, rows: list[dict]) -> None:
     mine = found_predictions(own)
     for row in rows:
         run = Run(own.experiment, row["arm"], row["seed"], own.profile, own.source)
-        again = f"python -m sdlib run {run.id} {options(run.profile, run.source)} --fresh"
+        again = f"python -m sdlib run {run.id} {scale_options(run.profile, run.source)} --fresh"
         if not any(name.startswith(f"{run.arm}/seed{run.seed}/") for name in mine):
             raise DataError(
                 f"the predictions of {run.id} are missing or damaged: make them again with "

@@ -22,6 +22,7 @@ from sdlib.checks import known
 from sdlib.errors import DataError
 from sdlib.experiments import Run
 from sdlib.experiments.measurements import SWEEP
+from sdlib.experiments.profiles import scale_options
 from sdlib.files import (
     atomic_path,
     check_entries,
@@ -32,7 +33,7 @@ from sdlib.files import (
 )
 from sdlib.results import sweep_format
 from sdlib.results.conflicts import check_none_kept
-from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey, options
+from sdlib.results.key import RECORDED, THIS_RUN, PlaceKey
 from sdlib.results.predictions import own_predictions, own_targets
 from sdlib.results.rows import recorded_rows, rows_of_today
 from sdlib.shifts import LEVELS, Level
@@ -124,7 +125,7 @@ def stamp_of(run: Run) -> str:
     DataError
         The run has left no row on this machine, or a damaged one.
     """
-    command = f"python -m sdlib run {run.id} {options(run.profile, run.source)}"
+    command = f"python -m sdlib run {run.id} {scale_options(run.profile, run.source)}"
     row = read_json(run.row_file, _check_stamp, f"make it again with `{command} --fresh`")
     return f"{row['config_hash']} {row['finished']}"
 
@@ -249,7 +250,7 @@ def record(experiment: str, profile: str, source: str) -> str:
         raise DataError(
             f"the recorded sweep of {experiment}/{arm}/seed{seed} is of another network than this "
             f"machine's ({len(outdated)} such): sweep these networks with `python -m sdlib measure "
-            f"{experiment}/{SWEEP.name} {options(profile, source)}`"
+            f"{experiment}/{SWEEP.name} {scale_options(profile, source)}`"
         )
     if not own.logits:
         return ""

@@ -13,8 +13,9 @@ import numpy as np
 from sdlib.errors import ConfigError, DataError
 from sdlib.experiments import EXPERIMENTS, Run
 from sdlib.experiments.measurements import SWEEP
+from sdlib.experiments.profiles import scale_options
 from sdlib.files import cannot_write, write_json
-from sdlib.results.key import THIS_RUN, PlaceKey, options
+from sdlib.results.key import THIS_RUN, PlaceKey
 from sdlib.results.rows import own_row
 from sdlib.results.sweeps import levels_of, read_level, stamps_of_today, write_level
 from sdlib.shifts import Level
@@ -78,7 +79,7 @@ def make(
     if not trained:
         raise DataError(
             f"no trained networks of {experiment} on {source}, {profile}: "
-            f"python -m sdlib run {experiment}/ARM/seed0 {options(profile, source)}"
+            f"python -m sdlib run {experiment}/ARM/seed0 {scale_options(profile, source)}"
         )
     folder = SWEEP.folder(experiment, profile, source)
     # Two processes would overwrite each other's levels.

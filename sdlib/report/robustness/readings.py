@@ -16,6 +16,7 @@ from sdlib import results
 from sdlib.errors import DataError
 from sdlib.experiments import paper_table
 from sdlib.experiments.measurements import SHARPNESS
+from sdlib.experiments.profiles import scale_options
 from sdlib.metrics import FEWEST_SEEDS
 from sdlib.report.robustness.statistics import convergence, curves, differences
 from sdlib.results import MAIN_PROFILE, RECORDED, THIS_RUN, Place
@@ -48,8 +49,9 @@ def sweep_sentence(place: Place) -> str:
     """Say which rows a place has, or which command makes the rows or the sweep that it lacks."""
     if not place.arms or place.sweep.logits:
         return results.sentence(place)
-    names = f"{place.experiment}/sweep --profile {place.profile} --source {place.source}"
-    return f"{results.sentence(place)} They were not swept: `python -m sdlib measure {names}`"
+    options = scale_options(place.profile, place.source)
+    command = f"python -m sdlib measure {place.experiment}/sweep {options}"
+    return f"{results.sentence(place)} They were not swept: `{command}`"
 
 
 def curve_table(place: Place, arms: Sequence[str]) -> pd.DataFrame:
@@ -303,8 +305,8 @@ def sharpness_of(source: str, profile: str, figures: str = RECORDED) -> Sharpnes
             count = min(len(one.values) for one in place.sharpness.values())
             sentence = f"{place.name}: at least {count} tiles per set."
             return SharpnessFound(place.sharpness, place.sharpness_pairs, place, sentence)
-    names = f"robustness/{SHARPNESS.name} --profile {MAIN_PROFILE} --source {source}"
-    command = f"python -m sdlib measure {names}"
+    options = scale_options(MAIN_PROFILE, source)
+    command = f"python -m sdlib measure robustness/{SHARPNESS.name} {options}"
     if source != "phantom":
         return SharpnessFound({}, pairs({}), None, f"{source}: not measured: `{command}`")
     from sdlib.training import sharpness  # measures, which reading does without
