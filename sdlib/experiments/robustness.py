@@ -209,7 +209,7 @@ EXPERIMENTS = (
         ),
         trial=Arm("trial", "trial", augment=UNIFORM),
         # Three networks a trial: the best of single networks says more of luck than of its values.
-        overrides={"laptop": {"networks": 3}, **NATIVE_SIZES},
+        overrides={"laptop": {"networks": 3}, "long": {"networks": 3}, **NATIVE_SIZES},
         main_only=("quick", "long"),  # the rest would double what a newcomer waits for
         measurements=(SWEEP, SHARPNESS),
         comparisons=COMPARISONS,
