@@ -9,6 +9,7 @@ import pytest
 
 from sdlib.experiments import parse_search
 from sdlib.experiments.covid import SEARCHES
+from sdlib.experiments.covid_lambdas import LAMBDAS, lambda_arm
 from sdlib.experiments.prostate import PAPER_GAINS
 from sdlib.experiments.trials import best
 from sdlib.paths import ROOT
@@ -133,3 +134,24 @@ def test_what_networks_of_films_rely_on():
     assert np.max(change["border"]) < 0 < np.min(change["contrast"])
     assert np.max(change["all"]) < 0
     assert with_sd["all"].mean() > 1
+
+
+def test_a_stronger_penalty_on_films():
+    page = "3_clinical/07_covid"
+    stands(page, "The larger $\\lambda$, the less the border counts, and contrast takes a part")
+    stands(page, "the whole signature still moves a logit by more than one SD")
+    stands(page, "outside no $\\lambda$ has a clear gain, one even a clear loss")
+    place = Place("covid_lambdas", "laptop", "phantom", RECORDED)
+    relied = {
+        part: [reliance_of(place, lambda_arm(lam), part).mean() for lam in LAMBDAS]
+        for part in ("border", "contrast", "all")
+    }
+    assert (np.diff(relied["border"]) < 0).all()
+    assert relied["contrast"][-1] > relied["contrast"][0]
+    assert min(relied["all"]) > 1
+    gains = [
+        place.difference("external.auroc", lambda_arm(lam), lambda_arm(LAMBDAS[0]))
+        for lam in LAMBDAS[1:]
+    ]
+    assert not any(gain.low > 0 for gain in gains)
+    assert sum(gain.high < 0 for gain in gains) == 1

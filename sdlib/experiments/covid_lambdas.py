@@ -34,7 +34,7 @@ EXPERIMENTS = (
         overrides={
             "smoke": PHANTOMS,
             # Fewer films than in the experiment of the paper: a minute per network.
-            "laptop": {**ADDED_EXPERIMENT.overrides["laptop"], "tiles": 600, "seeds": 3},
+            "laptop": {**ADDED_EXPERIMENT.overrides["laptop"], "tiles": 600},
         },
         images=ADDED_EXPERIMENT.images,
         profiles=("smoke", "laptop"),

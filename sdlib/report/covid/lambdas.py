@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 
 from sdlib.experiments.covid import CHANGED
 from sdlib.experiments.covid_lambdas import LAMBDAS, lambda_arm
+from sdlib.metrics import FEWEST_SEEDS, mean_interval
 from sdlib.plotting import CLASSES, note
 from sdlib.report.covid.reliance import reliance_of
 from sdlib.report.intervals import seeds_text
+from sdlib.report.tables import ends_in_points
 from sdlib.results import Place
 
 __all__ = ["draw_lambdas", "read_lambdas"]
@@ -30,7 +32,9 @@ def _values(place: Place, lam: float) -> dict[str, np.ndarray]:
 
 
 def draw_lambdas(place: Place, missing: str) -> Figure:
-    """Draw reliance and AUROCs over lambda, each network a point, lines through their means.
+    """Draw reliance and AUROCs over lambda: each network a point, lines through their means.
+
+    Bars are 95 % t intervals over seeds, where there are three or more.
 
     Parameters
     ----------
@@ -63,7 +67,11 @@ def _draw(ax: Axes, values: dict[float, dict[str, np.ndarray]], names: list[str]
         steps = [k for k, one in enumerate(found) if len(one)]
         style = {"color": shade, "marker": marker}
         label = name.partition(" ")[2].removeprefix("on ")
-        ax.plot(steps, [found[k].mean() for k in steps], linestyle=dash, label=label, **style)
+        intervals = [mean_interval(found[k]) for k in steps]
+        means = [one.mean for one in intervals]
+        ax.plot(steps, means, linestyle=dash, label=label, **style)
+        ends = [one.high - one.mean for one in intervals]  # NaN with few seeds: no bar
+        ax.errorbar(steps, means, ends, fmt="none", ecolor=shade)
         for k in steps:
             ax.plot([k] * len(found[k]), found[k], alpha=0.35, linestyle="none", **style)
     ax.set_xticks(range(len(LAMBDAS)), [f"{lam:g}" for lam in LAMBDAS])
@@ -71,11 +79,31 @@ def _draw(ax: Axes, values: dict[float, dict[str, np.ndarray]], names: list[str]
 
 
 def read_lambdas(place: Place) -> str:
-    """Read the ends of the figure aloud, as Markdown; empty without rows at both ends."""
+    """Read the figure aloud, as Markdown: both ends, and every lambda's AUROC outside.
+
+    Parameters
+    ----------
+    place : Place
+        Of the experiment ``covid_lambdas``.
+
+    Returns
+    -------
+    str
+        Means at both ends, then AUROC outside of each lambda minus that without a penalty, in
+        points, paired over seeds, with its 95 % t interval. Empty without rows at both ends.
+    """
     first, last = _values(place, LAMBDAS[0]), _values(place, LAMBDAS[-1])
     told = []
     for name in ("reliance on all", "AUROC inside", "AUROC outside"):
         if not (len(first[name]) and len(last[name])):
             return ""
         told.append(f"{name} from {first[name].mean():.2f} to {last[name].mean():.2f}")
-    return f"**{place.name}**: from no penalty to λ = {LAMBDAS[-1]:g}, {'; '.join(told)}."
+    text = f"**{place.name}**: from no penalty to λ = {LAMBDAS[-1]:g}, {'; '.join(told)}."
+    gains = []
+    for lam in LAMBDAS[1:]:
+        gain = place.difference("external.auroc", lambda_arm(lam), lambda_arm(LAMBDAS[0]))
+        if gain is not None and gain.n >= FEWEST_SEEDS:
+            gains.append(f"λ = {lam:g} {ends_in_points(gain)}, n = {gain.n}")
+    if gains:
+        text += f" AUROC outside minus that without a penalty, in points: {'; '.join(gains)}."
+    return text

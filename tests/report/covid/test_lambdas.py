@@ -5,9 +5,10 @@ import pytest
 
 from sdlib.experiments.covid import CHANGED, changed_name
 from sdlib.experiments.covid_lambdas import LAMBDAS, lambda_arm
-from sdlib.metrics import auroc
+from sdlib.metrics import auroc, mean_interval
 from sdlib.report.covid.lambdas import draw_lambdas, read_lambdas
 from sdlib.report.covid.reliance import reliance_of
+from sdlib.report.tables import ends_in_points
 
 TARGETS = np.tile([0, 1], 40)
 SEEDS = (0, 1, 2)
@@ -63,6 +64,18 @@ class TestFigure:
         drawn = np.concatenate([line.get_ydata() for line in points[: len(LAMBDAS)]])
         np.testing.assert_allclose(drawn, np.concatenate(found))
 
+    def test_bars_are_intervals_over_seeds_where_there_are_three(self, place):
+        rows = place()
+        left, _ = draw_lambdas(rows, "nothing").axes
+        bars = left.collections[0].get_segments()
+        for lam, bar in zip(LAMBDAS, bars, strict=True):
+            expected = mean_interval(reliance_of(rows, lambda_arm(lam), "all"))
+            np.testing.assert_allclose(bar[:, 1], [expected.low, expected.high])
+
+    def test_two_seeds_have_no_bars(self, place):
+        left, _ = draw_lambdas(place(seeds=(0, 1)), "nothing").axes
+        assert not any(len(bar) for bar in left.collections[0].get_segments())
+
     def test_a_lambda_without_rows_is_left_out(self, place):
         left, _ = draw_lambdas(place((LAMBDAS[0], LAMBDAS[-1])), "nothing").axes
         assert left.lines[0].get_xdata().tolist() == [0, len(LAMBDAS) - 1]
@@ -94,6 +107,18 @@ class TestReading:
                 for lam in (LAMBDAS[0], LAMBDAS[-1])
             ]
             assert f"AUROC {heading} from {ends[0]:.2f} to {ends[1]:.2f}" in told
+
+    def test_auroc_outside_is_compared_with_no_penalty(self, place):
+        told = read_lambdas(place())
+        gains = [
+            auroc(TARGETS, network(LAMBDAS[1], seed)["external"])
+            - auroc(TARGETS, network(LAMBDAS[0], seed)["external"])
+            for seed in SEEDS
+        ]
+        assert f"λ = {LAMBDAS[1]:g} {ends_in_points(mean_interval(gains))}, n = 3; " in told
+
+    def test_two_seeds_are_not_compared(self, place):
+        assert "minus that without" not in read_lambdas(place(seeds=(0, 1)))
 
     @pytest.mark.parametrize("lambdas", [LAMBDAS[:-1], LAMBDAS[1:]])
     def test_nothing_is_told_of_one_end(self, place, lambdas):
