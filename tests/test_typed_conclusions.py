@@ -58,6 +58,13 @@ def test_gains_on_squares():
     assert HARMS in words(clean, source="phantom")
 
 
+def test_two_tissues_need_not_agree():
+    stands("in_ten_minutes", "In the same experiment, two kinds of tissue need not agree.")
+    situation = "squares betray the class"
+    assert HELPS in words(situation, source="open")
+    assert HELPS not in words(situation, source="phantom")
+
+
 def test_a_gain_need_not_survive_the_checks_nor_longer_training():
     stands(
         "4_practice/09_your_own_data",

@@ -121,43 +121,40 @@ class CutoffControl:
         return "more than a cut-off" if self.left.low > 0 else "moved cut-off"
 
     @property
-    def _head(self) -> str:
-        return f"**{self.labels[0]}, against {self.labels[1]}.** "
-
-    @property
-    def _answer(self) -> str:
-        """What :attr:`explained` means, as the beginning of a sentence."""
-        return {
-            "no gain": "There is no gain at .5 to explain",
-            "moved cut-off": "A moved cut-off may do as much",
-            "more than a cut-off": "The gain is more than a moved cut-off",
-        }[self.explained]
-
-    @property
     def short_finding(self) -> str:
         """What the intervals show, as one sentence of Markdown with its numbers."""
-        if min(self.gain.n, self.left.n) < FEWEST_SEEDS:
-            return self._head + TOO_FEW
-        gain, left, auroc = map(ends_in_points, (self.gain, self.left, self.auroc))
-        numbers = f"{gain} at .5, {left} with the rival's cut-off tuned, AUROC {auroc}"
-        return f"{self._head}{self._answer}: {numbers}, in points."
+        gain, left, auroc = map(ends_in_points, self.parts.values())
+        return self._paragraph(
+            f"{gain} at .5, {left} with the rival's cut-off tuned, AUROC {auroc}, in points."
+        )
 
     @property
     def finding(self) -> str:
         """What the intervals show, as a paragraph of Markdown that explains each number."""
-        if min(self.gain.n, self.left.n) < FEWEST_SEEDS:
-            return self._head + TOO_FEW
-        gain, left, auroc = map(ends_in_points, (self.gain, self.left, self.auroc))
-        tuned = f"once the rival's cut-off is tuned on the same {self.judged_on} tiles"
-        body = self._answer
-        body += f": the difference is {gain} points at .5, and {left} {tuned}."
+        gain, left, auroc = map(ends_in_points, self.parts.values())
         if self.auroc.low > 0:
             ranking = "is higher: the tiles are ranked better, which no cut-off can do"
         elif self.auroc.high < 0:
             ranking = "is lower: the tiles are ranked worse"
         else:
             ranking = "does not tell the two apart"
-        return f"{self._head}{body} AUROC, in points, differs by {auroc} and {ranking}."
+        return self._paragraph(
+            f"the difference is {gain} points at .5, and {left} once the rival's cut-off is tuned "
+            f"on the same {self.judged_on} tiles. AUROC, in points, differs by {auroc} and "
+            f"{ranking}."
+        )
+
+    def _paragraph(self, numbers: str) -> str:
+        """Which arms, what follows, and the numbers; with few seeds nothing follows."""
+        head = f"**{self.labels[0]}, against {self.labels[1]}.** "
+        if min(self.gain.n, self.left.n) < FEWEST_SEEDS:
+            return head + TOO_FEW
+        answer = {
+            "no gain": "There is no gain at .5 to explain",
+            "moved cut-off": "A moved cut-off may do as much",
+            "more than a cut-off": "The gain is more than a moved cut-off",
+        }[self.explained]
+        return f"{head}{answer}: {numbers}"
 
 
 def cutoff_control(
